@@ -1,0 +1,33 @@
+"""Install poseflow_ros as an ament_python package."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+setup(
+    name="poseflow_ros",
+    version="0.1.0",
+    packages=find_packages(include=["poseflow_ros", "poseflow_ros.*"]),
+    package_data={"poseflow_ros": ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/poseflow_ros"]),
+        ("share/poseflow_ros", ["package.xml"]),
+        ("share/poseflow_ros/config", sorted(glob("config/*"))),
+        ("share/poseflow_ros/launch", sorted(glob("launch/*.launch.py"))),
+    ],
+    # numpy, scipy, OpenCV and the rest come from rosdep (package.xml), so that the
+    # distribution's own builds are never shadowed by pip's.
+    install_requires=["setuptools"],
+    python_requires=">=3.10",
+    zip_safe=True,
+    maintainer="poseflow_ros maintainers",
+    maintainer_email="maintainers@poseflow-ros.invalid",
+    description="Who is where and in what pose: a ROS 2 lifecycle node.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "poseflow_node = poseflow_ros.ros.node:main",
+            "video_publisher = poseflow_ros.ros.video_publisher:main",
+        ]
+    },
+)

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Makes .venv (what pip installs) and install/ (the colcon overlay). Does nothing where nothing changed.
+# Where a ROS 2 installation is sourced (ROS_DISTRO is set) both build on it, otherwise on the
+# ROS 2 Jazzy wheels. PYTHON chooses the interpreter.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+
+fail() { echo "setup: $*" >&2; exit 1; }
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
+      "$candidate" -c 'import sys; print(sys.executable)'
+      return
+    fi
+  done
+  fail "no Python 3.10 to 3.13 found (tried: ${PYTHON:-python3 and python3.10 to python3.13}); set PYTHON=/path/to/python"
+}
+
+digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
+
+install_venv() {
+  local requirements=(requirements/pip_only.txt requirements/build.txt requirements/test.txt)
+  local venv_options=()
+  if [ -n "${ROS_DISTRO:-}" ]; then
+    venv_options=(--system-site-packages)  # rclpy, numpy, OpenCV and cv_bridge are the distribution's
+  else
+    requirements+=(requirements/runtime.txt requirements/ros_jazzy.txt)
+  fi
+  local stamp
+  stamp="${ROS_DISTRO:-wheels} $python $(digest "${requirements[@]}" tools/setup.sh tools/patch_ros_wheels.py)"
+  if [ "$(cat .venv/setup_stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+
+  echo "setup: making .venv with $("$python" --version) on ${ROS_DISTRO:-the ROS 2 Jazzy wheels} (about a minute)"
+  rm -rf .venv build install log
+  "$python" -m venv "${venv_options[@]}" .venv \
+    || fail "python -m venv failed; on Debian and Ubuntu: apt install python3-venv"
+  .venv/bin/python -m pip install -qq --disable-pip-version-check "${requirements[@]/#/-r}" \
+    || fail "pip could not install ${requirements[*]} (see above)"
+  if [ -z "${ROS_DISTRO:-}" ]; then .venv/bin/python tools/patch_ros_wheels.py; fi
+  echo "$stamp" > .venv/setup_stamp
+}
+
+build_overlay() {
+  local stamp
+  # Python sources are linked into the overlay, so only what the build copies or generates counts.
+  stamp=$({ cat .venv/setup_stamp package.xml setup.py setup.cfg colcon_defaults.yaml; ls launch config;
+            find poseflow_msgs -type f -print0 | sort -z | xargs -0 cat; } | sha256sum)
+  if [ "$(cat install/setup_stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+
+  echo "setup: colcon build (about half a minute)"
+  local cmake_args=("-DPython3_EXECUTABLE=$root/.venv/bin/python" "-DPYTHON_EXECUTABLE=$root/.venv/bin/python"
+                    -DBUILD_TESTING=OFF)
+  if [ -z "${ROS_DISTRO:-}" ]; then
+    export AMENT_PREFIX_PATH="$root/.venv" CMAKE_PREFIX_PATH="$root/.venv"
+  fi
+  PATH="$root/.venv/bin:$PATH" .venv/bin/python -m colcon --log-level error build --symlink-install \
+    --event-handlers console_cohesion- console_direct- --cmake-args "${cmake_args[@]}" \
+    || fail "colcon build failed; its log is in $root/log/latest_build"
+  echo "$stamp" > install/setup_stamp
+}
+
+python=$(find_python)
+install_venv
+build_overlay
