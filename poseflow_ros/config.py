@@ -1,0 +1,226 @@
+"""Every parameter once: its default, range, unit and meaning.
+
+The groups are what the parts of the program are made from; their field names are the names of
+the ROS parameters, which are flat.
+"""
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A parameter that cannot be used; the text names it, its value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a parameter means and what it may be.
+
+    Attributes:
+        description: one line, with the unit.
+        minimum, maximum: the allowed range, both ends included; None where there is none.
+        step: the value is a multiple of it; 0 for any.
+        choices: the allowed words; empty for any.
+    """
+
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    step: int = 0
+    choices: tuple[str, ...] = ()
+
+    def allowed(self) -> str:
+        """Return what is allowed, in words."""
+        if self.choices:
+            return "must be one of " + ", ".join(self.choices)
+        words = f"must be from {self.minimum:g} to {self.maximum:g}"
+        return words + f" in steps of {self.step}" if self.step else words
+
+    def admits(self, value: object) -> bool:
+        """Return whether the value, of the right type, is allowed."""
+        if self.choices:
+            return value in self.choices
+        if self.minimum is None or self.maximum is None or not isinstance(value, int | float):
+            return True
+        in_range = math.isfinite(value) and self.minimum <= value <= self.maximum
+        return in_range and not (self.step and value % self.step)
+
+
+def _param(default: Any, description: str, **limits: Any) -> Any:
+    return field(default=default, metadata={"spec": Spec(description, **limits)})
+
+
+def spec_of(item: Field[Any]) -> Spec:
+    """Return the specification of one parameter's field."""
+    spec: Spec = item.metadata["spec"]
+    return spec
+
+
+def _check(name: str, value: object, item: Field[Any]) -> object:
+    """Return the value in its parameter's type; raise ConfigError where it cannot be used."""
+    kind = type(item.default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{name} is {value!r}, must be of type {kind.__name__}")
+    spec = spec_of(item)
+    if not spec.admits(value):
+        raise ConfigError(f"{name} is {value!r}, {spec.allowed()}")
+    return value
+
+
+class _Checked:
+    """Checks every field once, at construction."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            value = _check(item.name, getattr(self, item.name), item)
+            object.__setattr__(self, item.name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorConfig(_Checked):
+    """Which network finds the poses, and how."""
+
+    estimator: str = _param(
+        "movenet", "network that finds the poses: movenet (CPU)", choices=("movenet",)
+    )
+    model_path: str = _param(
+        "", "file of the model; empty: the one in the cache, fetched where it is missing"
+    )
+    input_size: int = _param(
+        512,
+        "long side of the network's input, pixels; smaller is faster, larger finds smaller people",
+        minimum=64,
+        maximum=1280,
+        step=32,
+    )
+    threads: int = _param(
+        0, "CPU threads of the network; 0: one a core, four at most", minimum=0, maximum=64
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MatcherConfig(_Checked):
+    """How correspondences between consecutive images are found."""
+
+    orb_features: int = _param(
+        1000,
+        "ORB features looked for in an image; 0: no correspondences",
+        minimum=0,
+        maximum=10000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig(_Checked):
+    """How poses become people over time."""
+
+    association: str = _param(
+        "classic", "how poses are given to tracks: classic (PoseFlow)", choices=("classic",)
+    )
+    min_pose_score: float = _param(
+        0.2, "poses with a lower score are not tracked, [0, 1]", minimum=0.0, maximum=1.0
+    )
+    num: int = _param(
+        7, "keypoints that count in the similarity of two poses, the best ones",
+        minimum=1, maximum=100,
+    )  # fmt: skip
+    mag: float = _param(
+        30.0, "how far the box around a keypoint reaches to each side, pixels", minimum=1.0, maximum=1000.0
+    )
+    match: float = _param(
+        0.2,
+        "grade above which a pose continues a track, [0, 6]: correspondences 1 + 1, IoU 2 + 2",
+        minimum=0.0,
+        maximum=6.0,
+    )
+    link_len: int = _param(
+        100, "frames for which a person who is not seen is remembered", minimum=1, maximum=10000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig(_Checked):
+    """How the node talks to the rest of the robot."""
+
+    image_transport: str = _param(
+        "raw",
+        "type of the image topic: raw (sensor_msgs/Image) or compressed (CompressedImage)",
+        choices=("raw", "compressed"),
+    )
+    image_reliability: str = _param(
+        "auto",
+        "QoS reliability of the input; auto: reliable where all publishers offer it",
+        choices=("auto", "reliable", "best_effort"),
+    )
+    publish_lost: bool = _param(
+        False, "true: people not seen in this image are published too, as STATE_LOST"
+    )
+    min_keypoint_score: float = _param(
+        0.2, "keypoints with a lower score are not drawn, [0, 1]", minimum=0.0, maximum=1.0
+    )
+    marker_depth_m: float = _param(
+        3.0,
+        "distance of the plane that markers lie on where there is no depth, metres",
+        minimum=0.1,
+        maximum=1000.0,
+    )
+    marker_lifetime_s: float = _param(
+        1.0, "markers vanish when not renewed for this long, seconds; 0: never",
+        minimum=0.0, maximum=3600.0,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All parameters, in groups."""
+
+    estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
+    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    node: NodeConfig = field(default_factory=NodeConfig)
+
+    @classmethod
+    def from_parameters(cls, values: Mapping[str, object]) -> "Config":
+        """Return the configuration with these values and the defaults of the rest.
+
+        Args:
+            values: parameter name -> value.
+
+        Raises:
+            ConfigError: an unknown name, a wrong type or a value out of its range.
+        """
+        known = [item.name for item in parameters()]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
+                raise ConfigError(f"unknown parameter {name}; {hint}")
+        groups = {
+            group.name: group.type(
+                **{i.name: values[i.name] for i in fields(group.type) if i.name in values}
+            )
+            for group in _groups()
+        }
+        return cls(**groups)
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return every parameter's name and value."""
+        groups = [getattr(self, group.name) for group in _groups()]
+        return {item.name: getattr(group, item.name) for group in groups for item in fields(group)}
+
+
+def _groups() -> tuple[Field[Any], ...]:
+    return fields(Config)
+
+
+def parameters() -> Iterator[Field[Any]]:
+    """Yield the field of every parameter, group by group."""
+    for group in _groups():
+        yield from fields(group.type)  # type: ignore[arg-type]

@@ -1,0 +1,111 @@
+"""What the stages of a frame hand each other: poses without identity, and poses with it."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Image = NDArray[np.uint8]
+"""(H, W, 3) RGB."""
+
+
+class TrackState(IntEnum):
+    """Equal to the STATE_ constants of poseflow_msgs/TrackedPose."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+    LOST = 2
+    REMOVED = 3
+
+
+def _as_shape(name: str, array: object, shape: tuple[int | None, ...]) -> FloatArray:
+    """Return `array` as float64; raise ValueError unless its shape fits (None: any length)."""
+    values = np.asarray(array, dtype=np.float64)
+    fits = len(values.shape) == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, values.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have the shape ({wanted}), got {values.shape}")
+    return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses:
+    """N people with K keypoints each, found in one image.
+
+    Attributes:
+        keypoints: (N, K, 2) pixels (x, y); the centre of the first pixel is (0, 0).
+        keypoint_scores: (N, K) in [0, 1].
+        boxes: (N, 4) pixels (x1, y1, x2, y2).
+        scores: (N,) in [0, 1], how sure the estimator is of the person.
+
+    Raises:
+        ValueError: the arrays' shapes do not fit each other.
+    """
+
+    keypoints: FloatArray
+    keypoint_scores: FloatArray
+    boxes: FloatArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        keypoints = _as_shape("keypoints", self.keypoints, (None, None, 2))
+        n, k, _ = keypoints.shape
+        object.__setattr__(self, "keypoints", keypoints)
+        for name, shape in (("keypoint_scores", (n, k)), ("boxes", (n, 4)), ("scores", (n,))):
+            object.__setattr__(self, name, _as_shape(name, getattr(self, name), shape))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, index: NDArray[np.bool_] | IntArray | slice) -> "Poses":
+        """Return the people that `index` selects, as NumPy selects rows."""
+        return Poses(
+            self.keypoints[index],
+            self.keypoint_scores[index],
+            self.boxes[index],
+            self.scores[index],
+        )
+
+    @classmethod
+    def empty(cls, n_keypoints: int) -> "Poses":
+        """Return the poses of nobody."""
+        k = n_keypoints
+        return cls(np.zeros((0, k, 2)), np.zeros((0, k)), np.zeros((0, 4)), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedPoses:
+    """N tracks after one frame: those seen in it, then the lost (if asked for), then the removed.
+
+    Attributes:
+        poses: the last pose seen of each track.
+        track_ids: (N,) from 1, never reused.
+        states: (N,) TrackState.
+        match_scores: (N,) in [0, 1], the similarity with which the pose was associated; 0 at birth.
+        ages_s: (N,) seconds since the first sight.
+        time_since_update_s: (N,) seconds since the last sight, 0 when seen in this frame.
+        hits: (N,) frames in which the person was seen.
+        velocities: (N, 2) pixels a second, of the box centre.
+    """
+
+    poses: Poses
+    track_ids: IntArray
+    states: IntArray
+    match_scores: FloatArray
+    ages_s: FloatArray
+    time_since_update_s: FloatArray
+    hits: IntArray
+    velocities: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.track_ids)
+
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        """(N,) true for people seen in this frame."""
+        return self.states <= TrackState.CONFIRMED

@@ -1,0 +1,24 @@
+"""Which track gets which detection."""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from poseflow_ros.poses import FloatArray, IntArray
+
+
+def assign(similarity: FloatArray, threshold: float) -> IntArray:
+    """Return the pairs of greatest total similarity among those above the threshold.
+
+    Gated before it is solved: a pair below the threshold displaces nothing.
+
+    Args:
+        similarity: (M, N), higher is better.
+        threshold: pairs must be greater than this, at least 0.
+
+    Returns:
+        (P, 2) indices (row, column), each row and column at most once.
+    """
+    gated = np.where(similarity > threshold, similarity, 0.0)
+    rows, columns = linear_sum_assignment(gated, maximize=True)
+    keep = gated[rows, columns] > 0
+    return np.stack([rows[keep], columns[keep]], axis=1)

@@ -1,0 +1,94 @@
+"""How alike two sets of poses are, all pairs at once: every function returns (M, N) in [0, 1].
+
+Shapes: M tracks and N detections, K keypoints, C correspondences. Boxes are x1 y1 x2 y2 in
+pixels; `matches` is (C, 4) pixels, (x_prev, y_prev, x_now, y_now). The x and y comparisons are
+kept apart because broadcasting over a trailing axis of two is several times slower.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow_ros.poses import FloatArray
+
+
+def box_iou(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
+    """Return the intersection over union of (..., M, 4) and (..., N, 4) boxes as (..., M, N)."""
+    ax1, ay1, ax2, ay2 = (boxes_a[..., :, None, i] for i in range(4))
+    bx1, by1, bx2, by2 = (boxes_b[..., None, :, i] for i in range(4))
+    width = np.minimum(ax2, bx2) - np.maximum(ax1, bx1)
+    height = np.minimum(ay2, by2) - np.maximum(ay1, by1)
+    intersection = np.maximum(width, 0) * np.maximum(height, 0)
+    union = (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - intersection
+    return _ratio(intersection, union)
+
+
+def pose_iou(keypoints_a: FloatArray, keypoints_b: FloatArray, num: int, mag: float) -> FloatArray:
+    """Return the mean IoU of the boxes around the `num` keypoints that overlap best.
+
+    Args:
+        keypoints_a: (M, K, 2) pixels.
+        keypoints_b: (N, K, 2) pixels.
+        num: how many of the K keypoints count.
+        mag: how far the box around a keypoint reaches to each side, pixels.
+    """
+    # Boxes of one size: the overlap of two is set by the distance of their centres alone.
+    side = 2 * mag
+    width = side - np.abs(keypoints_a[:, None, :, 0] - keypoints_b[None, :, :, 0])
+    height = side - np.abs(keypoints_a[:, None, :, 1] - keypoints_b[None, :, :, 1])
+    intersection = np.maximum(width, 0) * np.maximum(height, 0)
+    return _top_mean(intersection / (2 * side * side - intersection), num)
+
+
+def box_correspondence_iou(
+    boxes_a: FloatArray, boxes_b: FloatArray, matches: FloatArray
+) -> FloatArray:
+    """Return the share of correspondences that lead from box a into box b.
+
+    Of those that start in `boxes_a` (M, 4) or end in `boxes_b` (N, 4), how many do both; 0 where
+    there are none.
+    """
+    starts = _inside(boxes_a, matches[:, 0], matches[:, 1])
+    ends = _inside(boxes_b, matches[:, 2], matches[:, 3])
+    return _shared(starts, ends.T)
+
+
+def pose_correspondence_iou(
+    keypoints_a: FloatArray, keypoints_b: FloatArray, matches: FloatArray, num: int, mag: float
+) -> FloatArray:
+    """Return the share of correspondences that lead from keypoint to keypoint.
+
+    As `box_correspondence_iou`, between the boxes of `mag` pixels to each side of the same keypoint of
+    `keypoints_a` (M, K, 2) and `keypoints_b` (N, K, 2); the mean of the `num` best keypoints.
+    """
+    starts = _inside(_keypoint_boxes(keypoints_a, mag), matches[:, 0], matches[:, 1])
+    ends = _inside(_keypoint_boxes(keypoints_b, mag), matches[:, 2], matches[:, 3])
+    # (M, K, C) and (N, K, C) -> (K, M, C) @ (K, C, N): one product counts every pair.
+    shared = _shared(starts.transpose(1, 0, 2), ends.transpose(1, 2, 0))
+    return _top_mean(shared.transpose(1, 2, 0), num)
+
+
+def _keypoint_boxes(keypoints: FloatArray, mag: float) -> FloatArray:
+    return np.concatenate([keypoints - mag, keypoints + mag], axis=-1)
+
+
+def _inside(boxes: FloatArray, x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
+    """Return (..., C), 1 where the point lies in the (..., 4) box: float32, so that BLAS counts."""
+    x1, y1, x2, y2 = (boxes[..., i, None] for i in range(4))
+    return ((x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)).astype(np.float32)
+
+
+def _shared(starts: NDArray[np.float32], ends: NDArray[np.float32]) -> FloatArray:
+    """Return intersection over union of (..., M, C) starts and (..., C, N) ends."""
+    both = starts @ ends
+    either = starts.sum(-1)[..., :, None] + ends.sum(-2)[..., None, :] - both
+    return _ratio(both, either)
+
+
+def _ratio(part: NDArray[np.floating], whole: NDArray[np.floating]) -> FloatArray:
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+
+
+def _top_mean(values: FloatArray, num: int) -> FloatArray:
+    """Return the mean of the `num` largest along the last axis, of all where there are fewer."""
+    num = min(num, values.shape[-1])
+    return np.partition(values, -num, axis=-1)[..., -num:].mean(axis=-1)
