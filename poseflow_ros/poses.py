@@ -105,6 +105,10 @@ class TrackedPoses:
     def __len__(self) -> int:
         return len(self.track_ids)
 
+    def __getitem__(self, index: NDArray[np.bool_] | IntArray | slice) -> "TrackedPoses":
+        """Return the tracks that `index` selects, as NumPy selects rows."""
+        return TrackedPoses(*(getattr(self, name)[index] for name in self.__slots__))
+
     @property
     def visible(self) -> NDArray[np.bool_]:
         """(N,) true for people seen in this frame."""

@@ -1,0 +1,33 @@
+"""`python -m poseflow_ros`: what can be done without ROS."""
+
+import argparse
+import sys
+
+from poseflow_ros.cli import track, weights
+from poseflow_ros.config import ConfigError
+from poseflow_ros.estimation.estimator import EstimatorError
+from poseflow_ros.estimation.weights import WeightsError
+from poseflow_ros.imaging.video import VideoError
+
+_BAD_INPUT = (ConfigError, EstimatorError, WeightsError, VideoError, OSError)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return the exit code, 2 after a line on what was wrong with the input."""
+    parser = argparse.ArgumentParser(prog="poseflow_ros", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    track.add_parser(commands)
+    weights.add_parser(commands)
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except _BAD_INPUT as error:
+        print(f"poseflow_ros: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

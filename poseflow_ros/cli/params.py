@@ -1,0 +1,36 @@
+"""Parameters from a ROS 2 YAML file, read without ROS."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from poseflow_ros.config import ConfigError
+
+NODE_NAME = "poseflow"
+_SECTIONS = ("/**", NODE_NAME, f"/{NODE_NAME}")
+# Parameters of every ROS node, which mean nothing here.
+_ROS_ONLY = ("use_sim_time", "qos_overrides")
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Return the node's parameters in a file such as config/poseflow.yaml.
+
+    Raises:
+        ConfigError: it is no YAML, or holds no `ros__parameters` of this node.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    sections = document if isinstance(document, Mapping) else {}
+    values: dict[str, Any] = {}
+    for name in _SECTIONS:
+        section = sections.get(name)
+        if isinstance(section, Mapping) and isinstance(section.get("ros__parameters"), Mapping):
+            values |= section["ros__parameters"]
+    if not values:
+        raise ConfigError(f"{path} sets no parameter: expected /**: or {NODE_NAME}: with "
+                          "ros__parameters: below")  # fmt: skip
+    return {k: v for k, v in values.items() if not str(k).startswith(_ROS_ONLY)}

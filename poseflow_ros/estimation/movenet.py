@@ -1,0 +1,119 @@
+"""MoveNet MultiPose Lightning through LiteRT: people on a CPU, six at most."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.estimator import EstimatorError
+from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WeightsError, cached
+from poseflow_ros.poses import Image, Poses
+from poseflow_ros.skeleton import COCO_17
+
+_STRIDE = 32
+_OUTPUT_SHAPE = (1, 6, 56)
+# The network always names six people; those it gives less are noise of the empty slots.
+_MIN_SCORE = 0.1
+
+
+class MoveNet:
+    """Pose estimator of six people at most, COCO keypoints.
+
+    The network's scores of people and keypoints are sigmoids, in [0, 1] as they come.
+    """
+
+    skeleton = COCO_17
+
+    def __init__(self, config: EstimatorConfig) -> None:
+        self._long_side = config.input_size
+        threads = config.threads or min(4, len(os.sched_getaffinity(0)))
+        self._interpreter = _load(_model_path(config), threads)
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._padded: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
+        self.description = f"MoveNet MultiPose at {config.input_size} px, CPU, {threads} threads"
+
+    def estimate(self, image: Image) -> Poses:
+        """Return the people in an (H, W, 3) RGB image, those with a score of 0.1 and more."""
+        height, width = self._fit(image)
+        self._interpreter.set_tensor(self._input, self._padded[None])
+        self._interpreter.invoke()
+        people = self._interpreter.get_tensor(self._output)[0].astype(float)
+        people = people[people[:, 55] >= _MIN_SCORE]
+        # Network coordinates are shares of the padded input, measured from its edge: to pixels of
+        # the original, whose edge lies half a pixel before the centre of its first one.
+        padded_size = np.array(self._padded.shape[1::-1], float)
+        scale = padded_size * image.shape[1::-1] / (width, height)
+        keypoints = people[:, :51].reshape(-1, 17, 3)
+        corners = people[:, 51:55].reshape(-1, 2, 2)[:, :, ::-1]
+        return Poses(
+            keypoints=keypoints[:, :, 1::-1] * scale - 0.5,
+            keypoint_scores=np.clip(keypoints[:, :, 2], 0, 1),
+            boxes=(corners * scale - 0.5).reshape(-1, 4),
+            scores=np.clip(people[:, 55], 0, 1),
+        )
+
+    def close(self) -> None:
+        """Give back the network's memory and threads."""
+        del self._interpreter
+
+    def _fit(self, image: Image) -> tuple[int, int]:
+        """Scale the image into the upper left of the padded input; return its (height, width)."""
+        factor = self._long_side / max(image.shape[:2])
+        height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+        shape = (_round_up(height), _round_up(width), 3)
+        if self._padded.shape != shape:
+            self._padded = np.zeros(shape, np.uint8)
+            self._interpreter.resize_tensor_input(self._input, (1, *shape), strict=True)
+            self._interpreter.allocate_tensors()
+        self._padded[height:], self._padded[:, width:] = 0, 0  # what a slimmer image left
+        interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        self._padded[:height, :width] = cv2.resize(
+            image, (width, height), interpolation=interpolation
+        )
+        return height, width
+
+
+def _round_up(side: int) -> int:
+    return -(-side // _STRIDE) * _STRIDE
+
+
+def _model_path(config: EstimatorConfig) -> Path:
+    if not config.model_path:
+        try:
+            return cached(MOVENET_MULTIPOSE)
+        except WeightsError as error:
+            raise EstimatorError(f"model_path is empty, and {error}") from error
+    path = Path(config.model_path).expanduser()
+    if not path.is_file():
+        raise EstimatorError(
+            f"model_path is {config.model_path!r}, which is no file; "
+            "must be a MoveNet MultiPose .tflite file, or empty for the one in the cache"
+        )
+    return path
+
+
+def _load(path: Path, threads: int) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise EstimatorError(
+            f"estimator is 'movenet', which needs LiteRT ({error}); "
+            "install it with: python3 -m pip install ai-edge-litert"
+        ) from error
+    try:
+        interpreter = Interpreter(str(path), num_threads=threads)
+        shape = tuple(int(n) for n in interpreter.get_output_details()[0]["shape"])
+    except (ValueError, RuntimeError, IndexError) as error:
+        first_line = str(error).splitlines()[0]
+        raise EstimatorError(f"model_path {path} is no LiteRT model: {first_line}") from error
+    if shape != _OUTPUT_SHAPE:
+        raise EstimatorError(
+            f"model_path {path} is another network: its output is {shape}, "
+            f"MoveNet MultiPose's {_OUTPUT_SHAPE}"
+        )
+    return interpreter

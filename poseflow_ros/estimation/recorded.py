@@ -1,0 +1,64 @@
+"""Poses recorded before, in the place of a network."""
+
+from pathlib import Path
+
+import numpy as np
+
+from poseflow_ros.estimation.estimator import EstimatorError
+from poseflow_ros.poses import Image, Poses
+from poseflow_ros.skeleton import COCO_17
+
+_ARRAYS = ("frame", "box", "score", "keypoints", "n_frames")
+
+
+class RecordedPoses:
+    """Gives the poses of frame 0 at the first call, of frame 1 at the second, and so on.
+
+    The file is a NumPy archive: `frame` (N,) from 0, `box` (N, 4) x1 y1 x2 y2 pixels, `score`
+    (N,), `keypoints` (N, 17, 3) x, y in pixels and score, COCO order, and `n_frames`.
+    """
+
+    skeleton = COCO_17
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            EstimatorError: it is missing, broken, or lacks an array.
+        """
+        self._frames = _read(path)
+        self._next = 0
+        self.description = f"recorded poses of {path}"
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def estimate(self, image: Image) -> Poses:
+        """Return the poses recorded for the next frame; nobody after the last."""
+        del image
+        index, self._next = self._next, self._next + 1
+        return self._frames[index] if index < len(self._frames) else Poses.empty(17)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _read(path: Path) -> list[Poses]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+        people = Poses(
+            arrays["keypoints"][..., :2],
+            arrays["keypoints"][..., 2],
+            arrays["box"],
+            arrays["score"],
+        )
+        if people.keypoints.shape[1] != len(COCO_17.keypoint_names):
+            raise ValueError(f"keypoints must be (N, 17, 3), got {arrays['keypoints'].shape}")
+        if arrays["frame"].shape != arrays["score"].shape:
+            raise ValueError(f"frame has the shape {arrays['frame'].shape}, score another")
+        return [people[arrays["frame"] == i] for i in range(int(arrays["n_frames"]))]
+    except KeyError as error:
+        raise EstimatorError(f"{path} lacks an array: {error}; needed: {_ARRAYS}") from error
+    except (OSError, ValueError, IndexError, EOFError) as error:
+        raise EstimatorError(f"{path} cannot be read as recorded poses: {error}") from error

@@ -1,0 +1,392 @@
+"""The lifecycle node: wiring of images in, tracked poses out."""
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+from visualization_msgs.msg import MarkerArray
+
+from poseflow_msgs.msg import SkeletonDefinition, TrackedPoseArray
+from poseflow_ros.config import Config, ConfigError
+from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+from poseflow_ros.imaging.annotate import draw
+from poseflow_ros.pipeline import Frame, Pipeline
+from poseflow_ros.poses import Image as ImageArray
+from poseflow_ros.poses import TrackState
+from poseflow_ros.ros import parameters
+from poseflow_ros.ros.conversions import seconds, skeleton_message, tracked_pose_messages
+from poseflow_ros.ros.diagnostics import SILENCE_S, FrameStatistics, Stages, status
+from poseflow_ros.ros.images import ImageError, to_message, to_rgb
+from poseflow_ros.ros.markers import MarkerMaker, Pinhole
+from poseflow_ros.ros.subscription import AdaptiveSubscription
+from poseflow_ros.ros.worker import NewestWorker
+
+_SAY_AGAIN_S = 5.0
+_LOOK_PERIOD_S = 1.0
+# A transition answers within 100 ms; a network that takes longer is given back when it ends.
+_RELEASE_WAIT_S = 0.08
+_EXIT_WAIT_S = 2.0
+
+_IMAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
+_RELIABLE = QoSProfile(depth=10)
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+Transition = Callable[["PoseFlowNode", LifecycleState], TransitionCallbackReturn]
+
+
+def _spoken(transition: Transition) -> Transition:
+    """Log what a transition raises: rclpy swallows it without a word."""
+
+    @functools.wraps(transition)
+    def wrapper(node: "PoseFlowNode", state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception:
+            node.get_logger().error(f"{transition.__name__} failed:\n{traceback.format_exc()}")
+            raise
+
+    return wrapper
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """An image message and when it came."""
+
+    message: Image | CompressedImage
+    arrived_s: float
+
+
+class PoseFlowNode(LifecycleNode):
+    """Images in; tracked poses, markers, an annotated image and diagnostics out.
+
+    The executor's thread only takes messages and answers; images are worked on by one other
+    thread, the newest first.
+    """
+
+    def __init__(self, node_name: str = "poseflow", **node_options: Any) -> None:
+        super().__init__(node_name, **node_options)
+        parameters.declare(self)
+        self.add_on_set_parameters_callback(self._check_parameters)
+        self._refuse_illegal_transitions()
+        self._epoch = 0
+        self._sequence = 0
+        self._config: Config | None = None
+        self._pipeline: Pipeline | None = None
+        self._worker: NewestWorker[_Arrival] | None = None
+        self._inputs: list[AdaptiveSubscription] = []
+        self._outputs: list[Any] = []
+        self._active = False
+        self._silent = False
+
+    # Transitions
+
+    @_spoken
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the parameters and load the model; fail with a line where that cannot be."""
+        try:
+            config = parameters.read(self)
+            self.get_logger().info(f"loading {config.estimator.estimator} ...")
+            estimator = make_estimator(config.estimator)
+            self._config = config
+            self._pipeline = Pipeline(config, estimator, self.get_logger().warning, self._epoch)
+            self._create_outputs()
+        except (ConfigError, EstimatorError, InvalidQosOverridesError) as error:
+            self.get_logger().error(f"cannot configure: {error}")
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        self._worker = NewestWorker("poseflow_worker", self._process, self._pipeline.close)
+        self.get_logger().info(f"configured: {estimator.description}")
+        return super().on_configure(state)
+
+    @_spoken
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to listen and publish."""
+        assert self._config and self._pipeline
+        self._pipeline.reset()
+        result = super().on_activate(state)
+        self._skeleton_publisher.publish(skeleton_message(self._pipeline.estimator.skeleton))
+        self._statistics.restart_silence()
+        self._active = True
+        node = self._config.node
+        image_type = _IMAGE_TYPES[node.image_transport]
+        self._inputs = [
+            AdaptiveSubscription(self, kind, topic, node.image_reliability, callback)
+            for kind, topic, callback in (
+                (image_type, "image", self._on_image),
+                (CameraInfo, "camera_info", self._on_camera_info),
+            )
+        ]
+        self.get_logger().info(f"active: listening to {self._inputs[0].topic}")
+        return result
+
+    @_spoken
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening and publishing; the model stays loaded."""
+        self._fall_silent()
+        self.get_logger().info("inactive")
+        return super().on_deactivate(state)
+
+    @_spoken
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything back."""
+        self._release()
+        self.get_logger().info("unconfigured")
+        return TransitionCallbackReturn.SUCCESS
+
+    @_spoken
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything back, from any state."""
+        self._release()
+        self.get_logger().info("shut down")
+        return TransitionCallbackReturn.SUCCESS
+
+    @_spoken
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything back, so that the node can be configured again."""
+        self._release()
+        self.get_logger().error("unconfigured after an error; configure to try again")
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Give everything back, whatever the state."""
+        self._release(_EXIT_WAIT_S)
+        super().destroy_node()
+
+    def _create_outputs(self) -> None:
+        assert self._config and self._pipeline
+        node = self._config.node
+        skeleton = self._pipeline.estimator.skeleton
+        self._statistics = FrameStatistics()
+        self._camera: Pinhole | None = None
+        self._markers = MarkerMaker(
+            skeleton, node.min_keypoint_score, node.marker_depth_m, node.marker_lifetime_s
+        )
+        self._poses_publisher = self._publisher(TrackedPoseArray, "~/tracked_poses", _RELIABLE)
+        self._marker_publisher = self._publisher(MarkerArray, "~/markers", _RELIABLE)
+        self._annotated_publisher = self._publisher(Image, "~/annotated", qos_profile_sensor_data)
+        self._skeleton_publisher = self._publisher(SkeletonDefinition, "~/skeleton", _LATCHED)
+        diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", _RELIABLE)
+        look = self.create_timer(_LOOK_PERIOD_S, lambda: self._look(diagnostics))
+        reset = self.create_service(Trigger, "~/reset", self._on_reset)
+        self._outputs += [
+            lambda: self.destroy_timer(look),
+            lambda: self.destroy_service(reset),
+            lambda: self.destroy_publisher(diagnostics),
+        ]
+
+    def _publisher(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
+        publisher = self.create_lifecycle_publisher(
+            message_type,
+            topic,
+            qos,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._outputs.append(lambda: self.destroy_lifecycle_publisher(publisher))
+        return publisher
+
+    def _fall_silent(self) -> None:
+        """Close the inputs and say the last word; a frame still in work is not published."""
+        for subscription in self._inputs:
+            subscription.destroy()
+        self._inputs = []
+        if self._worker is not None and self._worker.clear() is not None:
+            self._statistics.drop("deactivated")
+        if self._active and self._pipeline is not None:
+            with self._pipeline.lock:
+                self._active = False
+                self._marker_publisher.publish(self._markers.clear())
+
+    def _release(self, wait_s: float = _RELEASE_WAIT_S) -> None:
+        """Give back all that configuring took; at whatever point it got to."""
+        self._fall_silent()
+        if self._pipeline is not None:
+            self._epoch = self._pipeline.epoch
+        if self._worker is not None:
+            if not self._worker.stop(wait_s):
+                self.get_logger().info("the network is still busy; it is given back when it ends")
+        elif self._pipeline is not None:
+            self._pipeline.close()
+        while self._outputs:
+            self._outputs.pop()()
+        self._worker = self._pipeline = self._config = None
+
+    # One frame
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._statistics.receive()
+        assert self._worker
+        if self._worker.submit(_Arrival(message, perf_counter())) is not None:
+            self._statistics.drop("superseded by a newer image")
+
+    def _process(self, arrival: _Arrival) -> None:
+        """Answer one image; called by the worker's thread."""
+        pipeline = self._pipeline
+        started = perf_counter()
+        try:
+            image = to_rgb(arrival.message)
+            converted = perf_counter()
+            if pipeline is None:  # released meanwhile
+                return
+            frame = pipeline.process(image, seconds(arrival.message.header.stamp))
+            tracked = perf_counter()
+            with pipeline.lock:
+                if not self._active:
+                    self._statistics.drop("deactivated")
+                    return
+                self._publish(frame, image, arrival.message.header)
+        except ImageError as error:
+            self._statistics.drop("malformed")
+            self._say_dropped(str(error))
+        except Exception:
+            self._statistics.drop("failed")
+            self._say_dropped(traceback.format_exc())
+        else:
+            stages = Stages(
+                wait=started - arrival.arrived_s,
+                convert=converted - started,
+                estimate=frame.estimate_s,
+                track=tracked - converted - frame.estimate_s,
+                publish=perf_counter() - tracked,
+            )
+            self._statistics.process(stages, int(frame.tracked.visible.sum()))
+
+    def _publish(self, frame: Frame, image: ImageArray, header: Any) -> None:
+        assert self._config and self._pipeline
+        node, skeleton, tracked = self._config.node, self._pipeline.estimator.skeleton, frame.tracked
+        height, width = image.shape[:2]
+        shown = tracked
+        if not node.publish_lost:
+            shown = tracked[tracked.states != TrackState.LOST]
+        self._poses_publisher.publish(
+            TrackedPoseArray(
+                header=header,
+                skeleton=skeleton.name,
+                image_width=width,
+                image_height=height,
+                epoch=frame.epoch,
+                sequence=self._sequence,
+                dropped_since_last=self._statistics.take_dropped(),
+                poses=tracked_pose_messages(shown),
+            )
+        )
+        self._sequence += 1
+        if self._camera is None:
+            self._camera = Pinhole.assumed(width, height)
+            self.get_logger().info("no calibrated camera_info yet: markers assume a common camera")
+        self._marker_publisher.publish(self._markers.make(tracked, header, self._camera))
+        if self._annotated_publisher.get_subscription_count() > 0:
+            annotated = draw(image, tracked, skeleton, node.min_keypoint_score)
+            self._annotated_publisher.publish(to_message(annotated, header))
+
+    def _say_dropped(self, reason: str) -> None:
+        self.get_logger().warning(
+            f"image dropped: {reason}", throttle_duration_sec=_SAY_AGAIN_S
+        )
+
+    # What else comes in
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._camera = Pinhole.from_camera_info(message) or self._camera
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        assert self._pipeline
+        self._pipeline.reset()
+        with self._pipeline.lock:
+            if self._active:
+                self._marker_publisher.publish(self._markers.clear())
+        response.success = True
+        response.message = f"everybody forgotten; epoch {self._pipeline.epoch} begins"
+        self.get_logger().info(response.message)
+        return response
+
+    def _check_parameters(self, changed: list[Parameter]) -> SetParametersResult:
+        """Refuse what could not be configured, and what would take effect too late."""
+        ours = [p.name for p in changed if p.name in Config().as_parameters()]
+        if ours and self._config is not None:
+            reason = f"{', '.join(ours)}: read when the node configures; clean up first"
+            return SetParametersResult(successful=False, reason=reason)
+        try:
+            parameters.read(self, changed)
+        except ConfigError as error:
+            # What was wrong already must not keep a good value of another parameter out.
+            if str(error).split(" ", 1)[0] in ours:
+                return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _look(self, publisher: Any) -> None:
+        """Look at the inputs and publish diagnostics; once a second."""
+        assert self._pipeline
+        for subscription in self._inputs:
+            subscription.refresh()
+        warning = ""
+        if self._active and self._statistics.silence_s() > SILENCE_S:
+            image = self._inputs[0]
+            warning = f"no image on {image.topic} for {SILENCE_S:g} s; publishers: {image.publishers}"
+        if warning and not self._silent:
+            self.get_logger().warning(warning)
+        self._silent = bool(warning)
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.status = [
+            status(
+                f"{self.get_fully_qualified_name()}: camera",
+                self._pipeline.estimator.description,
+                warning,
+                {"active": str(self._active), "epoch": str(self._pipeline.epoch)}
+                | self._statistics.values(),
+            )
+        ]
+        publisher.publish(message)
+
+    def _refuse_illegal_transitions(self) -> None:
+        """Answer an impossible transition with a refusal.
+
+        rclpy of Humble and Jazzy raises instead, out of the executor, which would end the node.
+        """
+        service = self._service_change_state
+        change_state = service.callback
+
+        def refusing(request: Any, response: Any) -> Any:
+            try:
+                return change_state(request, response)
+            except rclpy_implementation.RCLError:
+                state = self._state_machine.current_state[1]
+                wanted = request.transition.label or request.transition.id
+                self.get_logger().error(f"transition {wanted} is not possible when {state}")
+                response.success = False
+                return response
+
+        service.callback = refusing
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is interrupted; return 0."""
+    rclpy.init(args=args)
+    node = PoseFlowNode()
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # how a node is meant to end
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

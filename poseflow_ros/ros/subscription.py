@@ -1,0 +1,94 @@
+"""A subscription whose reliability follows the publishers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+_FIXED = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
+
+
+class AdaptiveSubscription:
+    """Subscribes with depth 1, reliably where every publisher of the topic offers it.
+
+    A reliable subscription hears no best-effort publisher at all; a best-effort one loses most
+    large images. So `auto` begins reliably, changes over when a publisher turns out to offer
+    less, and looks again at each `refresh`.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        message_type: type[Any],
+        topic: str,
+        reliability: str,
+        callback: Callable[[Any], None],
+    ) -> None:
+        """Subscribe.
+
+        Args:
+            node: whose subscription it is.
+            message_type: of the topic.
+            topic: relative to the node's namespace, remapped as usual.
+            reliability: auto, reliable or best_effort.
+            callback: called with each message.
+        """
+        self._node = node
+        self._message_type = message_type
+        self._topic = topic
+        self._reliability = reliability
+        self._callback = callback
+        self._subscription: Subscription | None = None
+        self._subscribe(_FIXED.get(reliability) or self._offered())
+
+    @property
+    def topic(self) -> str:
+        """The topic's full name, after remapping."""
+        return str(self._node.resolve_topic_name(self._topic))
+
+    @property
+    def publishers(self) -> int:
+        """How many publishers the topic has, of whatever type and QoS."""
+        return int(self._node.count_publishers(self.topic))
+
+    def refresh(self) -> None:
+        """Subscribe anew where the publishers now offer something else."""
+        if self._reliability in _FIXED or self._subscription is None:
+            return
+        offered = self._offered()
+        if self.publishers and offered != self._subscription.qos_profile.reliability:
+            self.destroy()
+            self._subscribe(offered)
+
+    def destroy(self) -> None:
+        """End the subscription."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def _offered(self) -> ReliabilityPolicy:
+        """Return best effort where any publisher offers no more."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        best_effort = ReliabilityPolicy.BEST_EFFORT
+        if any(p.qos_profile.reliability == best_effort for p in publishers):
+            return best_effort
+        return ReliabilityPolicy.RELIABLE
+
+    def _subscribe(self, reliability: ReliabilityPolicy) -> None:
+        self._node.get_logger().debug(f"subscribing to {self.topic}, {reliability.name}")
+        self._subscription = self._node.create_subscription(
+            self._message_type,
+            self._topic,
+            self._callback,
+            QoSProfile(depth=1, reliability=reliability),
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=lambda _: self.refresh(), use_default_callbacks=False
+            ),
+        )

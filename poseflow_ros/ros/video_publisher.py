@@ -1,0 +1,151 @@
+"""A video file, a folder of images or a camera as image topic: for the demo, tests and trials."""
+
+import math
+import sys
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from poseflow_ros.imaging.video import VideoError, open_source
+from poseflow_ros.ros.diagnostics import status
+from poseflow_ros.ros.images import to_message
+
+_RELIABILITIES = {
+    "reliable": ReliabilityPolicy.RELIABLE,
+    "best_effort": ReliabilityPolicy.BEST_EFFORT,
+}
+_ACK_TIMEOUT = Duration(seconds=5)
+
+
+class VideoPublisher(Node):
+    """Publishes `image` and `camera_info` at the source's own rate, then ends.
+
+    The camera is not known, so `camera_info` is that of a pinhole with the field of view
+    `horizontal_fov_deg`.
+    """
+
+    def __init__(self) -> None:
+        """Open the source.
+
+        Raises:
+            VideoError: there is none, or a parameter is wrong.
+        """
+        super().__init__("video_publisher")
+        self._video = self.declare_parameter("video", "").value
+        rate_hz = self.declare_parameter("rate_hz", 0.0).value
+        self._loop = self.declare_parameter("loop", False).value
+        self._frame_id = self.declare_parameter("frame_id", "camera").value
+        self._fov_deg = self.declare_parameter("horizontal_fov_deg", 60.0).value
+        self._subscribers = self.declare_parameter("wait_for_subscribers", 1).value
+        reliability = self.declare_parameter("reliability", "reliable").value
+        self._check(rate_hz, reliability)
+
+        self._source = open_source(self._video, rate_hz)
+        self._frames = iter(self._source)
+        qos = QoSProfile(depth=5, reliability=_RELIABILITIES[reliability])
+        self._images = self.create_publisher(Image, "image", qos)
+        self._camera_infos = self.create_publisher(CameraInfo, "camera_info", qos)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(1 / self._source.rate_hz, self._publish_next)
+        self.create_timer(1.0, self._publish_diagnostics)
+        self.published = 0
+        self.done = False
+        self.get_logger().info(
+            f"{self._source.name}: {self._source.n_frames or 'unknown number of'} frames at "
+            f"{self._source.rate_hz:g} Hz on {self._images.topic_name}; "
+            f"starts with {self._subscribers} subscribers"
+        )
+
+    def _check(self, rate_hz: float, reliability: str) -> None:
+        if not self._video:
+            raise VideoError("parameter video is empty, must be a file, a folder or a number")
+        if not 0 <= rate_hz <= 1000:
+            raise VideoError(f"parameter rate_hz is {rate_hz}, must be from 0 (own) to 1000")
+        if not 1 <= self._fov_deg <= 179:
+            raise VideoError(f"parameter horizontal_fov_deg is {self._fov_deg}, must be 1 to 179")
+        if reliability not in _RELIABILITIES:
+            allowed = ", ".join(_RELIABILITIES)
+            raise VideoError(f"parameter reliability is {reliability!r}, must be one of {allowed}")
+
+    def finish(self) -> None:
+        """Wait until every reliable subscriber has every image, and say how many there were."""
+        self._publish_diagnostics()
+        for publisher in (self._images, self._diagnostics):
+            publisher.wait_for_all_acked(_ACK_TIMEOUT)
+        self.get_logger().info(f"published {self.published} frames")
+
+    def _publish_next(self) -> None:
+        if self.done or self._images.get_subscription_count() < self._subscribers:
+            return
+        image, _ = next(self._frames, (None, 0.0))
+        if image is None and self._loop:
+            self._source = open_source(self._video, self._source.rate_hz)
+            self._frames = iter(self._source)
+            image, _ = next(self._frames)
+        if image is None:
+            self.done = True
+            return
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
+        self._images.publish(to_message(image, header))
+        self._camera_infos.publish(camera_info(header, *image.shape[1::-1], self._fov_deg))
+        self.published += 1
+
+    def _publish_diagnostics(self) -> None:
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        values = {
+            "published": str(self.published),
+            "frames": str(self._source.n_frames),
+            "rate (Hz)": f"{self._source.rate_hz:g}",
+        }
+        name = f"{self.get_fully_qualified_name()}: video"
+        message.status = [status(name, self._source.name, "", values)]
+        self._diagnostics.publish(message)
+
+
+def camera_info(header: Header, width: int, height: int, fov_deg: float) -> CameraInfo:
+    """Return an ideal pinhole camera's, its principal point in the middle of the image."""
+    f = width / 2 / math.tan(math.radians(fov_deg) / 2)
+    cx, cy = (width - 1) / 2, (height - 1) / 2
+    return CameraInfo(
+        header=header,
+        width=width,
+        height=height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=[f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Publish until the end; return 0, or 2 where the source cannot be read."""
+    rclpy.init(args=args)
+    node: Any = None
+    try:
+        node = VideoPublisher()
+        while not node.done:
+            rclpy.spin_once(node)
+        node.finish()
+    except VideoError as error:
+        rclpy.logging.get_logger("video_publisher").error(str(error))
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # how a node is meant to end
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
