@@ -1,8 +1,13 @@
 """Install poseflow_ros as an ament_python package."""
 
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
+
+
+def _files(folder: str) -> list[str]:
+    return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
+
 
 setup(
     name="poseflow_ros",
@@ -12,8 +17,8 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/poseflow_ros"]),
         ("share/poseflow_ros", ["package.xml"]),
-        ("share/poseflow_ros/config", sorted(glob("config/*"))),
-        ("share/poseflow_ros/launch", sorted(glob("launch/*.launch.py"))),
+        ("share/poseflow_ros/config", _files("config")),
+        ("share/poseflow_ros/launch", _files("launch")),
     ],
     # numpy, scipy, OpenCV and the rest come from rosdep (package.xml), so that the
     # distribution's own builds are never shadowed by pip's.

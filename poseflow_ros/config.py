@@ -36,6 +36,8 @@ class Spec:
         """Return what is allowed, in words."""
         if self.choices:
             return "must be one of " + ", ".join(self.choices)
+        if self.minimum is None or self.maximum is None:
+            return ""
         words = f"must be from {self.minimum:g} to {self.maximum:g}"
         return words + f" in steps of {self.step}" if self.step else words
 
@@ -132,7 +134,10 @@ class TrackerConfig(_Checked):
         minimum=1, maximum=100,
     )  # fmt: skip
     mag: float = _param(
-        30.0, "how far the box around a keypoint reaches to each side, pixels", minimum=1.0, maximum=1000.0
+        30.0,
+        "how far the box around a keypoint reaches to each side, pixels",
+        minimum=1.0,
+        maximum=1000.0,
     )
     match: float = _param(
         0.2,
@@ -202,25 +207,23 @@ class Config:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
                 raise ConfigError(f"unknown parameter {name}; {hint}")
-        groups = {
-            group.name: group.type(
-                **{i.name: values[i.name] for i in fields(group.type) if i.name in values}
-            )
-            for group in _groups()
-        }
-        return cls(**groups)
+        return cls(
+            **{
+                name: group(**{i.name: values[i.name] for i in fields(group) if i.name in values})
+                for name, group in _GROUPS.items()
+            }
+        )
 
     def as_parameters(self) -> dict[str, Any]:
         """Return every parameter's name and value."""
-        groups = [getattr(self, group.name) for group in _groups()]
+        groups = [getattr(self, name) for name in _GROUPS]
         return {item.name: getattr(group, item.name) for group in groups for item in fields(group)}
 
 
-def _groups() -> tuple[Field[Any], ...]:
-    return fields(Config)
+_GROUPS: dict[str, Any] = {item.name: item.default_factory for item in fields(Config)}
 
 
 def parameters() -> Iterator[Field[Any]]:
     """Yield the field of every parameter, group by group."""
-    for group in _groups():
-        yield from fields(group.type)  # type: ignore[arg-type]
+    for group in _GROUPS.values():
+        yield from fields(group)

@@ -86,7 +86,7 @@ class TrackedPoses:
         poses: the last pose seen of each track.
         track_ids: (N,) from 1, never reused.
         states: (N,) TrackState.
-        match_scores: (N,) in [0, 1], the similarity with which the pose was associated; 0 at birth.
+        match_scores: (N,) in [0, 1], the similarity of pose and track; 0 at birth.
         ages_s: (N,) seconds since the first sight.
         time_since_update_s: (N,) seconds since the last sight, 0 when seen in this frame.
         hits: (N,) frames in which the person was seen.

@@ -33,8 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, not an estimator"
     )
-    parser.add_argument("--rate", type=float, default=0.0, metavar="HZ",
-                        help="images a second, where the input does not say or is wrong")  # fmt: skip
+    parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images a second")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the annotated video")
     parser.add_argument("--mot", type=Path, metavar="OUT.txt", help="write MOTChallenge text")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write every pose")

@@ -16,6 +16,8 @@ from poseflow_ros.skeleton import COCO_17
 
 _STRIDE = 32
 _OUTPUT_SHAPE = (1, 6, 56)
+# The first image takes twice as long; a camera's first must not.
+_WARM_UP_SHAPE = (480, 640, 3)
 # The network always names six people; those it gives less are noise of the empty slots.
 _MIN_SCORE = 0.1
 
@@ -36,6 +38,7 @@ class MoveNet:
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._padded: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
         self.description = f"MoveNet MultiPose at {config.input_size} px, CPU, {threads} threads"
+        self.estimate(np.zeros(_WARM_UP_SHAPE, np.uint8))
 
     def estimate(self, image: Image) -> Poses:
         """Return the people in an (H, W, 3) RGB image, those with a score of 0.1 and more."""

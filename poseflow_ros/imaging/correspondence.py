@@ -20,9 +20,7 @@ class CorrespondenceMatcher:
     def __init__(self, config: MatcherConfig) -> None:
         self._orb = None
         if config.orb_features:
-            self._orb = cv2.ORB_create(
-                nfeatures=config.orb_features, scoreType=cv2.ORB_FAST_SCORE
-            )
+            self._orb = cv2.ORB_create(nfeatures=config.orb_features, scoreType=cv2.ORB_FAST_SCORE)
         self._brute_force = cv2.BFMatcher(cv2.NORM_HAMMING)
         self.reset()
 
@@ -44,7 +42,7 @@ class CorrespondenceMatcher:
         """
         previous_points, previous_descriptors = self._points, self._descriptors
         self.reset()
-        if self._orb is not None and len(poses):
+        if len(poses):
             self._points, self._descriptors = self._detect(image)
         if previous_descriptors is None or self._descriptors is None:
             return np.zeros((0, 4))
@@ -52,13 +50,13 @@ class CorrespondenceMatcher:
         return np.hstack([previous_points[pairs[:, 0]], self._points[pairs[:, 1]]])
 
     def _detect(self, image: Image) -> tuple[FloatArray, NDArray[np.uint8] | None]:
+        if self._orb is None:
+            return self._points, None
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         keypoints, descriptors = self._orb.detectAndCompute(grey, None)
         return cv2.KeyPoint.convert(keypoints).reshape(-1, 2).astype(float), descriptors
 
-    def _nearest(
-        self, previous: NDArray[np.uint8], now: NDArray[np.uint8]
-    ) -> NDArray[np.int64]:
+    def _nearest(self, previous: NDArray[np.uint8], now: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return (C, 2) indices of the descriptors that belong together."""
         pairs = [
             (best[0].queryIdx, best[0].trainIdx)

@@ -20,7 +20,7 @@ class VideoError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A sequence of images; iterate it for pairs of an (H, W, 3) RGB image and its stamp in seconds.
+    """A sequence of images; iterate it for (H, W, 3) RGB images and their stamps in seconds.
 
     Attributes:
         name: what it was opened from.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Vector3
-
 from poseflow_msgs.msg import Keypoint, SkeletonDefinition, TrackedPose, TrackedPoseArray
+
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
 from poseflow_ros.skeleton import Skeleton
 

@@ -82,9 +82,7 @@ class MarkerMaker:
         # RViz complains about a list without points.
         markers = [m for m in markers if m.points or m.type == Marker.TEXT_VIEW_FACING]
         now = {(marker.ns, marker.id) for marker in markers}
-        gone = [
-            Marker(ns=ns, id=i, action=Marker.DELETE) for ns, i in sorted(self._shown - now)
-        ]
+        gone = [Marker(ns=ns, id=i, action=Marker.DELETE) for ns, i in sorted(self._shown - now)]
         self._shown = now
         for marker in gone + markers:
             marker.header = header

@@ -10,6 +10,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from poseflow_msgs.msg import SkeletonDefinition, TrackedPoseArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -21,7 +22,6 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
-from poseflow_msgs.msg import SkeletonDefinition, TrackedPoseArray
 from poseflow_ros.config import Config, ConfigError
 from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
 from poseflow_ros.imaging.annotate import draw
@@ -209,7 +209,8 @@ class PoseFlowNode(LifecycleNode):
         if self._active and self._pipeline is not None:
             with self._pipeline.lock:
                 self._active = False
-                self._marker_publisher.publish(self._markers.clear())
+                if self.context.ok():  # not after SIGINT: then their lifetime ends them
+                    self._marker_publisher.publish(self._markers.clear())
 
     def _release(self, wait_s: float = _RELEASE_WAIT_S) -> None:
         """Give back all that configuring took; at whatever point it got to."""
@@ -241,6 +242,7 @@ class PoseFlowNode(LifecycleNode):
             image = to_rgb(arrival.message)
             converted = perf_counter()
             if pipeline is None:  # released meanwhile
+                self._statistics.drop("deactivated")
                 return
             frame = pipeline.process(image, seconds(arrival.message.header.stamp))
             tracked = perf_counter()
@@ -267,7 +269,11 @@ class PoseFlowNode(LifecycleNode):
 
     def _publish(self, frame: Frame, image: ImageArray, header: Any) -> None:
         assert self._config and self._pipeline
-        node, skeleton, tracked = self._config.node, self._pipeline.estimator.skeleton, frame.tracked
+        node, skeleton, tracked = (
+            self._config.node,
+            self._pipeline.estimator.skeleton,
+            frame.tracked,
+        )
         height, width = image.shape[:2]
         shown = tracked
         if not node.publish_lost:
@@ -285,18 +291,15 @@ class PoseFlowNode(LifecycleNode):
             )
         )
         self._sequence += 1
-        if self._camera is None:
-            self._camera = Pinhole.assumed(width, height)
-            self.get_logger().info("no calibrated camera_info yet: markers assume a common camera")
-        self._marker_publisher.publish(self._markers.make(tracked, header, self._camera))
+        if self._marker_publisher.get_subscription_count() > 0:
+            camera = self._camera or Pinhole.assumed(width, height)
+            self._marker_publisher.publish(self._markers.make(tracked, header, camera))
         if self._annotated_publisher.get_subscription_count() > 0:
             annotated = draw(image, tracked, skeleton, node.min_keypoint_score)
             self._annotated_publisher.publish(to_message(annotated, header))
 
     def _say_dropped(self, reason: str) -> None:
-        self.get_logger().warning(
-            f"image dropped: {reason}", throttle_duration_sec=_SAY_AGAIN_S
-        )
+        self.get_logger().warning(f"image dropped: {reason}", throttle_duration_sec=_SAY_AGAIN_S)
 
     # What else comes in
 
@@ -336,7 +339,9 @@ class PoseFlowNode(LifecycleNode):
         warning = ""
         if self._active and self._statistics.silence_s() > SILENCE_S:
             image = self._inputs[0]
-            warning = f"no image on {image.topic} for {SILENCE_S:g} s; publishers: {image.publishers}"
+            warning = (
+                f"no image on {image.topic} for {SILENCE_S:g} s; publishers: {image.publishers}"
+            )
         if warning and not self._silent:
             self.get_logger().warning(warning)
         self._silent = bool(warning)

@@ -94,7 +94,7 @@ class VideoPublisher(Node):
             return
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
         self._images.publish(to_message(image, header))
-        self._camera_infos.publish(camera_info(header, *image.shape[1::-1], self._fov_deg))
+        self._camera_infos.publish(camera_info(header, image.shape[:2], self._fov_deg))
         self.published += 1
 
     def _publish_diagnostics(self) -> None:
@@ -110,8 +110,9 @@ class VideoPublisher(Node):
         self._diagnostics.publish(message)
 
 
-def camera_info(header: Header, width: int, height: int, fov_deg: float) -> CameraInfo:
+def camera_info(header: Header, size: tuple[int, int], fov_deg: float) -> CameraInfo:
     """Return an ideal pinhole camera's, its principal point in the middle of the image."""
+    height, width = size
     f = width / 2 / math.tan(math.radians(fov_deg) / 2)
     cx, cy = (width - 1) / 2, (height - 1) / 2
     return CameraInfo(

@@ -10,7 +10,9 @@ Item = TypeVar("Item")
 class NewestWorker(Generic[Item]):
     """Calls `work` with the newest item submitted; one that still waits is replaced by a newer."""
 
-    def __init__(self, name: str, work: Callable[[Item], None], at_end: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, work: Callable[[Item], None], at_end: Callable[[], None]
+    ) -> None:
         """Start the thread.
 
         Args:

@@ -57,8 +57,9 @@ def pose_correspondence_iou(
 ) -> FloatArray:
     """Return the share of correspondences that lead from keypoint to keypoint.
 
-    As `box_correspondence_iou`, between the boxes of `mag` pixels to each side of the same keypoint of
-    `keypoints_a` (M, K, 2) and `keypoints_b` (N, K, 2); the mean of the `num` best keypoints.
+    As `box_correspondence_iou`, between the boxes that reach `mag` pixels to each side of the
+    same keypoint of `keypoints_a` (M, K, 2) and `keypoints_b` (N, K, 2); the mean of the `num`
+    best keypoints.
     """
     starts = _inside(_keypoint_boxes(keypoints_a, mag), matches[:, 0], matches[:, 1])
     ends = _inside(_keypoint_boxes(keypoints_b, mag), matches[:, 2], matches[:, 3])
@@ -72,7 +73,7 @@ def _keypoint_boxes(keypoints: FloatArray, mag: float) -> FloatArray:
 
 
 def _inside(boxes: FloatArray, x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
-    """Return (..., C), 1 where the point lies in the (..., 4) box: float32, so that BLAS counts."""
+    """Return (..., C), 1 where the point lies in the (..., 4) box, as floats: BLAS counts."""
     x1, y1, x2, y2 = (boxes[..., i, None] for i in range(4))
     return ((x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)).astype(np.float32)
 

@@ -1,0 +1,279 @@
+"""The demo: a video publisher and the PoseFlow node, two processes over DDS, watched by a third.
+
+This program starts both, configures and activates the node as a lifecycle manager would, records
+what it publishes, and afterwards draws that onto the video: annotated.mp4, contact_sheet.png and
+summary.json in out/.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+# Before rclpy is imported by anything: participants read it at their start.
+os.environ.setdefault(
+    "FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml")
+)
+
+import rclpy  # noqa: E402
+from ament_index_python.packages import get_package_prefix  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from poseflow_msgs.msg import TrackedPoseArray  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import CameraInfo  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from poseflow_ros.config import NodeConfig  # noqa: E402
+from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WeightsError, cached  # noqa: E402
+from poseflow_ros.imaging.annotate import draw  # noqa: E402
+from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source  # noqa: E402
+from poseflow_ros.poses import Image, Poses, TrackedPoses  # noqa: E402
+from poseflow_ros.ros.conversions import seconds, tracked_poses  # noqa: E402
+from poseflow_ros.skeleton import COCO_17  # noqa: E402
+
+N_MOMENTS = 6
+START_TIMEOUT_S = 30.0
+# After the publisher's end: how long without a pose until none is to come. The diagnostics of the
+# last second arrive in it.
+QUIET_S = 1.5
+VIDEO_STATUS, CAMERA_STATUS = "/demo/video_publisher: video", "/demo/poseflow: camera"
+
+
+class DemoError(RuntimeError):
+    """The demo cannot run; the text says why."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """What the node published, and how long after the image was."""
+
+    node: Node
+    arrays: list[TrackedPoseArray] = field(default_factory=list)
+    stamps_s: list[float] = field(default_factory=list)
+    latencies_s: list[float] = field(default_factory=list)
+    arrivals_s: list[float] = field(default_factory=list)
+    diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def listen(self) -> None:
+        """Subscribe."""
+        self.node.create_subscription(
+            TrackedPoseArray, "/demo/poseflow/tracked_poses", self._on_poses, 100
+        )
+        self.node.create_subscription(CameraInfo, "/demo/camera_info", self._on_camera_info, 100)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 100)
+
+    def _on_poses(self, message: TrackedPoseArray) -> None:
+        now_s = self.node.get_clock().now().nanoseconds * 1e-9
+        self.arrays.append(message)
+        self.arrivals_s.append(now_s)
+        self.latencies_s.append(now_s - seconds(message.header.stamp))
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self.stamps_s.append(seconds(message.header.stamp))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.diagnostics[status.name] = {v.key: v.value for v in status.values}
+
+    def count(self, status: str, key: str) -> int:
+        """Return a number from the diagnostics, 0 where it was not told yet."""
+        return int(self.diagnostics.get(status, {}).get(key, 0))
+
+
+def start(stack: ExitStack, executable: str, *parameters: str) -> subprocess.Popen[bytes]:
+    """Start one of the package's executables; it is interrupted when the stack unwinds."""
+    program = Path(get_package_prefix("poseflow_ros"), "lib", "poseflow_ros", executable)
+    command = [str(program), "--ros-args", "-r", "__ns:=/demo", "--log-level", "warn"]
+    process = subprocess.Popen(command + [part for p in parameters for part in ("-p", p)])
+
+    def stop() -> None:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    stack.callback(stop)
+    return process
+
+
+def change_state(node: Node, transition: int, process: subprocess.Popen[bytes]) -> None:
+    """Ask the PoseFlow node for a transition, as a lifecycle manager does."""
+    client = node.create_client(ChangeState, "/demo/poseflow/change_state")
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not client.wait_for_service(0.2):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise DemoError("the PoseFlow node did not start; see its lines above")
+    future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+    rclpy.spin_until_future_complete(node, future, timeout_sec=60)
+    if not (future.done() and future.result().success):
+        raise DemoError(f"the PoseFlow node refused transition {transition}; see its line above")
+    node.destroy_client(client)
+
+
+def record(video: str, input_size: int) -> Recorder:
+    """Run both nodes until the video's end; return what was published."""
+    total = open_source(video).n_frames
+    with ExitStack() as stack:
+        rclpy.init()
+        stack.callback(rclpy.try_shutdown)
+        node = rclpy.create_node("demo")
+        recorder = Recorder(node)
+        recorder.listen()
+        poseflow = start(stack, "poseflow_node", f"input_size:={input_size}")
+        change_state(node, Transition.TRANSITION_CONFIGURE, poseflow)
+        change_state(node, Transition.TRANSITION_ACTIVATE, poseflow)
+        publisher = start(stack, "video_publisher", f"video:='{video}'")
+        bar = stack.enter_context(tqdm(total=total or None, unit="frame", disable=None))
+        last_line_s = quiet_since_s = time.monotonic()
+        while True:
+            before = len(recorder.arrays)
+            rclpy.spin_once(node, timeout_sec=0.2)
+            new = len(recorder.arrays) - before
+            now_s = time.monotonic()
+            if new or publisher.poll() is None:
+                quiet_since_s = now_s
+            bar.update(new)
+            if bar.disable and now_s - last_line_s > 10:  # no terminal: a line now and then
+                print(f"demo: {len(recorder.arrays)} of {total or '?'} frames tracked", flush=True)
+                last_line_s = now_s
+            if poseflow.poll() is not None:
+                raise DemoError(f"the PoseFlow node ended with code {poseflow.returncode}")
+            if now_s - quiet_since_s > QUIET_S:
+                break
+        if publisher.returncode:
+            raise DemoError(f"the video publisher ended with code {publisher.returncode}")
+    return recorder
+
+
+def summarize(recorder: Recorder) -> dict[str, Any]:
+    """Return the figures of the run."""
+    arrays = recorder.arrays
+    visible = [tracked.visible.sum() for tracked in map(tracked_poses, arrays)]
+    ids = {
+        (array.epoch, person.track_id)
+        for array in arrays
+        for person in array.poses
+        if person.state <= 1
+    }
+    elapsed_s = recorder.arrivals_s[-1] - recorder.arrivals_s[0] if len(arrays) > 1 else 0.0
+    p50, p99 = 1e3 * np.percentile(recorder.latencies_s or [0.0], [50, 99])
+    told = recorder.diagnostics.get(CAMERA_STATUS, {})
+    return {
+        "published": recorder.count(VIDEO_STATUS, "published"),
+        "received": recorder.count(CAMERA_STATUS, "received"),
+        "processed": len(arrays),
+        "dropped": recorder.count(CAMERA_STATUS, "dropped"),
+        "people_now": int(visible[-1]) if visible else 0,
+        "people_mean": round(float(np.mean(visible)), 2) if visible else 0.0,
+        "track_ids": len(ids),
+        "latency_p50_ms": round(float(p50), 1),
+        "latency_p99_ms": round(float(p99), 1),
+        "frames_per_second": round((len(arrays) - 1) / elapsed_s, 2) if elapsed_s else 0.0,
+        "estimate_p50_ms": float(told.get("estimate p50 (ms)", 0)),
+        "track_p50_ms": float(told.get("track p50 (ms)", 0)),
+        "overhead_p50_ms": float(told.get("overhead p50 (ms)", 0)),
+        "overhead_p99_ms": float(told.get("overhead p99 (ms)", 0)),
+    }
+
+
+def by_frame(recorder: Recorder) -> dict[int, TrackedPoses]:
+    """Return the recorded people by the number of their frame in the video."""
+    # Every frame has a camera_info of its stamp. Those sent before this program was discovered
+    # are missing, at the start.
+    missing = recorder.count(VIDEO_STATUS, "published") - len(recorder.stamps_s)
+    numbers = {stamp_s: i + missing for i, stamp_s in enumerate(recorder.stamps_s)}
+    return {
+        numbers[seconds(array.header.stamp)]: tracked_poses(array)
+        for array in recorder.arrays
+        if seconds(array.header.stamp) in numbers
+    }
+
+
+def draw_video(video: str, recorder: Recorder, out: Path) -> None:
+    """Write the annotated video and the contact sheet of the fullest moments."""
+    source = open_source(video)
+    people = by_frame(recorder)
+    nobody = _nobody()
+    segment = max(1, -(-(source.n_frames or len(people)) // N_MOMENTS))
+    moments: dict[int, tuple[int, Image]] = {}
+    with VideoWriter(out / "annotated.mp4", source.rate_hz) as writer:
+        for i, (image, _) in enumerate(tqdm(source, total=source.n_frames or None, desc="drawing",
+                                            unit="frame", disable=None)):  # fmt: skip
+            tracked = people.get(i, nobody)
+            annotated = draw(image, tracked, COCO_17, NodeConfig().min_keypoint_score)
+            writer.write(annotated)
+            n_people = int(tracked.visible.sum())
+            if n_people > moments.get(i // segment, (-1,))[0]:
+                moments[i // segment] = (n_people, annotated)
+    images = [image for _, image in moments.values()][:N_MOMENTS]
+    sheet = contact_sheet(images)
+    if not cv2.imwrite(str(out / "contact_sheet.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+        raise DemoError(f"{out / 'contact_sheet.png'} cannot be written")
+
+
+def _nobody() -> TrackedPoses:
+    none = np.zeros(0)
+    ids = np.zeros(0, np.int64)
+    poses = Poses.empty(len(COCO_17.keypoint_names))
+    return TrackedPoses(poses, ids, ids, none, none, none, ids, np.zeros((0, 2)))
+
+
+def contact_sheet(images: list[Image], columns: int = 3, width: int = 640) -> Image:
+    """Return the images side by side, each `width` pixels wide."""
+    height = round(images[0].shape[0] * width / images[0].shape[1])
+    tiles = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in images]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    return np.vstack(rows)
+
+
+def main() -> int:
+    """Run the demo; return 0, or 2 with a line on what was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--video", help="a video file; default: the sample of opencv-doc")
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="where the results go")
+    parser.add_argument("--input-size", type=int, default=512, help="of the network, pixels")
+    args = parser.parse_args()
+    try:
+        video = args.video or _sample_video()
+        cached(MOVENET_MULTIPOSE)  # before the clock runs
+        args.out.mkdir(parents=True, exist_ok=True)
+        print(f"demo: {video}, played at its own rate through two nodes", flush=True)
+        recorder = record(video, args.input_size)
+        summary = summarize(recorder)
+        draw_video(video, recorder, args.out)
+        (args.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    except (DemoError, VideoError, WeightsError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    for name, value in summary.items():
+        print(f"  {name:<20} {value}")
+    print(f"demo: see annotated.mp4, contact_sheet.png and summary.json in {args.out}")
+    return 0
+
+
+def _sample_video() -> str:
+    command = [ROOT / "tools" / "fetch_sample_video.sh"]
+    fetched = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if fetched.returncode:
+        raise DemoError("no sample video; see the lines above")
+    return fetched.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
