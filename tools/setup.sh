@@ -12,7 +12,8 @@ find_python() {
   local candidate
   for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
     if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
-      "$candidate" -c 'import sys; print(sys.executable)'
+      # Inside a virtual environment (this one, activated) what it was made from.
+      "$candidate" -c 'import sys; print(sys._base_executable)'
       return
     fi
   done
@@ -29,8 +30,9 @@ install_venv() {
   else
     requirements+=(requirements/runtime.txt requirements/ros_jazzy.txt)
   fi
-  local stamp
-  stamp="${ROS_DISTRO:-wheels} $python $(digest "${requirements[@]}" tools/setup.sh tools/patch_ros_wheels.py)"
+  local stamp which_python
+  which_python=$("$python" -c 'import sys; print(sys.base_prefix, sys.version)')
+  stamp="${ROS_DISTRO:-wheels} $which_python $(digest "${requirements[@]}" tools/setup.sh tools/patch_ros_wheels.py)"
   if [ "$(cat .venv/setup_stamp 2>/dev/null)" = "$stamp" ]; then return; fi
 
   echo "setup: making .venv with $("$python" --version) on ${ROS_DISTRO:-the ROS 2 Jazzy wheels} (about a minute)"

@@ -1,0 +1,50 @@
+"""Play a video through the PoseFlow node: `video` is a file, a folder of images or a camera."""
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    SetEnvironmentVariable,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchDescription
+
+SHARE = FindPackageShare("poseflow_ros")
+PROFILE = PathJoinSubstitution([SHARE, "config", "fastdds_large_images.xml"])
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the video publisher and all of poseflow.launch.py, whose arguments work here too."""
+    publisher = Node(
+        package="poseflow_ros",
+        executable="video_publisher",
+        name="video_publisher",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[
+            {
+                # A camera's number must stay a string.
+                "video": ParameterValue(LaunchConfiguration("video"), value_type=str),
+                "loop": ParameterValue(LaunchConfiguration("loop"), value_type=bool),
+            }
+        ],
+        output="screen",
+    )
+    poseflow = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(
+            PathJoinSubstitution([SHARE, "launch", "poseflow.launch.py"])
+        )
+    )
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("video", description="file, folder of images or camera number"),
+            DeclareLaunchArgument("loop", default_value="true", description="begin again"),
+            DeclareLaunchArgument("namespace", default_value="", description="of both nodes"),
+            SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", PROFILE),
+            poseflow,
+            publisher,
+        ]
+    )
