@@ -1,5 +1,6 @@
 """Poses recorded before, in the place of a network."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,8 @@ class RecordedPoses:
 
 def _read(path: Path) -> list[Poses]:
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise ValueError("it is no NumPy archive (.npz)")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _ARRAYS}
         people = Poses(

@@ -97,7 +97,9 @@ def _open_file(path: Path, rate_hz: float) -> Source:
 
 
 def _open_camera(index: int) -> Source:
-    capture = cv2.VideoCapture(index)
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    capture = cv2.VideoCapture(index)  # says in many lines what the error says in one
+    cv2.utils.logging.setLogLevel(before)
     if not capture.isOpened():
         raise VideoError(f"camera {index} cannot be opened, and there is no file of that name")
     rate_hz = capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_RATE_HZ

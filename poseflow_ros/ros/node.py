@@ -65,10 +65,11 @@ def _spoken(transition: Transition) -> Transition:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """An image message and when it came."""
+    """An image message, when it came, and in which activation."""
 
     message: Image | CompressedImage
     arrived_s: float
+    activation: int
 
 
 class PoseFlowNode(LifecycleNode):
@@ -91,6 +92,7 @@ class PoseFlowNode(LifecycleNode):
         self._inputs: list[AdaptiveSubscription] = []
         self._outputs: list[Any] = []
         self._active = False
+        self._activation = 0
         self._silent = False
 
     # Transitions
@@ -122,6 +124,7 @@ class PoseFlowNode(LifecycleNode):
         self._skeleton_publisher.publish(skeleton_message(self._pipeline.estimator.skeleton))
         self._statistics.restart_silence()
         self._active = True
+        self._activation += 1
         node = self._config.node
         image_type = _IMAGE_TYPES[node.image_transport]
         self._inputs = [
@@ -231,7 +234,7 @@ class PoseFlowNode(LifecycleNode):
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._statistics.receive()
         assert self._worker
-        if self._worker.submit(_Arrival(message, perf_counter())) is not None:
+        if self._worker.submit(_Arrival(message, perf_counter(), self._activation)) is not None:
             self._statistics.drop("superseded by a newer image")
 
     def _process(self, arrival: _Arrival) -> None:
@@ -247,7 +250,7 @@ class PoseFlowNode(LifecycleNode):
             frame = pipeline.process(image, seconds(arrival.message.header.stamp))
             tracked = perf_counter()
             with pipeline.lock:
-                if not self._active:
+                if not self._active or arrival.activation != self._activation:
                     self._statistics.drop("deactivated")
                     return
                 self._publish(frame, image, arrival.message.header)

@@ -6,6 +6,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
@@ -38,13 +39,13 @@ class VideoPublisher(Node):
             VideoError: there is none, or a parameter is wrong.
         """
         super().__init__("video_publisher")
-        self._video = self.declare_parameter("video", "").value
-        rate_hz = self.declare_parameter("rate_hz", 0.0).value
-        self._loop = self.declare_parameter("loop", False).value
-        self._frame_id = self.declare_parameter("frame_id", "camera").value
-        self._fov_deg = self.declare_parameter("horizontal_fov_deg", 60.0).value
-        self._subscribers = self.declare_parameter("wait_for_subscribers", 1).value
-        reliability = self.declare_parameter("reliability", "reliable").value
+        self._video: str = self._parameter("video", "")
+        rate_hz: float = self._parameter("rate_hz", 0.0)
+        self._loop: bool = self._parameter("loop", False)
+        self._frame_id: str = self._parameter("frame_id", "camera")
+        self._fov_deg: float = self._parameter("horizontal_fov_deg", 60.0)
+        self._subscribers: int = self._parameter("wait_for_subscribers", 1)
+        reliability: str = self._parameter("reliability", "reliable")
         self._check(rate_hz, reliability)
 
         self._source = open_source(self._video, rate_hz)
@@ -62,6 +63,18 @@ class VideoPublisher(Node):
             f"{self._source.rate_hz:g} Hz on {self._images.topic_name}; "
             f"starts with {self._subscribers} subscribers"
         )
+
+    def _parameter(self, name: str, default: Any) -> Any:
+        """Return a parameter's value; rclpy itself would end the process over a wrong type."""
+        value = self.declare_parameter(
+            name, default, ParameterDescriptor(dynamic_typing=True)
+        ).value
+        kind = type(default)
+        if type(value) is int and kind in (float, str):  # rate_hz:=5, a camera's video:=0
+            value = kind(value)
+        if type(value) is not kind:
+            raise VideoError(f"parameter {name} is {value!r}, must be of type {kind.__name__}")
+        return value
 
     def _check(self, rate_hz: float, reliability: str) -> None:
         if not self._video:

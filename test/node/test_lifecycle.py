@@ -1,0 +1,190 @@
+"""The node's life: every transition, what fails, what is left behind."""
+
+import gc
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ament_index_python.packages import get_package_prefix
+from poseflow_msgs.msg import TrackedPoseArray
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, SetParameters
+from ros_driver import stamped
+
+from poseflow_ros.config import Config
+
+BLANK = np.zeros((120, 160, 3), np.uint8)
+
+
+def set_integer(driver, name, value):
+    parameter = ParameterMessage(
+        name=name,
+        value=ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=value),
+    )
+    answer = driver.call(SetParameters, "/poseflow/set_parameters", parameters=[parameter])
+    return answer.results[0]
+
+
+def test_walks_through_every_state(driver, start_node):
+    start_node(input_size=256)
+    assert driver.state() == "unconfigured"
+    for transition, state in (
+        ("configure", "inactive"),
+        ("activate", "active"),
+        ("deactivate", "inactive"),
+        ("activate", "active"),
+        ("deactivate", "inactive"),
+        ("cleanup", "unconfigured"),
+        ("configure", "inactive"),
+        ("activate", "active"),
+        ("shutdown active", "finalized"),
+    ):
+        assert driver.change(transition), transition
+        assert driver.state() == state
+
+
+@pytest.mark.parametrize(
+    ("before", "illegal"),
+    [
+        pytest.param([], "activate", id="activate before configure"),
+        pytest.param(["configure"], "configure", id="configure twice"),
+        pytest.param(["configure", "activate"], "cleanup", id="cleanup while active"),
+        pytest.param([], 200, id="no such transition"),
+    ],
+)
+def test_an_illegal_transition_is_refused_and_the_node_lives(
+    driver, start_node, before, illegal, capfd
+):
+    start_node(input_size=256)
+    assert all(driver.change(transition) for transition in before)
+    state = driver.state()
+    assert not driver.change(illegal)
+    assert driver.state() == state
+    assert f"is not possible when {state}" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"input_size": 100}, "input_size is 100, must be from 64 to 1280 in steps of 32"),
+        ({"input_size": "large"}, "input_size is 'large', must be of type int"),
+        ({"min_pose_score": 1.5}, "min_pose_score is 1.5, must be from 0 to 1"),
+        ({"association": "best"}, "association is 'best', must be one of classic"),
+        ({"estimator": "openpose"}, "estimator is 'openpose', must be one of movenet"),
+        ({"model_path": "/nowhere.tflite"}, "model_path is '/nowhere.tflite', which is no file"),
+        ({"model_path": __file__}, f"model_path {__file__} is no LiteRT model"),
+    ],
+)
+def test_a_bad_parameter_fails_configure_with_one_line(
+    driver, start_node, parameters, said, capfd
+):
+    start_node(**parameters)
+    assert not driver.change("configure")
+    assert driver.state() == "unconfigured"
+    lines = [line for line in capfd.readouterr().err.splitlines() if "cannot configure" in line]
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_a_missing_model_fails_configure_with_one_line(
+    driver, start_node, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    start_node()
+    assert not driver.change("configure")
+    assert driver.state() == "unconfigured"
+    (line,) = [x for x in capfd.readouterr().err.splitlines() if "cannot configure" in x]
+    assert "model_path" in line and str(tmp_path) in line and "weights fetch" in line
+
+
+def test_a_bad_parameter_can_be_mended_and_configured(driver, start_node):
+    start_node(input_size=100, threads=-1)
+    assert not driver.change("configure")
+    refused = set_integer(driver, "input_size", 65)
+    assert not refused.successful
+    assert refused.reason == "input_size is 65, must be from 64 to 1280 in steps of 32"
+    assert set_integer(driver, "input_size", 256).successful
+    assert set_integer(driver, "threads", 1).successful
+    assert driver.change("configure")
+    late = set_integer(driver, "input_size", 128)
+    assert not late.successful
+    assert "clean up first" in late.reason
+
+
+def test_every_parameter_is_described(driver, start_node):
+    start_node()
+    names = list(Config().as_parameters())
+    answer = driver.call(DescribeParameters, "/poseflow/describe_parameters", names=names)
+    assert [d.name for d in answer.descriptors] == names
+    assert all(d.description for d in answer.descriptors)
+    by_name = {d.name: d.additional_constraints for d in answer.descriptors}
+    assert by_name["num"] == "must be from 1 to 100"
+
+
+def test_epochs_grow_over_activations_and_configurations(driver, active_node):
+    active_node()
+    heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
+    epochs = []
+    for again in (["deactivate", "activate"], ["deactivate", "cleanup", "configure", "activate"]):
+        camera = driver.camera()
+        heard.clear()
+        stamp_s = 1.0
+        while not heard:
+            camera.publish(stamped(BLANK, stamp_s))
+            stamp_s += 0.1
+            driver.spin(0.1)
+        epochs.append(heard[0].epoch)
+        assert all(driver.change(transition) for transition in again)
+        driver.node.destroy_publisher(camera)
+    assert epochs == [1, 2]
+
+
+def used():
+    """Return this process's numbers of threads and open files."""
+    gc.collect()
+    return tuple(sum(1 for _ in Path("/proc/self", kind).iterdir()) for kind in ("task", "fd"))
+
+
+def test_fifty_rounds_leave_nothing_behind(driver, start_node):
+    start_node(input_size=64)
+
+    def one_round():
+        for transition in ("configure", "activate", "deactivate", "cleanup"):
+            assert driver.change(transition)
+
+    one_round()
+    first = used()
+    for _ in range(49):
+        one_round()
+    deadline = time.monotonic() + 10  # the last worker ends when it ends
+    while used() != first and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert used() == first
+
+
+@pytest.mark.parametrize(
+    "transitions",
+    [[], ["configure"], ["configure", "activate"]],
+    ids=["unconfigured", "inactive", "active"],
+)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_process_with_code_0(driver, transitions, how):
+    program = Path(get_package_prefix("poseflow_ros"), "lib", "poseflow_ros", "poseflow_node")
+    environment = os.environ | {"ROS_DOMAIN_ID": str(driver.domain_id)}
+    process = subprocess.Popen([program], env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert all(driver.change(transition) for transition in transitions)
+        driver.state()
+        process.send_signal(how)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in said

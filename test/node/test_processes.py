@@ -1,0 +1,238 @@
+"""The executables as users run them: processes of their own, over DDS, and a stranger's DDS."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray
+from poseflow_msgs.msg import TrackedPoseArray
+
+from poseflow_ros.imaging.video import VideoWriter
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILE = ROOT / "config" / "fastdds_large_images.xml"
+
+
+@pytest.fixture
+def start(driver):
+    """A function that starts one of the package's executables."""
+    processes = []
+
+    def start(executable, *parameters, **environment):
+        program = Path(get_package_prefix("poseflow_ros"), "lib", "poseflow_ros", executable)
+        arguments = ["--ros-args", *(part for p in parameters for part in ("-p", p))]
+        environment = os.environ | {"ROS_DOMAIN_ID": str(driver.domain_id)} | environment
+        process = subprocess.Popen(
+            [program, *arguments], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@pytest.fixture
+def video(tmp_path):
+    """A film of 20 frames at 10 Hz with nobody in it."""
+    path = tmp_path / "nobody.mp4"
+    rng = np.random.default_rng(0)
+    background = rng.integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    with VideoWriter(path, 10.0) as writer:
+        for _ in range(20):
+            writer.write(background)
+    return path
+
+
+@pytest.mark.parametrize("profile", [{}, {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}],
+                         ids=["default transport", "large images profile"])  # fmt: skip
+def test_every_frame_of_a_video_is_answered(driver, start, video, profile):
+    heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
+    diagnostics = driver.listen(DiagnosticArray, "/diagnostics", 100)
+    start("poseflow_node", "input_size:=64", **profile)
+    assert driver.change("configure")
+    assert driver.change("activate")
+    publisher = start("video_publisher", f"video:={video}", **profile)
+    driver.until(lambda: len(heard) == 20, "all frames")
+    driver.until(lambda: publisher.poll() is not None, "the publisher's end")
+    said = publisher.stderr.read()
+    assert publisher.returncode == 0
+    assert "published 20 frames" in said
+    assert [array.sequence for array in heard] == list(range(20))
+    stamps = [a.header.stamp.sec + 1e-9 * a.header.stamp.nanosec for a in heard]
+    assert np.diff(stamps).mean() == pytest.approx(0.1, abs=0.02)
+    driver.spin(0.2)
+    told = {s.name: {v.key: v.value for v in s.values} for a in diagnostics for s in a.status}
+    assert told["/video_publisher: video"]["published"] == "20"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ([], "parameter video is empty"),
+        (["video:=/nowhere.mp4"], "/nowhere.mp4 is no file"),
+        (["video:=/etc/passwd"], "/etc/passwd is no video"),
+        (["video:=/tmp", "rate_hz:=-1.0"], "rate_hz is -1.0, must be from 0"),
+        (["video:=/tmp", "reliability:=best"], "reliability is 'best', must be one of"),
+        (["video:=/tmp", "horizontal_fov_deg:=200.0"], "horizontal_fov_deg is 200.0"),
+        (["video:=77"], "camera 77 cannot be opened"),
+        (["video:=/tmp", "loop:=maybe"], "loop is 'maybe', must be of type bool"),
+    ],
+)
+def test_a_bad_source_ends_the_publisher_with_a_line(start, parameters, said):
+    process = start("video_publisher", *parameters)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert said in stderr
+    assert "Traceback" not in stderr
+
+
+STRANGER = """
+import json, sys, time
+from dataclasses import dataclass
+from cyclonedds.core import Qos, Policy
+from cyclonedds.domain import DomainParticipant
+from cyclonedds.idl import IdlStruct
+from cyclonedds.idl.types import array, float32, float64, int32, sequence, uint32, uint8
+from cyclonedds.sub import DataReader
+from cyclonedds.topic import Topic
+
+
+@dataclass
+class Time(IdlStruct, typename="builtin_interfaces::msg::dds_::Time_"):
+    sec: int32
+    nanosec: uint32
+
+@dataclass
+class Duration(IdlStruct, typename="builtin_interfaces::msg::dds_::Duration_"):
+    sec: int32
+    nanosec: uint32
+
+@dataclass
+class Header(IdlStruct, typename="std_msgs::msg::dds_::Header_"):
+    stamp: Time
+    frame_id: str
+
+@dataclass
+class Point32(IdlStruct, typename="geometry_msgs::msg::dds_::Point32_"):
+    x: float32
+    y: float32
+    z: float32
+
+@dataclass
+class Point(IdlStruct, typename="geometry_msgs::msg::dds_::Point_"):
+    x: float64
+    y: float64
+    z: float64
+
+@dataclass
+class Vector3(IdlStruct, typename="geometry_msgs::msg::dds_::Vector3_"):
+    x: float64
+    y: float64
+    z: float64
+
+@dataclass
+class Keypoint(IdlStruct, typename="poseflow_msgs::msg::dds_::Keypoint_"):
+    x: float32
+    y: float32
+    score: float32
+
+@dataclass
+class Keypoint3D(IdlStruct, typename="poseflow_msgs::msg::dds_::Keypoint3D_"):
+    point: Point32
+    stddev: float32
+
+@dataclass
+class TrackedPose(IdlStruct, typename="poseflow_msgs::msg::dds_::TrackedPose_"):
+    track_id: uint32
+    state: uint8
+    score: float32
+    match_score: float32
+    age: Duration
+    time_since_update: Duration
+    hits: uint32
+    box: array[float32, 4]
+    velocity: array[float32, 2]
+    keypoints: sequence[Keypoint]
+    keypoints_3d: sequence[Keypoint3D]
+    position: Point
+    velocity_3d: Vector3
+
+@dataclass
+class TrackedPoseArray(IdlStruct, typename="poseflow_msgs::msg::dds_::TrackedPoseArray_"):
+    header: Header
+    camera: str
+    skeleton: str
+    frame_3d: str
+    image_width: uint32
+    image_height: uint32
+    epoch: uint32
+    sequence: uint32
+    dropped_since_last: uint32
+    poses: sequence[TrackedPose]
+
+participant = DomainParticipant(int(sys.argv[1]))
+topic = Topic(participant, "rt/poseflow/tracked_poses", TrackedPoseArray)
+reader = DataReader(participant, topic, qos=Qos(Policy.Reliability.Reliable(10**9)))
+print("listening", flush=True)
+end = time.monotonic() + 40
+while time.monotonic() < end:
+    for sample in reader.take(10):
+        if sample.poses:
+            person = sample.poses[0]
+            print(json.dumps({
+                "stamp": [sample.header.stamp.sec, sample.header.stamp.nanosec],
+                "skeleton": sample.skeleton, "size": [sample.image_width, sample.image_height],
+                "ids": [p.track_id for p in sample.poses], "box": list(person.box),
+                "keypoints": [[k.x, k.y, k.score] for k in person.keypoints],
+                "hits": person.hits, "epoch": sample.epoch, "sequence": sample.sequence,
+            }))
+            sys.exit(0)
+    time.sleep(0.02)
+sys.exit(1)
+"""
+
+
+def test_another_vendors_dds_receives_tracked_poses(driver, start, sample_video):
+    pytest.importorskip("cyclonedds", reason="cyclonedds is not installed")
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", STRANGER, str(driver.domain_id)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert stranger.stdout.readline() == "listening\n"
+        heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
+        start("poseflow_node")
+        assert driver.change("configure")
+        assert driver.change("activate")
+        start("video_publisher", f"video:={sample_video}")
+        driver.until(lambda: stranger.poll() is not None, "the stranger")
+        assert stranger.returncode == 0
+        got = json.loads(stranger.stdout.read())
+    finally:
+        stranger.kill()
+    (ours,) = [
+        array
+        for array in heard
+        if [array.header.stamp.sec, array.header.stamp.nanosec] == got["stamp"]
+    ]
+    assert got["ids"] == [person.track_id for person in ours.poses]
+    assert got["box"] == list(ours.poses[0].box)
+    assert got["keypoints"] == [[k.x, k.y, k.score] for k in ours.poses[0].keypoints]
+    assert (got["hits"], got["epoch"], got["sequence"]) == (
+        ours.poses[0].hits,
+        ours.epoch,
+        ours.sequence,
+    )
+    assert (got["skeleton"], got["size"]) == ("coco17", [768, 576])
