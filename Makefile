@@ -12,7 +12,7 @@ test: setup
 	@. tools/env.sh && python -m pytest $(PYTEST_ARGS)
 
 lint: setup
-	@. tools/env.sh && ruff check . && ruff format --check . && mypy && lint-imports
+	@. tools/env.sh && ruff check . && ruff format --check . && mypy && lint-imports && python tools/check_package_xml.py
 
 clean:
 	rm -rf .venv build install log out

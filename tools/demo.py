@@ -32,6 +32,7 @@ from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from poseflow_msgs.msg import TrackedPoseArray  # noqa: E402
+from rcl_interfaces.srv import GetParameters  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import CameraInfo  # noqa: E402
 from tqdm import tqdm  # noqa: E402
@@ -49,6 +50,8 @@ START_TIMEOUT_S = 30.0
 # After the publisher's end: how long without a pose until none is to come. The diagnostics of the
 # last second arrive in it.
 QUIET_S = 1.5
+# How often the node is asked for a parameter, to see that it answers while it works.
+ASK_PERIOD_S = 0.5
 VIDEO_STATUS, CAMERA_STATUS = "/demo/video_publisher: video", "/demo/poseflow: camera"
 
 
@@ -65,6 +68,7 @@ class Recorder:
     stamps_s: list[float] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
     arrivals_s: list[float] = field(default_factory=list)
+    answers_s: list[float] = field(default_factory=list)
     diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def listen(self) -> None:
@@ -87,6 +91,12 @@ class Recorder:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             self.diagnostics[status.name] = {v.key: v.value for v in status.values}
+
+    def ask(self, client: Any) -> None:
+        """Ask the node for a parameter and note how long the answer takes."""
+        asked_s = time.perf_counter()
+        future = client.call_async(GetParameters.Request(names=["input_size"]))
+        future.add_done_callback(lambda _: self.answers_s.append(time.perf_counter() - asked_s))
 
     def count(self, status: str, key: str) -> int:
         """Return a number from the diagnostics, 0 where it was not told yet."""
@@ -137,8 +147,10 @@ def record(video: str, input_size: int) -> Recorder:
         poseflow = start(stack, "poseflow_node", f"input_size:={input_size}")
         change_state(node, Transition.TRANSITION_CONFIGURE, poseflow)
         change_state(node, Transition.TRANSITION_ACTIVATE, poseflow)
-        publisher = start(stack, "video_publisher", f"video:='{video}'")
+        publisher = start(stack, "video_publisher", f"video:={json.dumps(video)}")
         bar = stack.enter_context(tqdm(total=total or None, unit="frame", disable=None))
+        parameters = node.create_client(GetParameters, "/demo/poseflow/get_parameters")
+        node.create_timer(ASK_PERIOD_S, lambda: recorder.ask(parameters))
         last_line_s = quiet_since_s = time.monotonic()
         while True:
             before = len(recorder.arrays)
@@ -183,6 +195,7 @@ def summarize(recorder: Recorder) -> dict[str, Any]:
         "track_ids": len(ids),
         "latency_p50_ms": round(float(p50), 1),
         "latency_p99_ms": round(float(p99), 1),
+        "answer_max_ms": round(1e3 * max(recorder.answers_s, default=0.0), 1),
         "frames_per_second": round((len(arrays) - 1) / elapsed_s, 2) if elapsed_s else 0.0,
         "estimate_p50_ms": float(told.get("estimate p50 (ms)", 0)),
         "track_p50_ms": float(told.get("track p50 (ms)", 0)),
