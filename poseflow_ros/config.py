@@ -4,6 +4,7 @@ The groups are what the parts of the program are made from; their field names ar
 the ROS parameters, which are flat.
 """
 
+import contextlib
 import difflib
 import math
 from collections.abc import Iterator, Mapping
@@ -65,7 +66,8 @@ def _check(name: str, value: object, item: Field[Any]) -> object:
     """Return the value in its parameter's type; raise ConfigError where it cannot be used."""
     kind = type(item.default)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        with contextlib.suppress(OverflowError):
+            value = float(value)
     if type(value) is not kind:
         raise ConfigError(f"{name} is {value!r}, must be of type {kind.__name__}")
     spec = spec_of(item)
@@ -204,7 +206,7 @@ class Config:
         known = [item.name for item in parameters()]
         for name in values:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
+                near = difflib.get_close_matches(str(name), known, n=1)
                 hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
                 raise ConfigError(f"unknown parameter {name}; {hint}")
         return cls(

@@ -15,7 +15,7 @@ from poseflow_ros.config import Config, parameters, spec_of
 from poseflow_ros.estimation.estimator import PoseEstimator, make_estimator
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.annotate import draw
-from poseflow_ros.imaging.video import Source, VideoWriter, open_source
+from poseflow_ros.imaging.video import Source, VideoError, VideoWriter, open_source
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import Image, TrackedPoses
 
@@ -70,6 +70,7 @@ class Report:
 
 def run(args: argparse.Namespace) -> None:
     """Track people in the input and write what was asked for."""
+    _spare_the_input(args)
     config = _configure(args)
     source = open_source(args.input, args.rate)
     estimator = _estimator(args, config)
@@ -91,6 +92,13 @@ def run(args: argparse.Namespace) -> None:
     if args.report:
         args.report.write_text(json.dumps(report.figures(), indent=2) + "\n")
     print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
+
+
+def _spare_the_input(args: argparse.Namespace) -> None:
+    inputs = {Path(args.input).resolve()} | {p.resolve() for p in (args.detections,) if p}
+    for output in (args.video, args.mot, args.json, args.report):
+        if output and output.resolve() in inputs:
+            raise VideoError(f"{output} is an input, and cannot be written too")
 
 
 def _configure(args: argparse.Namespace) -> Config:

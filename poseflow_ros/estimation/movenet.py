@@ -62,7 +62,7 @@ class MoveNet:
 
     def close(self) -> None:
         """Give back the network's memory and threads."""
-        del self._interpreter
+        self._interpreter = None
 
     def _fit(self, image: Image) -> tuple[int, int]:
         """Scale the image into the upper left of the padded input; return its (height, width)."""

@@ -63,5 +63,5 @@ def _read(path: Path) -> list[Poses]:
         return [people[arrays["frame"] == i] for i in range(int(arrays["n_frames"]))]
     except KeyError as error:
         raise EstimatorError(f"{path} lacks an array: {error}; needed: {_ARRAYS}") from error
-    except (OSError, ValueError, IndexError, EOFError) as error:
+    except (OSError, TypeError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise EstimatorError(f"{path} cannot be read as recorded poses: {error}") from error

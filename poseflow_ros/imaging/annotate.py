@@ -39,9 +39,10 @@ def _draw_person(
     color: tuple[int, ...],
 ) -> None:
     # Far outside the image a coordinate would overflow the drawing functions' integers.
-    points = np.clip(pose.keypoints[0], -1e4, 1e4)
+    points = np.clip(np.nan_to_num(pose.keypoints[0]), -1e4, 1e4)
     fixed = np.round(points * (1 << _SHIFT)).astype(int).tolist()
-    shown = pose.keypoint_scores[0] >= min_keypoint_score
+    found = np.isfinite(pose.keypoints[0]).all(axis=1)
+    shown = found & (pose.keypoint_scores[0] >= min_keypoint_score)
     for a, b in skeleton.edges:
         if shown[a] and shown[b]:
             cv2.line(canvas, fixed[a], fixed[b], color, 2, cv2.LINE_AA, _SHIFT)

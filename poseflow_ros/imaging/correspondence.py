@@ -9,6 +9,8 @@ from poseflow_ros.poses import FloatArray, Image, Poses
 
 # Lowe's ratio test: the nearest descriptor counts where it is clearly nearer than the second.
 _MAX_RATIO = 0.8
+# ORB looks for nothing this near to the border, and fails on images of a few pixels.
+_BORDER_PX = 31
 
 
 class CorrespondenceMatcher:
@@ -50,11 +52,11 @@ class CorrespondenceMatcher:
         return np.hstack([previous_points[pairs[:, 0]], self._points[pairs[:, 1]]])
 
     def _detect(self, image: Image) -> tuple[FloatArray, NDArray[np.uint8] | None]:
-        if self._orb is None:
+        if self._orb is None or min(image.shape[:2]) <= 2 * _BORDER_PX:
             return self._points, None
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         keypoints, descriptors = self._orb.detectAndCompute(grey, None)
-        return cv2.KeyPoint.convert(keypoints).reshape(-1, 2).astype(float), descriptors
+        return np.array([k.pt for k in keypoints], float).reshape(-1, 2), descriptors
 
     def _nearest(self, previous: NDArray[np.uint8], now: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return (C, 2) indices of the descriptors that belong together."""

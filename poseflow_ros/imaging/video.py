@@ -1,5 +1,7 @@
 """Images from files, folders and cameras, and a file of them."""
 
+import contextlib
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -11,7 +13,10 @@ import cv2
 from poseflow_ros.poses import Image
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+MAX_RATE_HZ = 1000
 _FALLBACK_RATE_HZ = 30.0
+# What FFmpeg says of a broken file stands in the error, once.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 class VideoError(ValueError):
@@ -49,6 +54,8 @@ def open_source(name: str, rate_hz: float = 0.0) -> Source:
         VideoError: nothing is there, or nothing that can be read. A folder's unreadable image
             raises when its turn comes.
     """
+    if not 0 <= rate_hz <= MAX_RATE_HZ:
+        raise VideoError(f"the rate is {rate_hz:g} Hz, must be from 0 (its own) to {MAX_RATE_HZ}")
     path = Path(name)
     if path.is_dir():
         return _open_folder(path, rate_hz or _FALLBACK_RATE_HZ)
@@ -82,7 +89,7 @@ def _open_file(path: Path, rate_hz: float) -> Source:
     if not ok:
         raise VideoError(f"{path} is no video that OpenCV reads, or holds no frame")
     own_rate_hz = capture.get(cv2.CAP_PROP_FPS)
-    rate_hz = rate_hz or (own_rate_hz if 0 < own_rate_hz < 1000 else _FALLBACK_RATE_HZ)
+    rate_hz = rate_hz or (own_rate_hz if 0 < own_rate_hz <= MAX_RATE_HZ else _FALLBACK_RATE_HZ)
     n_frames = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def frames() -> Iterator[tuple[Image, float]]:
@@ -97,9 +104,8 @@ def _open_file(path: Path, rate_hz: float) -> Source:
 
 
 def _open_camera(index: int) -> Source:
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    capture = cv2.VideoCapture(index)  # says in many lines what the error says in one
-    cv2.utils.logging.setLogLevel(before)
+    with _opencv_silent():
+        capture = cv2.VideoCapture(index)
     if not capture.isOpened():
         raise VideoError(f"camera {index} cannot be opened, and there is no file of that name")
     rate_hz = capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_RATE_HZ
@@ -117,6 +123,17 @@ def _open_camera(index: int) -> Source:
     return Source(f"camera {index}", rate_hz, 0, frames())
 
 
+@contextlib.contextmanager
+def _opencv_silent() -> Iterator[None]:
+    """Keep OpenCV from saying in many lines what the error says in one."""
+    logging = cv2.utils.logging
+    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(before)
+
+
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort key: frame2 before frame10."""
     return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", path.name)]
@@ -129,6 +146,7 @@ class VideoWriter:
         self._path = path
         self._rate_hz = rate_hz
         self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -141,12 +159,16 @@ class VideoWriter:
         """Append an (H, W, 3) RGB image.
 
         Raises:
-            VideoError: the file cannot be written.
+            VideoError: the file cannot be written, or the image is not of the first one's size.
         """
+        size = (image.shape[1], image.shape[0])
         if self._writer is None:
-            size = (image.shape[1], image.shape[0])
+            self._size = size
             codec = cv2.VideoWriter_fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._path), codec, self._rate_hz, size)
+            with _opencv_silent():
+                self._writer = cv2.VideoWriter(str(self._path), codec, self._rate_hz, size)
             if not self._writer.isOpened():
                 raise VideoError(f"{self._path} cannot be written as an MP4 video")
+        if size != self._size:  # OpenCV would leave it out without a word
+            raise VideoError(f"{self._path} holds images of {self._size}, cannot take {size}")
         self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

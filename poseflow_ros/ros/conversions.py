@@ -79,9 +79,10 @@ def _tracked_pose(
 def tracked_poses(message: TrackedPoseArray) -> TrackedPoses:
     """Return the arrays of a message: what a subscriber computes with."""
     people = message.poses
+    n_keypoints = len(people[0].keypoints) if people else 0
     points = np.array(
         [[(k.x, k.y, k.score) for k in person.keypoints] for person in people], float
-    ).reshape(len(people), -1, 3)
+    ).reshape(len(people), n_keypoints, 3)
     return TrackedPoses(
         poses=Poses(
             keypoints=points[:, :, :2],

@@ -14,7 +14,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from poseflow_ros.imaging.video import VideoError, open_source
+from poseflow_ros.imaging.video import MAX_RATE_HZ, VideoError, open_source
 from poseflow_ros.ros.diagnostics import status
 from poseflow_ros.ros.images import to_message
 
@@ -79,8 +79,10 @@ class VideoPublisher(Node):
     def _check(self, rate_hz: float, reliability: str) -> None:
         if not self._video:
             raise VideoError("parameter video is empty, must be a file, a folder or a number")
-        if not 0 <= rate_hz <= 1000:
-            raise VideoError(f"parameter rate_hz is {rate_hz}, must be from 0 (own) to 1000")
+        if not 0 <= rate_hz <= MAX_RATE_HZ:
+            raise VideoError(
+                f"parameter rate_hz is {rate_hz}, must be from 0 (its own) to {MAX_RATE_HZ}"
+            )
         if not 1 <= self._fov_deg <= 179:
             raise VideoError(f"parameter horizontal_fov_deg is {self._fov_deg}, must be 1 to 179")
         if reliability not in _RELIABILITIES:

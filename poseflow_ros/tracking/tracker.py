@@ -118,9 +118,10 @@ class PoseFlowTracker:
 
 def _usable(poses: Poses) -> NDArray[np.bool_]:
     """Return (N,), true where every number is finite and the box has an area."""
-    boxes, keypoints = poses.boxes, poses.keypoints
-    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(keypoints).all(axis=(1, 2))
-    return np.asarray(finite & (boxes[:, 2:] > boxes[:, :2]).all(axis=1), np.bool_)
+    usable = np.isfinite(poses.scores) & np.isfinite(poses.keypoint_scores).all(axis=1)
+    usable &= np.isfinite(poses.keypoints).all(axis=(1, 2)) & np.isfinite(poses.boxes).all(axis=1)
+    usable &= (poses.boxes[:, 2:] > poses.boxes[:, :2]).all(axis=1)
+    return usable
 
 
 def _centre(box: FloatArray) -> FloatArray:

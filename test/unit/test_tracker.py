@@ -251,6 +251,12 @@ def test_velocity_is_in_pixels_a_second(step, expected):
     assert tracked.velocities[0] == pytest.approx(expected)
 
 
+def test_somebody_who_grows_on_the_spot_has_no_velocity():
+    story = tell([[make_person(200, 100, 200)], [make_person(200, 90, 220)]])  # middle at y = 200
+    np.testing.assert_allclose(story[1].velocities, [[0, 0]], atol=1e-9)
+    assert seen(story[1]) == [1]
+
+
 def test_velocity_of_somebody_new_is_zero_and_of_somebody_lost_the_last_known():
     story = tell([[make_person(100, 50, 200)], [make_person(110, 50, 200)], []])
     assert story[0].velocities.tolist() == [[0, 0]]
