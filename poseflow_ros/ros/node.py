@@ -12,7 +12,6 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from poseflow_msgs.msg import SkeletonDefinition, TrackedPoseArray
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -33,6 +32,7 @@ from poseflow_ros.ros.conversions import seconds, skeleton_message, tracked_pose
 from poseflow_ros.ros.diagnostics import SILENCE_S, FrameStatistics, Stages, status
 from poseflow_ros.ros.images import ImageError, to_message, to_rgb
 from poseflow_ros.ros.markers import MarkerMaker, Pinhole
+from poseflow_ros.ros.spin import spin
 from poseflow_ros.ros.subscription import AdaptiveSubscription
 from poseflow_ros.ros.worker import NewestWorker
 
@@ -258,6 +258,8 @@ class PoseFlowNode(LifecycleNode):
             self._statistics.drop("malformed")
             self._say_dropped(str(error))
         except Exception:
+            if not self.context.ok():  # a signal ended ROS under the publishers
+                return
             self._statistics.drop("failed")
             self._say_dropped(traceback.format_exc())
         else:
@@ -387,9 +389,7 @@ def main(args: list[str] | None = None) -> int:
     rclpy.init(args=args)
     node = PoseFlowNode()
     try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how a node is meant to end
+        spin(node)
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

@@ -8,7 +8,6 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -17,6 +16,7 @@ from std_msgs.msg import Header
 from poseflow_ros.imaging.video import MAX_RATE_HZ, VideoError, open_source
 from poseflow_ros.ros.diagnostics import status
 from poseflow_ros.ros.images import to_message
+from poseflow_ros.ros.spin import spin
 
 _RELIABILITIES = {
     "reliable": ReliabilityPolicy.RELIABLE,
@@ -148,14 +148,12 @@ def main(args: list[str] | None = None) -> int:
     node: Any = None
     try:
         node = VideoPublisher()
-        while not node.done:
-            rclpy.spin_once(node)
-        node.finish()
+        spin(node, done=lambda: node.done)
+        if node.done:
+            node.finish()
     except VideoError as error:
         rclpy.logging.get_logger("video_publisher").error(str(error))
         return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how a node is meant to end
     finally:
         if node is not None:
             node.destroy_node()

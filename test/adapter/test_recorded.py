@@ -90,12 +90,29 @@ def a_byte_changed(path):
     return path
 
 
+def deflated_into_nonsense(path):
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays())
+    content = bytearray(path.read_bytes())
+    # Behind the first entry's header: 30 bytes and two texts whose lengths stand at its end.
+    start = (
+        30 + int.from_bytes(content[26:28], "little") + int.from_bytes(content[28:30], "little")
+    )
+    content[start] = 0xFF  # a kind of block that there is not
+    path.write_bytes(content)
+    return path
+
+
 def objects(path):
     return written(path, score=np.array([None, "a", 3], object))
 
 
 @pytest.mark.parametrize(
-    "make", [missing, folder, empty, text, one_array, half_a_file, a_byte_changed, objects]
+    "make",
+    [
+        *(missing, folder, empty, text, one_array, objects),
+        *(half_a_file, a_byte_changed, deflated_into_nonsense),
+    ],
 )
 def test_a_file_that_is_none_is_refused_by_name(make, tmp_path):
     path = make(tmp_path / "poses.npz")
