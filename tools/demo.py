@@ -49,7 +49,7 @@ N_MOMENTS = 6
 START_TIMEOUT_S = 30.0
 # After the publisher's end: how long without a pose until none is to come. The diagnostics of the
 # last second arrive in it.
-QUIET_S = 1.5
+QUIET_S = 1.1
 # How often the node is asked for a parameter, to see that it answers while it works.
 ASK_PERIOD_S = 0.5
 VIDEO_STATUS, CAMERA_STATUS = "/demo/video_publisher: video", "/demo/poseflow: camera"
