@@ -2,16 +2,17 @@
 
 import gc
 import os
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_video import sample_frames
 
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
 from poseflow_ros.estimation.movenet import MoveNet
 from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, cached
+from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Poses
 
 CONFIG = EstimatorConfig(threads=2)
@@ -31,8 +32,9 @@ def movenet(model):
 
 
 @pytest.fixture(scope="module")
-def frames():
-    return sample_frames([450, 0, 300, 600])
+def frames(sample_video):
+    images = [image for image, _ in islice(open_source(sample_video), 601)]
+    return [images[i] for i in (450, 0, 300, 600)]
 
 
 @pytest.fixture(scope="module")

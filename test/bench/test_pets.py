@@ -13,15 +13,10 @@ DATA = SHARED / "data" / "pets09-s2l1"
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing")
-def test_classic_is_as_good_as_the_published_program(tmp_path):
+def test_classic_is_as_good_as_the_published_program(sample_video, tmp_path):
     # HOTA 40.1 and IDF1 51.8 with these detections: what the program that this one replaces has.
-    fetch = subprocess.run(
-        [ROOT / "tools" / "fetch_sample_video.sh"], check=False, capture_output=True, text=True
-    )
-    if fetch.returncode:
-        pytest.skip(f"no sample video: {fetch.stderr.strip().splitlines()[-1]}")
     mot = tmp_path / "mot.txt"
-    track = [sys.executable, "-m", "poseflow_ros", "track", fetch.stdout.strip(), "--mot", mot]
+    track = [sys.executable, "-m", "poseflow_ros", "track", sample_video, "--mot", mot]
     track += ["--association", "classic", "--detections", DATA / "detections_movenet_tiled.npz"]
     subprocess.run(track, check=True, capture_output=True)
     evaluate = [sys.executable, SHARED / "tools" / "evaluate_tracking.py", DATA / "gt.txt", mot]
