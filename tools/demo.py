@@ -47,6 +47,8 @@ from poseflow_ros.skeleton import COCO_17  # noqa: E402
 
 N_MOMENTS = 6
 START_TIMEOUT_S = 30.0
+# A client sees a service before the service sees the client: an answer sent in between is lost.
+SETTLE_S = 0.5
 # After the publisher's end: how long without a pose until none is to come. The diagnostics of the
 # last second arrive in it.
 QUIET_S = 1.1
@@ -121,17 +123,19 @@ def start(stack: ExitStack, executable: str, *parameters: str) -> subprocess.Pop
     return process
 
 
-def change_state(node: Node, transition: int, process: subprocess.Popen[bytes]) -> None:
-    """Ask the PoseFlow node for a transition, as a lifecycle manager does."""
+def bring_up(node: Node, process: subprocess.Popen[bytes]) -> None:
+    """Configure and activate the PoseFlow node, as a lifecycle manager does."""
     client = node.create_client(ChangeState, "/demo/poseflow/change_state")
     deadline = time.monotonic() + START_TIMEOUT_S
     while not client.wait_for_service(0.2):
         if process.poll() is not None or time.monotonic() > deadline:
             raise DemoError("the PoseFlow node did not start; see its lines above")
-    future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-    rclpy.spin_until_future_complete(node, future, timeout_sec=60)
-    if not (future.done() and future.result().success):
-        raise DemoError(f"the PoseFlow node refused transition {transition}; see its line above")
+    time.sleep(SETTLE_S)
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        rclpy.spin_until_future_complete(node, future, timeout_sec=START_TIMEOUT_S)
+        if not (future.done() and future.result().success):
+            raise DemoError(f"the PoseFlow node refused transition {transition}; see above")
     node.destroy_client(client)
 
 
@@ -145,8 +149,7 @@ def record(video: str, input_size: int) -> Recorder:
         recorder = Recorder(node)
         recorder.listen()
         poseflow = start(stack, "poseflow_node", f"input_size:={input_size}")
-        change_state(node, Transition.TRANSITION_CONFIGURE, poseflow)
-        change_state(node, Transition.TRANSITION_ACTIVATE, poseflow)
+        bring_up(node, poseflow)
         publisher = start(stack, "video_publisher", f"video:={json.dumps(video)}")
         bar = stack.enter_context(tqdm(total=total or None, unit="frame", disable=None))
         parameters = node.create_client(GetParameters, "/demo/poseflow/get_parameters")

@@ -239,28 +239,32 @@ class PoseFlowNode(LifecycleNode):
 
     def _process(self, arrival: _Arrival) -> None:
         """Answer one image; called by the worker's thread."""
-        pipeline = self._pipeline
+        # A cleanup does not wait for a slow network: these are the ones that the image came to.
+        pipeline, statistics = self._pipeline, self._statistics
         started = perf_counter()
         try:
+            if pipeline is None:
+                statistics.drop("deactivated")
+                return
             image = to_rgb(arrival.message)
             converted = perf_counter()
-            if pipeline is None:  # released meanwhile
-                self._statistics.drop("deactivated")
-                return
             frame = pipeline.process(image, seconds(arrival.message.header.stamp))
             tracked = perf_counter()
             with pipeline.lock:
                 if not self._active or arrival.activation != self._activation:
-                    self._statistics.drop("deactivated")
+                    statistics.drop("deactivated")
+                    return
+                if frame.epoch != pipeline.epoch:
+                    statistics.drop("reset")
                     return
                 self._publish(frame, image, arrival.message.header)
         except ImageError as error:
-            self._statistics.drop("malformed")
+            statistics.drop("malformed")
             self._say_dropped(str(error))
         except Exception:
             if not self.context.ok():  # a signal ended ROS under the publishers
                 return
-            self._statistics.drop("failed")
+            statistics.drop("failed")
             self._say_dropped(traceback.format_exc())
         else:
             stages = Stages(
@@ -270,16 +274,12 @@ class PoseFlowNode(LifecycleNode):
                 track=tracked - converted - frame.estimate_s,
                 publish=perf_counter() - tracked,
             )
-            self._statistics.process(stages, int(frame.tracked.visible.sum()))
+            statistics.process(stages, int(frame.tracked.visible.sum()))
 
     def _publish(self, frame: Frame, image: ImageArray, header: Any) -> None:
         assert self._config and self._pipeline
-        node, skeleton, tracked = (
-            self._config.node,
-            self._pipeline.estimator.skeleton,
-            frame.tracked,
-        )
-        height, width = image.shape[:2]
+        node, skeleton = self._config.node, self._pipeline.estimator.skeleton
+        tracked, (height, width) = frame.tracked, image.shape[:2]
         shown = tracked
         if not node.publish_lost:
             shown = tracked[tracked.states != TrackState.LOST]
@@ -329,11 +329,9 @@ class PoseFlowNode(LifecycleNode):
             reason = f"{', '.join(ours)}: read when the node configures; clean up first"
             return SetParametersResult(successful=False, reason=reason)
         try:
-            parameters.read(self, changed)
+            Config.from_parameters({p.name: p.value for p in changed if p.name in ours})
         except ConfigError as error:
-            # What was wrong already must not keep a good value of another parameter out.
-            if str(error).split(" ", 1)[0] in ours:
-                return SetParametersResult(successful=False, reason=str(error))
+            return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def _look(self, publisher: Any) -> None:

@@ -4,9 +4,8 @@ from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 
-from poseflow_ros.config import Config, ConfigError, parameters, spec_of
+from poseflow_ros.config import Config, parameters, spec_of
 
 
 def declare(node: Node) -> None:
@@ -28,20 +27,12 @@ def declare(node: Node) -> None:
         )
 
 
-def read(node: Node, changed: list[Parameter] | None = None) -> Config:
-    """Return the node's configuration.
-
-    Args:
-        node: where `declare` was called.
-        changed: parameters that are to be taken instead of the node's own.
+def read(node: Node) -> Config:
+    """Return the configuration of a node for which `declare` was called.
 
     Raises:
         ConfigError: a wrong type or a value out of its range.
     """
     names = [item.name for item in parameters()]
     values: dict[str, Any] = {p.name: p.value for p in node.get_parameters(names)}
-    values |= {p.name: p.value for p in changed or () if p.name in values}
-    for name, value in values.items():
-        if value is None:
-            raise ConfigError(f"{name} is not set")
     return Config.from_parameters(values)

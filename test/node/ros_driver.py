@@ -14,6 +14,8 @@ from poseflow_ros.ros.conversions import duration
 from poseflow_ros.ros.images import to_message
 
 PATIENCE_S = 30.0
+# A client sees a service before the service sees the client: an answer sent in between is lost.
+SETTLE_S = 0.3
 
 TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
@@ -44,6 +46,7 @@ class Driver:
         self.node = rclpy.create_node("driver", context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
+        self._clients = {}
 
     def close(self):
         self.executor.shutdown()
@@ -69,11 +72,13 @@ class Driver:
         return heard
 
     def call(self, service_type, name, **request):
-        client = self.node.create_client(service_type, name)
-        self.until(client.service_is_ready, f"service {name}")
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = self.node.create_client(service_type, name)
+            self.until(client.service_is_ready, f"service {name}")
+            self.spin(SETTLE_S)
         future = client.call_async(service_type.Request(**request))
         self.until(future.done, f"an answer of {name}")
-        self.node.destroy_client(client)
         return future.result()
 
     def change(self, transition, name="/poseflow"):
