@@ -14,6 +14,7 @@ from poseflow_ros.poses import Image
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 MAX_RATE_HZ = 1000
+_LOG_LEVEL_SILENT = 0
 _FALLBACK_RATE_HZ = 30.0
 # What FFmpeg says of a broken file stands in the error, once.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -84,7 +85,8 @@ def _open_folder(folder: Path, rate_hz: float) -> Source:
 
 
 def _open_file(path: Path, rate_hz: float) -> Source:
-    capture = cv2.VideoCapture(str(path))
+    with _opencv_silent():
+        capture = cv2.VideoCapture(str(path))
     ok, first = capture.read()
     if not ok:
         raise VideoError(f"{path} is no video that OpenCV reads, or holds no frame")
@@ -126,8 +128,8 @@ def _open_camera(index: int) -> Source:
 @contextlib.contextmanager
 def _opencv_silent() -> Iterator[None]:
     """Keep OpenCV from saying in many lines what the error says in one."""
-    logging = cv2.utils.logging
-    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, and 4.6
+    before = logging.setLogLevel(_LOG_LEVEL_SILENT)
     try:
         yield
     finally:

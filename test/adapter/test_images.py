@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("sensor_msgs", reason="sensor_msgs does not import: no ROS 2 environment")
+
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 

@@ -14,6 +14,7 @@ DATA = SHARED / "data" / "pets09-s2l1"
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing")
 def test_classic_is_as_good_as_the_published_program(sample_video, tmp_path):
+    pytest.importorskip("trackeval", reason="trackeval is not installed")
     # HOTA 40.1 and IDF1 51.8 with these detections: what the program that this one replaces has.
     mot = tmp_path / "mot.txt"
     track = [sys.executable, "-m", "poseflow_ros", "track", sample_video, "--mot", mot]
