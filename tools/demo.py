@@ -160,7 +160,7 @@ def record(video: str, input_size: int) -> Recorder:
             rclpy.spin_once(node, timeout_sec=0.2)
             new = len(recorder.arrays) - before
             now_s = time.monotonic()
-            if new or publisher.poll() is None:
+            if new:
                 quiet_since_s = now_s
             bar.update(new)
             if bar.disable and now_s - last_line_s > 10:  # no terminal: a line now and then
@@ -168,7 +168,7 @@ def record(video: str, input_size: int) -> Recorder:
                 last_line_s = now_s
             if poseflow.poll() is not None:
                 raise DemoError(f"the PoseFlow node ended with code {poseflow.returncode}")
-            if now_s - quiet_since_s > QUIET_S:
+            if publisher.poll() is not None and now_s - quiet_since_s > QUIET_S:
                 break
         if publisher.returncode:
             raise DemoError(f"the video publisher ended with code {publisher.returncode}")
