@@ -33,6 +33,14 @@ def diagnosed(heard):
     return values
 
 
+def wait_for_drops(driver, node, reason, n):
+    """Wait until so many images were dropped for this reason."""
+    # Not from the topic, which tells once a second.
+    driver.until(
+        lambda: node._statistics.values().get(f"dropped: {reason}") == str(n), f"{n} {reason}"
+    )
+
+
 def publish_each(driver, camera, images, heard, start_s=1.0):
     """Publish images 0.1 s apart by their stamps, each after the answer to the one before."""
     for i, image in enumerate(images):
@@ -96,17 +104,17 @@ MALFORMED = [
 def test_a_malformed_image_is_dropped_and_the_node_goes_on(
     driver, active_node, fields, said, capfd
 ):
-    active_node()
+    node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
     camera = driver.camera()
     publish_each(driver, camera, [BLANK], heard)
-    for _ in range(3):
+    for n in range(1, 4):
         bad = stamped(BLANK, 1.5)
         for name, value in fields.items():
             setattr(bad, name, value)
         camera.publish(bad)
-        driver.spin(0.1)
+        wait_for_drops(driver, node, "malformed", n)
     publish_each(driver, camera, [BLANK], heard, start_s=2.0)
     assert [array.sequence for array in heard] == [0, 1]
     assert heard[-1].dropped_since_last == 3
@@ -118,7 +126,7 @@ def test_a_malformed_image_is_dropped_and_the_node_goes_on(
 
 
 def test_compressed_images_and_a_truncated_one(driver, active_node, capfd):
-    active_node(image_transport="compressed")
+    node = active_node(image_transport="compressed")
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera(CompressedImage)
     jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes()
@@ -127,8 +135,10 @@ def test_compressed_images_and_a_truncated_one(driver, active_node, capfd):
         message = CompressedImage(format=name, data=data)
         message.header.stamp.sec = i
         camera.publish(message)
-        driver.spin(0.3)
-    driver.until(lambda: len(heard) == 2, "the two whole images")
+        done = i + 1 - (i > 0)
+        driver.until(lambda n=done: len(heard) == n, "the whole images so far")
+        if i == 1:
+            wait_for_drops(driver, node, "malformed", 1)
     assert [array.header.stamp.sec for array in heard] == [0, 2]
     assert (heard[1].image_width, heard[1].image_height) == (160, 120)
     assert "cut off" in capfd.readouterr().err
@@ -207,12 +217,12 @@ def test_everything_answers_while_inference_runs(driver, active_node, gated):
 
 
 def test_an_estimator_that_raises_drops_the_frame_only(driver, active_node, gated, capfd):
-    active_node()
+    node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
     gated[0].estimate, estimate = lambda image: 1 / 0, gated[0].estimate
     camera.publish(stamped(BLANK, 1.0))
-    driver.spin(0.5)
+    wait_for_drops(driver, node, "failed", 1)
     gated[0].estimate = estimate
     gated[0].gate.release()
     publish_each(driver, camera, [BLANK], heard, start_s=2.0)
