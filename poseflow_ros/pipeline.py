@@ -1,4 +1,4 @@
-"""One frame's path from an image to tracked people: the same for node, command and benchmarks."""
+"""One frame's path from an image to tracked people: the same for node and command."""
 
 import threading
 from collections.abc import Callable

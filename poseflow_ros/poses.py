@@ -80,7 +80,7 @@ class Poses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedPoses:
-    """N tracks after one frame: those seen in it, then the lost (if asked for), then the removed.
+    """N tracks after one frame: those seen in it, then the lost, then the removed.
 
     Attributes:
         poses: the last pose seen of each track.

@@ -178,12 +178,11 @@ def record(video: str, input_size: int) -> Recorder:
 def summarize(recorder: Recorder) -> dict[str, Any]:
     """Return the figures of the run."""
     arrays = recorder.arrays
-    visible = [tracked.visible.sum() for tracked in map(tracked_poses, arrays)]
+    seen = [tracked.track_ids[tracked.visible] for tracked in map(tracked_poses, arrays)]
     ids = {
-        (array.epoch, person.track_id)
-        for array in arrays
-        for person in array.poses
-        if person.state <= 1
+        (array.epoch, track_id)
+        for array, track_ids in zip(arrays, seen, strict=True)
+        for track_id in track_ids.tolist()
     }
     elapsed_s = recorder.arrivals_s[-1] - recorder.arrivals_s[0] if len(arrays) > 1 else 0.0
     p50, p99 = 1e3 * np.percentile(recorder.latencies_s or [0.0], [50, 99])
@@ -193,8 +192,8 @@ def summarize(recorder: Recorder) -> dict[str, Any]:
         "received": recorder.count(CAMERA_STATUS, "received"),
         "processed": len(arrays),
         "dropped": recorder.count(CAMERA_STATUS, "dropped"),
-        "people_now": int(visible[-1]) if visible else 0,
-        "people_mean": round(float(np.mean(visible)), 2) if visible else 0.0,
+        "people_now": len(seen[-1]) if seen else 0,
+        "people_mean": round(float(np.mean([len(people) for people in seen])), 2) if seen else 0.0,
         "track_ids": len(ids),
         "latency_p50_ms": round(float(p50), 1),
         "latency_p99_ms": round(float(p99), 1),
