@@ -3,13 +3,14 @@
 import argparse
 import sys
 
-from poseflow_ros.cli import track, weights
+from poseflow_ros.bench.error import BenchError
+from poseflow_ros.cli import bench, track, weights
 from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.estimator import EstimatorError
 from poseflow_ros.estimation.weights import WeightsError
 from poseflow_ros.imaging.video import VideoError
 
-_BAD_INPUT = (ConfigError, EstimatorError, WeightsError, VideoError, OSError)
+_BAD_INPUT = (BenchError, ConfigError, EstimatorError, WeightsError, VideoError, OSError)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,6 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
     weights.add_parser(commands)
+    bench.add_parser(commands)
     args = parser.parse_args(argv)
     try:
         args.run(args)

@@ -1,0 +1,1 @@
+"""Benchmarks: a simulated crowd, real recordings, and the figures they give."""

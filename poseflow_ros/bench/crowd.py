@@ -1,0 +1,175 @@
+"""People who walk, stop, meet, walk together, leave the picture and come back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from poseflow_ros.bench import walker
+from poseflow_ros.bench.camera import Camera
+from poseflow_ros.poses import FloatArray, IntArray
+
+_STEP_S = 0.05
+_WARM_UP_STEPS = 400  # until nobody remembers where the crowd was put
+
+_SPEED_M_S = (0.5, 1.25, 0.3, 1.7)  # minimum, mean, standard deviation, maximum
+_MAX_SPEED_M_S = 1.8
+_HEIGHT_M = (1.72, 0.08)  # mean, standard deviation
+_STRIDE_M = 1.45
+_AGILITY_S = 0.4  # how long it takes to change the velocity
+_LEG_M = 10.0  # walked in one direction at most
+_ARRIVED_M = 0.4
+
+# What somebody does who arrived, and for how long.
+_P_STAND, _P_LEAVE, _P_JOIN = 0.25, 0.15, 0.12
+_STAND_S, _AWAY_S, _JOIN_S = (1.0, 6.0), (1.0, 17.0), (4.0, 12.0)
+_BEYOND_EDGE_M = (0.8, 1.5)
+_SIDE_BY_SIDE_M = 0.65
+_ELBOW_ROOM_M, _ELBOW_M_S = 0.6, 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bodies:
+    """N people at one time; row i is always the same person.
+
+    Attributes:
+        keypoints_m: (N, 17, 3) x right, y up, z ahead of the camera's foot, COCO order.
+        places_m: (N, 2) x and z on the ground.
+    """
+
+    keypoints_m: FloatArray
+    places_m: FloatArray
+
+
+class Crowd:
+    """The simulated people of one seed.
+
+    The world moves in steps of 50 ms; what lies between is interpolated, so that it is the same
+    at any rate of images. It keeps no history.
+    """
+
+    def __init__(self, camera: Camera, rng: np.random.Generator) -> None:
+        n = camera.people
+        self._camera, self._rng = camera, rng
+        low, mean, std, high = _SPEED_M_S
+        self._speeds = np.clip(rng.normal(mean, std, n), low, high)
+        self._heights_m = rng.normal(*_HEIGHT_M, n)
+        self._places = camera.ground(rng, n)
+        self._goals = camera.ground(rng, n)
+        self._velocities = np.zeros((n, 2))
+        self._headings = _unit(self._goals - self._places)
+        self._phases = rng.uniform(0, 2 * np.pi, n)
+        self._still_s = np.zeros(n)  # how long they go on standing
+        self._leaving = np.zeros(n, bool)
+        self._leaders = np.full(n, -1)  # whom they follow; -1: nobody
+        self._joined_s = np.zeros(n)  # how long they go on following
+        for _ in range(_WARM_UP_STEPS):
+            self._step()
+        self._steps = 0
+        self._before = self._now = self._state()
+
+    def at(self, stamp_s: float) -> Bodies:
+        """Return the people at a time, which may not be before the last one asked for."""
+        while self._steps * _STEP_S < stamp_s - 1e-9:
+            self._step()
+            self._steps += 1
+            self._before, self._now = self._now, self._state()
+        part = 1.0 - (self._steps - stamp_s / _STEP_S)
+        state = self._before + part * (self._now - self._before)
+        places, headings, phases, speeds = state[:, :2], state[:, 2:4], state[:, 4], state[:, 5]
+        points = walker.keypoints_m(places, _unit(headings), phases, speeds, self._heights_m)
+        return Bodies(points, places)
+
+    def _state(self) -> FloatArray:
+        """Return (N, 6), what is interpolated: place, heading, phase, speed."""
+        speeds = np.hypot(*self._velocities.T)
+        return np.column_stack([self._places, self._headings, self._phases, speeds])
+
+    def _step(self) -> None:
+        self._decide()
+        wanted = self._wanted() + self._elbow_room()
+        self._velocities += (wanted - self._velocities) * (_STEP_S / _AGILITY_S)
+        self._velocities = _shortened(self._velocities, _MAX_SPEED_M_S)
+        speeds = np.hypot(*self._velocities.T)
+        self._places = self._places + self._velocities * _STEP_S
+        turn = np.minimum(speeds, 1)[:, None] * (_STEP_S / _AGILITY_S)
+        self._headings = _unit(self._headings + turn * _unit(self._velocities))
+        self._phases = self._phases + 2 * np.pi * speeds / _STRIDE_M * _STEP_S
+        self._still_s = self._still_s - _STEP_S
+        self._joined_s = self._joined_s - _STEP_S
+
+    def _wanted(self) -> FloatArray:
+        """Return the (N, 2) velocities that bring everybody to the goal."""
+        following = self._leaders >= 0
+        beside = self._places + _SIDE_BY_SIDE_M * self._headings[:, ::-1] * [1, -1]
+        self._goals[following] = beside[self._leaders[following]]
+        to_goal = self._goals - self._places
+        velocities = self._speeds[:, None] * _unit(to_goal)
+        catch_up = self._velocities[self._leaders] + to_goal
+        velocities = np.where(following[:, None], catch_up, velocities)
+        return np.where(self._still_s[:, None] > 0, 0.0, velocities)
+
+    def _elbow_room(self) -> FloatArray:
+        """Return the (N, 2) velocities that keep people from walking through each other."""
+        dx = self._places[:, None, 0] - self._places[None, :, 0]
+        dz = self._places[:, None, 1] - self._places[None, :, 1]
+        distance = np.hypot(dx, dz)
+        push = _ELBOW_M_S * np.maximum(1 - distance / _ELBOW_ROOM_M, 0)
+        push = np.divide(push, distance, out=np.zeros_like(push), where=distance > 0)
+        return np.stack([(push * dx).sum(axis=1), (push * dz).sum(axis=1)], axis=1)
+
+    def _decide(self) -> None:
+        """Choose what those do next who arrived, or walked with somebody long enough."""
+        arrived = np.hypot(*(self._goals - self._places).T) < _ARRIVED_M
+        following = self._leaders >= 0
+        done = np.where(following, self._joined_s <= 0, arrived & (self._still_s <= 0))
+        who = np.flatnonzero(done)
+        if not len(who):
+            return
+        outside, inside = who[self._leaving[who]], who[~self._leaving[who]]
+        self._leaders[who] = -1
+        self._leaving[who] = False
+        self._walk(who)
+        self._stand(outside, _AWAY_S)
+        stand, leave, join = np.cumsum([_P_STAND, _P_LEAVE, _P_JOIN])
+        choice = self._rng.random(len(inside))
+        self._stand(inside[choice < stand], _STAND_S)
+        self._leave(inside[(choice >= stand) & (choice < leave)])
+        self._join(inside[(choice >= leave) & (choice < join)])
+
+    def _walk(self, who: IntArray) -> None:
+        """Send people to places in the picture."""
+        way = self._camera.ground(self._rng, len(who)) - self._places[who]
+        self._goals[who] = self._places[who] + _shortened(way, _LEG_M)
+
+    def _stand(self, who: IntArray, range_s: tuple[float, float]) -> None:
+        """Let people stand before they walk on."""
+        self._still_s[who] = self._rng.uniform(*range_s, len(who))
+
+    def _leave(self, who: IntArray) -> None:
+        """Send those who are near an edge beyond it; they will be back."""
+        x, z = self._places[who].T
+        beyond = self._camera.half_width_m(z) + self._rng.uniform(*_BEYOND_EDGE_M, len(who))
+        near = beyond - np.abs(x) < _LEG_M
+        self._goals[who[near]] = np.stack([np.copysign(beyond, x), z], axis=1)[near]
+        self._leaving[who[near]] = True
+
+    def _join(self, who: IntArray) -> None:
+        """Let people walk beside the nearest person who walks alone."""
+        alone = (self._leaders < 0) & (self._still_s <= 0)
+        alone[who] = False
+        if not alone.any():
+            return
+        others = np.flatnonzero(alone)
+        apart = self._places[who, None] - self._places[None, others]
+        self._leaders[who] = others[np.hypot(apart[..., 0], apart[..., 1]).argmin(axis=1)]
+        self._joined_s[who] = self._rng.uniform(*_JOIN_S, len(who))
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    """Return (N, 2) vectors of length 1; zero stays zero."""
+    return vectors / np.maximum(np.hypot(*vectors.T), 1e-9)[:, None]
+
+
+def _shortened(vectors: FloatArray, length: float) -> FloatArray:
+    """Return (N, 2) vectors, those longer than `length` cut to it."""
+    return vectors * np.minimum(1, length / np.maximum(np.hypot(*vectors.T), 1e-9))[:, None]

@@ -1,0 +1,282 @@
+"""How a detector sees the simulated crowd: what it misses, invents and gets wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from poseflow_ros.bench import walker
+from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.view import View
+from poseflow_ros.poses import FloatArray, Poses
+
+MIN_VISIBLE = 0.25
+"""A person who is visible to a lesser part is neither found nor missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorModel:
+    """What describes a detector, as fitted by tools/fit_detector_model.py to real detections.
+
+    Lengths are shares of the person's height. Scores are logits: mean and standard deviation of
+    log(s / (1 - s)). What is remembered is so as exp(-t / memory).
+
+    Attributes:
+        miss: logit of the probability of a miss, for nothing hidden and for each hidden share.
+        miss_memory_s: misses come in runs.
+        score: the person's, for nothing hidden; for each hidden share; standard deviation.
+        score_memory_s: how long a score stays high or low.
+        lowest_score: people below are not reported.
+        box_std: (4,) of the edges x1 y1 x2 y2.
+        box_std_covered: (4,) of people from `COVERED` on.
+        box_memory_s: how long an edge stays wrong.
+        keypoint_std: (9,) of x and of y: nose, then the pairs from eyes to ankles.
+        keypoint_hidden_factor: by how much larger it is of hidden keypoints.
+        keypoint_memory_s: how long a keypoint stays wrong.
+        keypoint_score: (9,) of keypoints in sight.
+        keypoint_score_std: (9,) of them.
+        keypoint_score_hidden: added for hidden ones.
+        duplicates: share of found people who are found twice.
+        duplicate_memory_s: duplicates come in runs.
+        duplicate_score: added to the person's score.
+        duplicate_error: by how much larger the error of a duplicate's box is.
+        false_per_picture: false positives in a picture of 768 x 576.
+        false_seen: share of the pictures in which one that exists is found.
+        false_life_s: how long one exists.
+        false_size: log of the height relative to people's: mean and standard deviation.
+        false_score: mean and standard deviation.
+        false_keypoint_score: added to `keypoint_score`.
+    """
+
+    miss: tuple[float, float]
+    miss_memory_s: float
+    score: tuple[float, float, float]
+    score_memory_s: float
+    lowest_score: float
+    box_std: tuple[float, ...]
+    box_std_covered: tuple[float, ...]
+    box_memory_s: float
+    keypoint_std: tuple[float, ...]
+    keypoint_hidden_factor: float
+    keypoint_memory_s: float
+    keypoint_score: tuple[float, ...]
+    keypoint_score_std: tuple[float, ...]
+    keypoint_score_hidden: float
+    duplicates: float
+    duplicate_memory_s: float
+    duplicate_score: float
+    duplicate_error: float
+    false_per_picture: float
+    false_seen: float
+    false_life_s: float
+    false_size: tuple[float, float]
+    false_score: tuple[float, float]
+    false_keypoint_score: float
+
+
+# PETS09-S2L1 (docs/benchmarks.md): MoveNet MultiPose on tiles, and a small one-stage detector.
+MOVENET_TILED = DetectorModel(
+    miss=(-3.418, 4.742),
+    miss_memory_s=0.267,
+    score=(-0.269, -1.195, 0.387),
+    score_memory_s=0.71,
+    lowest_score=-1.734,
+    box_std=(0.057, 0.059, 0.059, 0.053),
+    box_std_covered=(0.052, 0.05, 0.071, 0.14),
+    box_memory_s=0.52,
+    keypoint_std=(0.034, 0.034, 0.034, 0.036, 0.051, 0.065, 0.029, 0.037, 0.068),
+    keypoint_hidden_factor=1.586,
+    keypoint_memory_s=0.157,
+    keypoint_score=(-0.088, -0.111, -0.008, 0.481, -0.14, -0.439, 0.716, 0.308, 0.113),
+    keypoint_score_std=(0.515, 0.56, 0.606, 0.625, 0.532, 0.534, 0.445, 0.5, 0.598),
+    keypoint_score_hidden=-0.716,
+    duplicates=0.063,
+    duplicate_memory_s=0.73,
+    duplicate_score=-0.44,
+    duplicate_error=2.936,
+    false_per_picture=1.053,
+    false_seen=0.749,
+    false_life_s=1.377,
+    false_size=(-0.621, 0.401),
+    false_score=(-1.277, 0.459),
+    false_keypoint_score=-0.642,
+)
+ONE_STAGE = DetectorModel(
+    miss=(-1.357, 3.3),
+    miss_memory_s=1.097,
+    score=(0.273, -1.291, 1.238),
+    score_memory_s=2.203,
+    lowest_score=-2.197,
+    box_std=(0.059, 0.032, 0.057, 0.028),
+    box_std_covered=(0.059, 0.03, 0.078, 0.168),
+    box_memory_s=0.497,
+    keypoint_std=(0.027, 0.026, 0.025, 0.028, 0.035, 0.044, 0.025, 0.032, 0.043),
+    keypoint_hidden_factor=1.03,
+    keypoint_memory_s=0.149,
+    keypoint_score=(0.141, -0.589, 0.146, 4.005, 2.079, 1.305, 4.8, 3.983, 3.169),
+    keypoint_score_std=(1.835, 1.994, 1.506, 1.074, 1.323, 1.124, 0.938, 0.862, 0.751),
+    keypoint_score_hidden=-1.182,
+    duplicates=0.004,
+    duplicate_memory_s=0.327,
+    duplicate_score=0.535,
+    duplicate_error=2.791,
+    false_per_picture=0.16,
+    false_seen=1.0,
+    false_life_s=0.156,
+    false_size=(0.163, 0.206),
+    false_score=(0.247, 1.328),
+    false_keypoint_score=-2.184,
+)
+MODELS = {"movenet_tiled": MOVENET_TILED, "one_stage": ONE_STAGE}
+
+COVERED = 0.4
+"""From this hidden share on a person's box is that of a covered person."""
+_PICTURE_PX = 768 * 576
+_SITES_PER_FALSE = 4  # places for each false positive that exists in the mean
+_NARROWEST = 0.1  # box, as a share of the height
+
+
+class Detector:
+    """Sees people as its model says; keeps of the past what the next picture's errors need.
+
+    A row of its arrays is a person, then each person's duplicate, then each site where false
+    positives come and go.
+    """
+
+    def __init__(self, model: DetectorModel, camera: Camera, rng: np.random.Generator) -> None:
+        self._model, self._camera, self._rng = model, camera, rng
+        self._false = model.false_per_picture / model.false_seen
+        self._false *= camera.size_px.prod() / _PICTURE_PX
+        sites = int(np.ceil(_SITES_PER_FALSE * self._false))
+        self._n, rows = camera.people, 2 * camera.people + sites
+        self._edges = rng.standard_normal((rows, 4))
+        self._points = rng.standard_normal((rows, 17, 2))
+        self._point_scores = rng.standard_normal((rows, 17))
+        self._scores = rng.standard_normal(rows)
+        self._missed = rng.random(self._n) < expit(model.miss[0])
+        self._doubled = rng.random(self._n) < model.duplicates
+        self._exists = rng.random(sites) < self._false / sites
+        self._figures = self._new_figures(sites)
+
+    def see(self, view: View, dt_s: float) -> Poses:
+        """Return the detections in a picture taken `dt_s` after the last, the surest first."""
+        self._remember(dt_s)
+        found = self._found(view, dt_s)
+        base, heights = self._base(view)
+        hidden = self._hidden_rows(view)
+        keypoints = base + self._keypoint_errors(heights, hidden)
+        boxes = walker.boxes_px(base) + self._box_errors(view, heights)
+        scores, keypoint_scores = self._all_scores(view, hidden)
+        order = np.flatnonzero(found)
+        order = order[np.argsort(-scores[order], kind="stable")]
+        return Poses(
+            keypoints[order],
+            keypoint_scores[order],
+            self._cut(boxes[order], heights[order]),
+            scores[order],
+        )
+
+    def _remember(self, dt_s: float) -> None:
+        """Let every error forget a little and change as much."""
+        model = self._model
+        for values, memory_s in (
+            (self._edges, model.box_memory_s),
+            (self._points, model.keypoint_memory_s),
+            (self._point_scores, model.score_memory_s),
+            (self._scores, model.score_memory_s),
+        ):
+            keep = np.exp(-dt_s / memory_s)
+            change = self._rng.standard_normal(values.shape)
+            values[:] = keep * values + np.sqrt(1 - keep**2) * change
+
+    def _found(self, view: View, dt_s: float) -> NDArray[np.bool_]:
+        """Return (R,), which rows are detected now."""
+        model, rng = self._model, self._rng
+        p_miss = expit(model.miss[0] + model.miss[1] * view.hidden)
+        self._missed = _switch(self._missed, p_miss, dt_s / model.miss_memory_s, rng)
+        p_double = np.full(self._n, model.duplicates)
+        self._doubled = _switch(self._doubled, p_double, dt_s / model.duplicate_memory_s, rng)
+        people = ~self._missed & (view.hidden <= 1 - MIN_VISIBLE)
+        p_exists = np.full(len(self._exists), self._false / len(self._exists))
+        life_s = (1 - p_exists[0]) * model.false_life_s
+        existed = self._exists
+        self._exists = _switch(existed, p_exists, dt_s / life_s, rng)
+        new = self._exists & ~existed
+        self._figures[new] = self._new_figures(int(new.sum()))
+        sites = self._exists & (rng.random(len(existed)) < model.false_seen)
+        return np.concatenate([people, people & self._doubled, sites])
+
+    def _new_figures(self, n: int) -> FloatArray:
+        """Return the (n, 17, 2) pixels of standing figures, for false positives."""
+        angles = self._rng.uniform(0, 2 * np.pi, n)
+        headings = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        still, places = np.zeros(n), self._camera.ground(self._rng, n)
+        body = walker.keypoints_m(places, headings, still, still, np.full(n, 1.7))
+        figures = self._camera.project(body)
+        feet = figures[:, 15:].mean(axis=1, keepdims=True)
+        sizes = np.exp(self._rng.normal(*self._model.false_size, n))
+        return feet + (figures - feet) * sizes[:, None, None]
+
+    def _base(self, view: View) -> tuple[FloatArray, FloatArray]:
+        """Return (R, 17, 2) keypoints without errors and the (R,) heights of the boxes."""
+        figures = self._figures + view.shift_px
+        base = np.concatenate([view.keypoints, view.keypoints, figures])
+        boxes = walker.boxes_px(base)
+        return base, boxes[:, 3] - boxes[:, 1]
+
+    def _hidden_rows(self, view: View) -> NDArray[np.bool_]:
+        hidden = view.hidden_keypoints
+        return np.concatenate([hidden, hidden, np.zeros((len(self._exists), 17), bool)])
+
+    def _keypoint_errors(self, heights: FloatArray, hidden: NDArray[np.bool_]) -> FloatArray:
+        std = _each(self._model.keypoint_std) * heights[:, None]
+        std = np.where(hidden, std * self._model.keypoint_hidden_factor, std)
+        return self._points * std[..., None]
+
+    def _box_errors(self, view: View, heights: FloatArray) -> FloatArray:
+        model = self._model
+        covered = np.zeros((len(heights), 1), bool)
+        covered[: 2 * self._n, 0] = np.tile(view.hidden >= COVERED, 2)
+        std = np.where(covered, model.box_std_covered, model.box_std) * heights[:, None]
+        std[self._n : 2 * self._n] *= model.duplicate_error
+        return self._edges * std
+
+    def _all_scores(self, view: View, hidden: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        """Return the (R,) scores of the rows and the (R, 17) of their keypoints."""
+        model, n = self._model, self._n
+        mean, slope, std = model.score
+        person = mean + slope * view.hidden + std * self._scores[:n]
+        double = mean + slope * view.hidden + model.duplicate_score + std * self._scores[n : 2 * n]
+        false = model.false_score[0] + model.false_score[1] * self._scores[2 * n :]
+        logits = np.maximum(np.concatenate([person, double, false]), model.lowest_score)
+        points = _each(model.keypoint_score) + _each(model.keypoint_score_std) * self._point_scores
+        points += np.where(hidden, model.keypoint_score_hidden, 0.0)
+        points[2 * n :] += model.false_keypoint_score
+        return expit(logits), expit(points)
+
+    def _cut(self, boxes: FloatArray, heights: FloatArray) -> FloatArray:
+        """Return the (N, 4) boxes with an area, and cut at the picture's edge."""
+        least = _NARROWEST * heights[:, None] / 2
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        low = np.minimum(boxes[:, :2], centres - least)
+        high = np.maximum(boxes[:, 2:], centres + least)
+        return cut(np.hstack([low, high]), self._camera.size_px)
+
+
+def cut(boxes: FloatArray, size_px: FloatArray) -> FloatArray:
+    """Return the (N, 4) boxes without what lies outside the picture."""
+    return np.clip(boxes, 0, np.tile(size_px, 2))
+
+
+def _switch(
+    on: NDArray[np.bool_], p: FloatArray, forgotten: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return the next states of on and off, on with the probability p in the long run."""
+    switched: NDArray[np.bool_] = rng.random(len(on)) < p + (on - p) * np.exp(-forgotten)
+    return switched
+
+
+def _each(values: tuple[float, ...]) -> FloatArray:
+    """Return (17,) of the nose and of each pair's two keypoints."""
+    return np.repeat(values, [1, *[2] * (len(values) - 1)])

@@ -1,0 +1,133 @@
+"""How good identities are against the truth, by TrackEval; and MOTChallenge text."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poseflow_ros.bench.error import BenchError
+from poseflow_ros.poses import FloatArray, IntArray
+from poseflow_ros.tracking.similarity import box_iou
+
+_MAX_FRAME = 10_000_000
+Frames = dict[int, tuple[IntArray, FloatArray]]
+"""Frame from 0 -> ids (N,) and boxes (N, 4), x1 y1 x2 y2 pixels; without those of nobody."""
+
+
+def read_mot(path: Path) -> Frames:
+    """Return the people in MOTChallenge ground truth.
+
+    A line holds frame from 1, id, left, top, width, height, conf, ...; those whose conf is 0 do
+    not count.
+
+    Raises:
+        BenchError: a line is no such row, or an id occurs twice in a frame.
+        OSError: the file cannot be read.
+    """
+    try:
+        rows = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8")
+    except ValueError as error:
+        raise BenchError(f"{path} is no MOTChallenge text: {error}") from error
+    if rows.size == 0 or rows.shape[1] < 7:
+        raise BenchError(f"{path} has {rows.shape[1] if rows.size else 0} columns, must have "
+                         "frame, id, left, top, width, height, conf, ...")  # fmt: skip
+    _check_rows(path, rows)
+    rows = rows[rows[:, 6] > 0]
+    boxes = np.hstack([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]])
+    frames = rows[:, 0].astype(int)
+    return {
+        int(f) - 1: (rows[frames == f, 1].astype(int), boxes[frames == f])
+        for f in np.unique(frames)
+    }
+
+
+def _check_rows(path: Path, rows: FloatArray) -> None:
+    """Raise BenchError for the first row that cannot be."""
+    frames, ids, sizes = rows[:, 0], rows[:, 1], rows[:, 4:6]
+    for reason, wrong in (
+        ("holds a number that is not finite", ~np.isfinite(rows[:, :7]).all(axis=1)),
+        ("has a frame that is no whole number from 1", (frames < 1) | (frames % 1 != 0)),
+        (f"has a frame above {_MAX_FRAME}", frames > _MAX_FRAME),
+        ("has an id that is no whole number", ids % 1 != 0),
+        ("has a box without area", (sizes <= 0).any(axis=1)),
+    ):
+        if wrong.any():
+            raise BenchError(f"{path}: row {wrong.argmax() + 1} {reason}")
+    _, first = np.unique(rows[:, :2], axis=0, return_index=True)
+    if len(first) < len(rows):
+        again = int(np.setdiff1d(np.arange(len(rows)), first)[0])
+        raise BenchError(f"{path}: row {again + 1} has an id that its frame has already")
+
+
+@dataclass(slots=True)
+class Score:
+    """Collects who was there and who was found, a frame at a time, and gives the figures.
+
+    Raises:
+        BenchError: TrackEval is not installed.
+    """
+
+    truth_ids: list[IntArray] = field(default_factory=list)
+    found_ids: list[IntArray] = field(default_factory=list)
+    similarities: list[FloatArray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        _import_trackeval()
+
+    def add(
+        self,
+        truth_ids: IntArray,
+        truth_boxes: FloatArray,
+        found_ids: IntArray,
+        found_boxes: FloatArray,
+    ) -> None:
+        """Take one frame: (T,) ids and (T, 4) boxes of the truth, (F,) and (F, 4) of the found."""
+        self.truth_ids.append(truth_ids)
+        self.found_ids.append(found_ids)
+        self.similarities.append(box_iou(truth_boxes, found_boxes).astype(np.float32))
+
+    def figures(self) -> dict[str, float]:
+        """Return HOTA, AssA, DetA, IDF1 and MOTA in per cent, and how many switches and people."""
+        metrics, data = _import_trackeval(), self._sequence()
+        hota = metrics.HOTA().eval_sequence(data)
+        clear = metrics.CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
+        identity = metrics.Identity({"PRINT_CONFIG": False}).eval_sequence(data)
+        shares = {name: hota[name].mean() for name in ("HOTA", "AssA", "DetA")}
+        shares |= {"IDF1": identity["IDF1"], "MOTA": clear["MOTA"]}
+        return {
+            **{name: round(100 * float(share), 2) for name, share in shares.items()},
+            "switches": int(clear["IDSW"]),
+            "identities": data["num_tracker_ids"],
+            "true_identities": data["num_gt_ids"],
+        }
+
+    def _sequence(self) -> dict[str, Any]:
+        """Return what TrackEval takes: ids counted from 0 without gaps."""
+        truth, n_truth = _dense(self.truth_ids)
+        found, n_found = _dense(self.found_ids)
+        return {
+            "num_timesteps": len(truth),
+            "gt_ids": truth,
+            "tracker_ids": found,
+            "num_gt_ids": n_truth,
+            "num_tracker_ids": n_found,
+            "num_gt_dets": sum(map(len, truth)),
+            "num_tracker_dets": sum(map(len, found)),
+            "similarity_scores": self.similarities,
+        }
+
+
+def _import_trackeval() -> Any:
+    try:
+        import trackeval.metrics
+    except ImportError as error:
+        message = "the figures come from TrackEval, which is missing: pip install trackeval"
+        raise BenchError(message) from error
+    return trackeval.metrics
+
+
+def _dense(frames: list[IntArray]) -> tuple[list[IntArray], int]:
+    """Return the ids of each frame as places in the sorted ids, and how many there are."""
+    known = np.unique(np.concatenate([np.zeros(0, int), *frames]))
+    return [np.searchsorted(known, ids) for ids in frames], len(known)

@@ -1,0 +1,115 @@
+"""A crowd as a detector sees it, picture by picture, with the truth."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from poseflow_ros.bench.camera import Camera, CameraMotion
+from poseflow_ros.bench.crowd import Crowd
+from poseflow_ros.bench.detector_model import MIN_VISIBLE, Detector, DetectorModel, cut
+from poseflow_ros.bench.error import BenchError
+from poseflow_ros.bench.view import View, look
+from poseflow_ros.poses import FloatArray, IntArray, Poses
+
+_LIMITS = {"people": (1, 1000), "seconds": (0.1, 86400), "seed": (0, 2**32 - 1), "fps": (1, 120)}
+
+_BACKGROUND_MATCHES, _MATCHES_ON_PERSON = 300, 6
+_OUTLIERS, _MATCH_STD_PX = 0.1, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is simulated.
+
+    Attributes:
+        people: how many there are, most of them in the picture.
+        seconds: for how long.
+        seed: of the world and the detector; the same seed gives the same.
+        fps: pictures a second; the world does not depend on it.
+        camera_motion: whether the picture pans and shakes; then there are correspondences.
+        model: the detector.
+
+    Raises:
+        BenchError: a number is out of its range.
+    """
+
+    people: int
+    seconds: float
+    seed: int
+    fps: float
+    camera_motion: bool
+    model: DetectorModel
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise BenchError(f"{name} is {value}, must be from {low:g} to {high:g}")
+
+    @property
+    def n_frames(self) -> int:
+        """How many pictures there are."""
+        return max(1, round(self.seconds * self.fps))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One picture.
+
+    Attributes:
+        stamp_s: when it is taken.
+        truth_ids: (T,) who is visible to at least a quarter.
+        truth_boxes: (T, 4) pixels of their whole bodies, cut at the picture's edge only.
+        poses: what the detector finds.
+        matches: (C, 4) correspondences with the previous picture; (0, 4) of a camera at rest.
+    """
+
+    stamp_s: float
+    truth_ids: IntArray
+    truth_boxes: FloatArray
+    poses: Poses
+    matches: FloatArray
+
+
+def simulate(settings: Settings) -> Iterator[Sight]:
+    """Yield one picture after another; nothing of those before is kept but the last."""
+    rngs = [np.random.default_rng([settings.seed, i]) for i in range(4)]
+    camera = Camera(settings.people)
+    crowd, motion = Crowd(camera, rngs[0]), CameraMotion(rngs[1])
+    detector = Detector(settings.model, camera, rngs[2])
+    previous: View | None = None
+    for k in range(settings.n_frames):
+        stamp_s = k / settings.fps
+        shift_px = motion.shift_px(stamp_s) if settings.camera_motion else np.zeros(2)
+        view = look(camera, crowd.at(stamp_s), shift_px)
+        matches = np.zeros((0, 4))
+        if previous is not None and settings.camera_motion:
+            matches = _correspondences(previous, view, camera.size_px, rngs[3])
+        visible = np.flatnonzero(view.hidden <= 1 - MIN_VISIBLE)
+        boxes = cut(view.boxes[visible], camera.size_px)
+        yield Sight(stamp_s, visible + 1, boxes, detector.see(view, 1 / settings.fps), matches)
+        previous = view
+
+
+def _correspondences(
+    before: View, now: View, size_px: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """Return the (C, 4) correspondences of the background and of people, some of them wrong."""
+    ground = rng.uniform(0, size_px, (_BACKGROUND_MATCHES, 2))
+    x, y = ground[:, :1], ground[:, 1:]
+    x1, y1, x2, y2 = before.boxes.T
+    ground = ground[~((x > x1) & (x < x2) & (y > y1) & (y < y2)).any(axis=1)]
+    people = np.repeat(np.flatnonzero(np.maximum(before.hidden, now.hidden) < 0.5),
+                       _MATCHES_ON_PERSON)  # fmt: skip
+    share = rng.uniform(0.2, 0.8, (len(people), 2))
+    starts, ends = (
+        b[people, :2] + share * (b[people, 2:] - b[people, :2]) for b in (before.boxes, now.boxes)
+    )
+    starts = np.concatenate([ground, starts])
+    ends = np.concatenate([ground + now.shift_px - before.shift_px, ends])
+    ends = ends + rng.normal(0, _MATCH_STD_PX, ends.shape)
+    wrong = rng.random(len(ends)) < _OUTLIERS
+    ends[wrong] = rng.uniform(0, size_px, (int(wrong.sum()), 2))
+    inside = ((ends >= 0) & (ends < size_px)).all(axis=1)
+    return np.hstack([starts, ends])[inside]

@@ -1,0 +1,38 @@
+"""One tracker on trial: its figures and its time."""
+
+from array import array
+
+import numpy as np
+
+from poseflow_ros.bench.metrics import Score
+from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses, TrackState
+
+
+class Trial:
+    """Collects what one association makes of the frames."""
+
+    def __init__(self, score: Score | None) -> None:
+        """Begin; `score` collects truth and tracks, None: only the time is taken."""
+        self._score = score
+        self._times_s = array("d")
+
+    def add(
+        self,
+        truth_ids: IntArray,
+        truth_boxes: FloatArray,
+        tracked: TrackedPoses,
+        duration_s: float,
+    ) -> None:
+        """Take one frame: (T,) ids and (T, 4) boxes that are true, and what was made of it."""
+        self._times_s.append(duration_s)
+        if self._score is not None:
+            found = tracked[tracked.states == TrackState.CONFIRMED]
+            self._score.add(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures of `Score.figures`, and milliseconds a frame."""
+        times_ms = 1e3 * np.array(self._times_s)
+        return (self._score.figures() if self._score else {}) | {
+            "ms_per_frame": round(float(times_ms.mean()), 3),
+            "ms_per_frame_p99": round(float(np.percentile(times_ms, 99)), 3),
+        }

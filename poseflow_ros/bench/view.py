@@ -1,0 +1,82 @@
+"""What a picture shows of the crowd, and what nearer people or the picture's edge hide."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow_ros.bench import walker
+from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.crowd import Bodies
+from poseflow_ros.poses import FloatArray
+
+_GRID = 10  # points along a side of a box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """N people in one picture, whether they are in sight or not.
+
+    Attributes:
+        keypoints: (N, 17, 2) pixels.
+        boxes: (N, 4) pixels, of whole bodies, which may reach out of the picture.
+        distances_m: (N,) from the camera.
+        hidden: (N,) in [0, 1], which part of the box is not to be seen.
+        hidden_keypoints: (N, 17) true for those not to be seen.
+        shift_px: (2,) by which the camera's motion shifts the picture's content.
+    """
+
+    keypoints: FloatArray
+    boxes: FloatArray
+    distances_m: FloatArray
+    hidden: FloatArray
+    hidden_keypoints: NDArray[np.bool_]
+    shift_px: FloatArray
+
+
+def look(camera: Camera, bodies: Bodies, shift_px: FloatArray) -> View:
+    """Return what the camera shows."""
+    keypoints = camera.project(bodies.keypoints_m) + shift_px
+    boxes, distances_m = walker.boxes_px(keypoints), bodies.places_m[:, 1]
+    return View(
+        keypoints,
+        boxes,
+        distances_m,
+        hidden_shares(boxes, distances_m, camera.size_px),
+        hidden_points(keypoints, boxes, distances_m, camera.size_px),
+        shift_px,
+    )
+
+
+def hidden_points(
+    points: FloatArray, boxes: FloatArray, distances: FloatArray, size_px: FloatArray
+) -> NDArray[np.bool_]:
+    """Return (N, K), true where a point lies in a nearer person's box or not in the picture.
+
+    Args:
+        points: (N, K, 2) pixels, K points of each person.
+        boxes: (N, 4) pixels, of the whole bodies.
+        distances: (N,) of the people from the camera, in any unit.
+        size_px: (2,) width and height of the picture.
+    """
+    hidden: NDArray[np.bool_] = np.any((points < 0) | (points >= size_px), axis=-1)
+    x1, y1, x2, y2 = boxes.T
+    behind = (x1[:, None] < x2) & (x2[:, None] > x1) & (y1[:, None] < y2) & (y2[:, None] > y1)
+    behind &= distances[:, None] > distances
+    person, nearer = np.nonzero(behind)
+    x, y = points[person, :, 0], points[person, :, 1]
+    left, top, right, bottom = (boxes[nearer, i, None] for i in range(4))
+    covered = (x > left) & (x < right) & (y > top) & (y < bottom)
+    people, starts = np.unique(person, return_index=True)
+    if len(people):
+        hidden[people] |= np.logical_or.reduceat(covered, starts, axis=0)
+    return hidden
+
+
+def hidden_shares(boxes: FloatArray, distances: FloatArray, size_px: FloatArray) -> FloatArray:
+    """Return (N,) in [0, 1], which part of each box is hidden. Arguments as `hidden_points`."""
+    steps = (np.arange(_GRID) + 0.5) / _GRID
+    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(1, -1, 2)
+    points = boxes[:, None, :2] + grid * (boxes[:, None, 2:] - boxes[:, None, :2])
+    shares: FloatArray = hidden_points(points, boxes, distances, size_px).mean(axis=1)
+    return shares

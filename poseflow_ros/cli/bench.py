@@ -1,0 +1,125 @@
+"""`python -m poseflow_ros bench`: how good and how fast it is."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from tqdm import tqdm
+
+from poseflow_ros.bench.detector_model import MODELS
+from poseflow_ros.bench.error import BenchError
+from poseflow_ros.bench.metrics import Score
+from poseflow_ros.bench.simulation import Settings, simulate
+from poseflow_ros.bench.trial import Trial
+from poseflow_ros.cli.params import read_parameters
+from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.tracking.tracker import PoseFlowTracker
+
+_MINUTE_S = 60.0
+_COLUMNS = ("HOTA", "AssA", "IDF1", "MOTA", "switches", "identities", "true_identities")
+_TIMES = ("ms_per_frame", "ms_per_frame_p99")
+
+
+def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Add the benchmarks' arguments."""
+    parser = commands.add_parser("bench", help="measure quality and speed")
+    benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    _add_tracker(benches)
+
+
+def _add_tracker(benches: "argparse._SubParsersAction[Any]") -> None:
+    parser = benches.add_parser("tracker", help="the tracker on a simulated crowd")
+    parser.add_argument("--people", type=int, default=20, metavar="N")
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="S")
+    parser.add_argument("--seed", type=int, default=1, metavar="K")
+    parser.add_argument("--fps", type=float, default=10.0, help="pictures a second")
+    parser.add_argument("--camera-motion", action="store_true", help="pan and shake the picture")
+    parser.add_argument("--detector", choices=tuple(MODELS), default="movenet_tiled")
+    parser.add_argument(
+        "--memory", action="store_true", help="no figures but the time, and the memory used"
+    )
+    _add_common(parser)
+    parser.set_defaults(run=run_tracker)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--association", choices=_associations(), help="only this one")
+    parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
+
+
+def _associations() -> tuple[str, ...]:
+    return next(spec_of(item).choices for item in parameters() if item.name == "association")
+
+
+def _configs(args: argparse.Namespace) -> dict[str, Config]:
+    """Return a configuration for each association on trial."""
+    values = read_parameters(args.params) if args.params else {}
+    names = (args.association,) if args.association else _associations()
+    return {name: Config.from_parameters(values | {"association": name}) for name in names}
+
+
+def run_tracker(args: argparse.Namespace) -> None:
+    """Let every association track the same crowd."""
+    _check_output(args.report)
+    settings = Settings(
+        args.people, args.seconds, args.seed, args.fps, args.camera_motion, MODELS[args.detector]
+    )
+    if args.memory and settings.seconds <= _MINUTE_S:
+        raise BenchError(f"seconds is {args.seconds:g}, must be above 60 with --memory")
+    trackers = {name: PoseFlowTracker(c.tracker) for name, c in _configs(args).items()}
+    trials = {name: Trial(None if args.memory else Score()) for name in trackers}
+    memory_mib: dict[str, float] = {}
+    for sight in tqdm(simulate(settings), total=settings.n_frames, unit="frame", disable=None):
+        for name, tracker in trackers.items():
+            start = perf_counter()
+            tracked = tracker.update(sight.poses, sight.matches, sight.stamp_s)
+            duration_s = perf_counter() - start
+            trials[name].add(sight.truth_ids, sight.truth_boxes, tracked, duration_s)
+        if args.memory and sight.stamp_s >= _MINUTE_S:
+            memory_mib.setdefault("after_a_minute", _resident_mib())
+    names = ("people", "seconds", "seed", "fps", "camera_motion", "detector")
+    report = {name: getattr(args, name) for name in names} | {"frames": settings.n_frames}
+    if args.memory:
+        report["memory_mib"] = memory_mib | {"at_the_end": _resident_mib()}
+    _finish(args, report, trials)
+
+
+def _resident_mib() -> float:
+    """Return the memory of this process that is in use, as Linux counts it."""
+    status = Path("/proc/self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return round(int(line.split()[1]) / 1024, 1)
+
+
+def _check_output(*outputs: Path | None) -> None:
+    """Refuse before the work what could not be written after it."""
+    for output in outputs:
+        if output and not output.parent.is_dir():
+            raise BenchError(f"{output} cannot be written: {output.parent} is no folder")
+
+
+def _finish(args: argparse.Namespace, report: dict[str, Any], trials: Mapping[str, Trial]) -> None:
+    """Print the table and write the report."""
+    report["associations"] = {name: trial.figures() for name, trial in trials.items()}
+    print(_table(report["associations"]))
+    if "memory_mib" in report:
+        print("memory", *(f"{k} {v} MiB" for k, v in report["memory_mib"].items()), sep="  ")
+    if args.report:
+        args.report.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _table(figures: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the figures of each association in columns."""
+    names = [n for n in (*_COLUMNS, *_TIMES) if n in next(iter(figures.values()))]
+    rows = [["association", *names]]
+    rows += [[name, *(f"{row[n]:g}" for n in names)] for name, row in figures.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(
+            zip(row, widths, strict=True)))
+        for row in rows
+    )  # fmt: skip
