@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from poseflow_ros.bench import walker
 from poseflow_ros.bench.camera import Camera
@@ -110,12 +111,13 @@ class Crowd:
 
     def _elbow_room(self) -> FloatArray:
         """Return the (N, 2) velocities that keep people from walking through each other."""
-        dx = self._places[:, None, 0] - self._places[None, :, 0]
-        dz = self._places[:, None, 1] - self._places[None, :, 1]
-        distance = np.hypot(dx, dz)
-        push = _ELBOW_M_S * np.maximum(1 - distance / _ELBOW_ROOM_M, 0)
-        push = np.divide(push, distance, out=np.zeros_like(push), where=distance > 0)
-        return np.stack([(push * dx).sum(axis=1), (push * dz).sum(axis=1)], axis=1)
+        near = cKDTree(self._places).query_pairs(_ELBOW_ROOM_M, output_type="ndarray")
+        apart = self._places[near[:, 0]] - self._places[near[:, 1]]
+        push = _ELBOW_M_S * (1 - np.hypot(*apart.T) / _ELBOW_ROOM_M)[:, None] * _unit(apart)
+        velocities = np.zeros_like(self._places)
+        np.add.at(velocities, near[:, 0], push)
+        np.add.at(velocities, near[:, 1], -push)
+        return velocities
 
     def _decide(self) -> None:
         """Choose what those do next who arrived, or walked with somebody long enough."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from poseflow_ros.bench import walker
 from poseflow_ros.bench.camera import Camera
@@ -30,6 +30,7 @@ class DetectorModel:
         lowest_score: people below are not reported.
         box_std: (4,) of the edges x1 y1 x2 y2.
         box_std_covered: (4,) of people from `COVERED` on.
+        box_shared: correlation of left and right edge, of top and bottom: the whole is shifted.
         box_memory_s: how long an edge stays wrong.
         keypoint_std: (9,) of x and of y: nose, then the pairs from eyes to ankles.
         keypoint_hidden_factor: by how much larger it is of hidden keypoints.
@@ -40,7 +41,7 @@ class DetectorModel:
         duplicates: share of found people who are found twice.
         duplicate_memory_s: duplicates come in runs.
         duplicate_score: added to the person's score.
-        duplicate_error: by how much larger the error of a duplicate's box is.
+        duplicate_height: how much of the person's height a duplicate's box has.
         false_per_picture: false positives in a picture of 768 x 576.
         false_seen: share of the pictures in which one that exists is found.
         false_life_s: how long one exists.
@@ -56,6 +57,7 @@ class DetectorModel:
     lowest_score: float
     box_std: tuple[float, ...]
     box_std_covered: tuple[float, ...]
+    box_shared: tuple[float, float]
     box_memory_s: float
     keypoint_std: tuple[float, ...]
     keypoint_hidden_factor: float
@@ -66,7 +68,7 @@ class DetectorModel:
     duplicates: float
     duplicate_memory_s: float
     duplicate_score: float
-    duplicate_error: float
+    duplicate_height: float
     false_per_picture: float
     false_seen: float
     false_life_s: float
@@ -82,10 +84,11 @@ MOVENET_TILED = DetectorModel(
     score=(-0.269, -1.195, 0.387),
     score_memory_s=0.71,
     lowest_score=-1.734,
-    box_std=(0.057, 0.059, 0.059, 0.053),
-    box_std_covered=(0.052, 0.05, 0.071, 0.14),
+    box_std=(0.055, 0.025, 0.053, 0.03),
+    box_std_covered=(0.039, 0.038, 0.074, 0.081),
+    box_shared=(0.323, 0.113),
     box_memory_s=0.52,
-    keypoint_std=(0.034, 0.034, 0.034, 0.036, 0.051, 0.065, 0.029, 0.037, 0.068),
+    keypoint_std=(0.032, 0.033, 0.032, 0.034, 0.05, 0.064, 0.027, 0.034, 0.064),
     keypoint_hidden_factor=1.586,
     keypoint_memory_s=0.157,
     keypoint_score=(-0.088, -0.111, -0.008, 0.481, -0.14, -0.439, 0.716, 0.308, 0.113),
@@ -94,7 +97,7 @@ MOVENET_TILED = DetectorModel(
     duplicates=0.063,
     duplicate_memory_s=0.73,
     duplicate_score=-0.44,
-    duplicate_error=2.936,
+    duplicate_height=0.68,
     false_per_picture=1.053,
     false_seen=0.749,
     false_life_s=1.377,
@@ -108,10 +111,11 @@ ONE_STAGE = DetectorModel(
     score=(0.273, -1.291, 1.238),
     score_memory_s=2.203,
     lowest_score=-2.197,
-    box_std=(0.059, 0.032, 0.057, 0.028),
-    box_std_covered=(0.059, 0.03, 0.078, 0.168),
+    box_std=(0.056, 0.024, 0.05, 0.025),
+    box_std_covered=(0.07, 0.038, 0.084, 0.051),
+    box_shared=(0.32, 0.396),
     box_memory_s=0.497,
-    keypoint_std=(0.027, 0.026, 0.025, 0.028, 0.035, 0.044, 0.025, 0.032, 0.043),
+    keypoint_std=(0.025, 0.024, 0.023, 0.026, 0.033, 0.042, 0.022, 0.028, 0.037),
     keypoint_hidden_factor=1.03,
     keypoint_memory_s=0.149,
     keypoint_score=(0.141, -0.589, 0.146, 4.005, 2.079, 1.305, 4.8, 3.983, 3.169),
@@ -120,7 +124,7 @@ ONE_STAGE = DetectorModel(
     duplicates=0.004,
     duplicate_memory_s=0.327,
     duplicate_score=0.535,
-    duplicate_error=2.791,
+    duplicate_height=0.925,
     false_per_picture=0.16,
     false_seen=1.0,
     false_life_s=0.156,
@@ -150,6 +154,7 @@ class Detector:
         self._false *= camera.size_px.prod() / _PICTURE_PX
         sites = int(np.ceil(_SITES_PER_FALSE * self._false))
         self._n, rows = camera.people, 2 * camera.people + sites
+        self._shifts = rng.standard_normal((rows, 2))
         self._edges = rng.standard_normal((rows, 4))
         self._points = rng.standard_normal((rows, 17, 2))
         self._point_scores = rng.standard_normal((rows, 17))
@@ -163,24 +168,21 @@ class Detector:
         """Return the detections in a picture taken `dt_s` after the last, the surest first."""
         self._remember(dt_s)
         found = self._found(view, dt_s)
-        base, heights = self._base(view)
-        hidden = self._hidden_rows(view)
-        keypoints = base + self._keypoint_errors(heights, hidden)
-        boxes = walker.boxes_px(base) + self._box_errors(view, heights)
+        keypoints = np.concatenate([view.keypoints, view.keypoints, self._figures + view.shift_px])
+        hidden = np.zeros(keypoints.shape[:2], bool)
+        hidden[: 2 * self._n] = np.tile(view.hidden_keypoints, (2, 1))
+        keypoints, boxes = self._displaced(keypoints, hidden, np.tile(view.hidden >= COVERED, 2))
         scores, keypoint_scores = self._all_scores(view, hidden)
         order = np.flatnonzero(found)
         order = order[np.argsort(-scores[order], kind="stable")]
-        return Poses(
-            keypoints[order],
-            keypoint_scores[order],
-            self._cut(boxes[order], heights[order]),
-            scores[order],
-        )
+        boxes = cut(boxes[order], self._camera.size_px)
+        return Poses(keypoints[order], keypoint_scores[order], boxes, scores[order])
 
     def _remember(self, dt_s: float) -> None:
         """Let every error forget a little and change as much."""
         model = self._model
         for values, memory_s in (
+            (self._shifts, model.box_memory_s),
             (self._edges, model.box_memory_s),
             (self._points, model.keypoint_memory_s),
             (self._point_scores, model.score_memory_s),
@@ -218,29 +220,36 @@ class Detector:
         sizes = np.exp(self._rng.normal(*self._model.false_size, n))
         return feet + (figures - feet) * sizes[:, None, None]
 
-    def _base(self, view: View) -> tuple[FloatArray, FloatArray]:
-        """Return (R, 17, 2) keypoints without errors and the (R,) heights of the boxes."""
-        figures = self._figures + view.shift_px
-        base = np.concatenate([view.keypoints, view.keypoints, figures])
-        boxes = walker.boxes_px(base)
-        return base, boxes[:, 3] - boxes[:, 1]
+    def _displaced(
+        self, keypoints: FloatArray, hidden: NDArray[np.bool_], covered: NDArray[np.bool_]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the (R, 17, 2) keypoints and (R, 4) boxes with their errors.
 
-    def _hidden_rows(self, view: View) -> NDArray[np.bool_]:
-        hidden = view.hidden_keypoints
-        return np.concatenate([hidden, hidden, np.zeros((len(self._exists), 17), bool)])
+        Args:
+            keypoints: (R, 17, 2) without errors.
+            hidden: (R, 17) true for those that are not to be seen.
+            covered: (2 N,) true for persons and duplicates whose box is that of covered people.
+        """
+        model, twice = self._model, 2 * self._n
+        boxes = walker.boxes_px(keypoints)
+        heights = boxes[:, 3] - boxes[:, 1]
+        std = np.tile(model.box_std, (len(boxes), 1))
+        std[:twice][covered] = model.box_std_covered
+        shared = np.array(model.box_shared)
+        shift = np.sqrt(shared) * self._shifts * (std[:, :2] + std[:, 2:]) / 2
+        edges = np.sqrt(1 - np.tile(shared, 2)) * self._edges * std
+        boxes[self._n : twice, 1::2] = self._parts(boxes[self._n : twice])
+        boxes = boxes + heights[:, None] * (np.tile(shift, 2) + edges)
+        std = _each(model.keypoint_std) * np.where(hidden, model.keypoint_hidden_factor, 1.0)
+        keypoints = keypoints + (std * heights[:, None])[..., None] * self._points
+        return keypoints, _with_area(boxes, heights)
 
-    def _keypoint_errors(self, heights: FloatArray, hidden: NDArray[np.bool_]) -> FloatArray:
-        std = _each(self._model.keypoint_std) * heights[:, None]
-        std = np.where(hidden, std * self._model.keypoint_hidden_factor, std)
-        return self._points * std[..., None]
-
-    def _box_errors(self, view: View, heights: FloatArray) -> FloatArray:
-        model = self._model
-        covered = np.zeros((len(heights), 1), bool)
-        covered[: 2 * self._n, 0] = np.tile(view.hidden >= COVERED, 2)
-        std = np.where(covered, model.box_std_covered, model.box_std) * heights[:, None]
-        std[self._n : 2 * self._n] *= model.duplicate_error
-        return self._edges * std
+    def _parts(self, boxes: FloatArray) -> FloatArray:
+        """Return (N, 2), top and bottom of the part of the (N, 4) boxes that a duplicate shows."""
+        top, height = boxes[:, 1], boxes[:, 3] - boxes[:, 1]
+        part = self._model.duplicate_height
+        start = (1 - part) * ndtr(self._edges[self._n : 2 * self._n, 0])
+        return np.stack([top + start * height, top + (start + part) * height], axis=1)
 
     def _all_scores(self, view: View, hidden: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
         """Return the (R,) scores of the rows and the (R, 17) of their keypoints."""
@@ -255,18 +264,21 @@ class Detector:
         points[2 * n :] += model.false_keypoint_score
         return expit(logits), expit(points)
 
-    def _cut(self, boxes: FloatArray, heights: FloatArray) -> FloatArray:
-        """Return the (N, 4) boxes with an area, and cut at the picture's edge."""
-        least = _NARROWEST * heights[:, None] / 2
-        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-        low = np.minimum(boxes[:, :2], centres - least)
-        high = np.maximum(boxes[:, 2:], centres + least)
-        return cut(np.hstack([low, high]), self._camera.size_px)
-
 
 def cut(boxes: FloatArray, size_px: FloatArray) -> FloatArray:
     """Return the (N, 4) boxes without what lies outside the picture."""
     return np.clip(boxes, 0, np.tile(size_px, 2))
+
+
+def _with_area(boxes: FloatArray, heights: FloatArray) -> FloatArray:
+    """Return the (N, 4) boxes, none narrower or lower than a share of the people's (N,) height."""
+    least = _NARROWEST * heights[:, None] / 2
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    low, high = (
+        np.minimum(boxes[:, :2], centres - least),
+        np.maximum(boxes[:, 2:], centres + least),
+    )
+    return np.hstack([low, high])
 
 
 def _switch(

@@ -1,9 +1,10 @@
-"""One tracker on trial: its figures and its time."""
+"""One tracker on trial: its figures, its lanes and its time."""
 
 from array import array
 
 import numpy as np
 
+from poseflow_ros.bench.lanes import Lanes
 from poseflow_ros.bench.metrics import Score
 from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses, TrackState
 
@@ -11,9 +12,9 @@ from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses, TrackState
 class Trial:
     """Collects what one association makes of the frames."""
 
-    def __init__(self, score: Score | None) -> None:
-        """Begin; `score` collects truth and tracks, None: only the time is taken."""
-        self._score = score
+    def __init__(self, score: Score | None = None, lanes: Lanes | None = None) -> None:
+        """Begin; `score` and `lanes` collect who is found, without them only time is taken."""
+        self._score, self._lanes = score, lanes
         self._times_s = array("d")
 
     def add(
@@ -23,11 +24,15 @@ class Trial:
         tracked: TrackedPoses,
         duration_s: float,
     ) -> None:
-        """Take one frame: (T,) ids and (T, 4) boxes that are true, and what was made of it."""
+        """Take one frame: (T,) ids and (T, 4) boxes that are true, and what was made of it.
+
+        Confirmed people count as found, the others do not.
+        """
         self._times_s.append(duration_s)
-        if self._score is not None:
-            found = tracked[tracked.states == TrackState.CONFIRMED]
-            self._score.add(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
+        found = tracked[tracked.states == TrackState.CONFIRMED]
+        for collector in (self._score, self._lanes):
+            if collector is not None:
+                collector.add(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
 
     def figures(self) -> dict[str, float]:
         """Return the figures of `Score.figures`, and milliseconds a frame."""

@@ -16,7 +16,7 @@ _ELBOW_RAD, _KNEE_RAD = 0.35, 0.9
 _SIDES = np.array([-1.0, 1.0])  # left is at -x of somebody who walks ahead
 
 # What a box has around the keypoints, as shares of the body's height: hair, feet, clothes.
-_MARGIN_TOP, _MARGIN_BOTTOM, _MARGIN_SIDE = 0.07, 0.05, 0.035
+_MARGIN_TOP, _MARGIN_BOTTOM, _MARGIN_SIDE = 0.07, 0.05, 0.055
 
 
 def keypoints_m(

@@ -11,11 +11,14 @@ from tqdm import tqdm
 
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.error import BenchError
+from poseflow_ros.bench.lanes import Lanes, draw
 from poseflow_ros.bench.metrics import Score
+from poseflow_ros.bench.recording import Recording
 from poseflow_ros.bench.simulation import Settings, simulate
 from poseflow_ros.bench.trial import Trial
 from poseflow_ros.cli.params import read_parameters
 from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.imaging.video import open_source
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 _MINUTE_S = 60.0
@@ -28,6 +31,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("bench", help="measure quality and speed")
     benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
     _add_tracker(benches)
+    _add_tracking(benches)
 
 
 def _add_tracker(benches: "argparse._SubParsersAction[Any]") -> None:
@@ -43,6 +47,23 @@ def _add_tracker(benches: "argparse._SubParsersAction[Any]") -> None:
     )
     _add_common(parser)
     parser.set_defaults(run=run_tracker)
+
+
+def _add_tracking(benches: "argparse._SubParsersAction[Any]") -> None:
+    parser = benches.add_parser("tracking", help="matching and tracking of recorded detections")
+    parser.add_argument("video", metavar="VIDEO", help="video file or folder of images")
+    parser.add_argument(
+        "detections", type=Path, metavar="DETECTIONS", help="recorded poses (.npz)"
+    )
+    parser.add_argument("gt", type=Path, metavar="GT", help="the truth, MOTChallenge text")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every N-th frame only")
+    parser.add_argument(
+        "--shake", type=float, default=0.0, metavar="PX", help="move the picture, pixels a frame"
+    )
+    parser.add_argument("--no-image", action="store_true", help="without correspondences")
+    parser.add_argument("--plot", type=Path, metavar="OUT.png", help="draw identities over time")
+    _add_common(parser)
+    parser.set_defaults(run=run_tracking)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +107,27 @@ def run_tracker(args: argparse.Namespace) -> None:
     if args.memory:
         report["memory_mib"] = memory_mib | {"at_the_end": _resident_mib()}
     _finish(args, report, trials)
+
+
+def run_tracking(args: argparse.Namespace) -> None:
+    """Let every association track the same recording."""
+    _check_output(args.report, args.plot)
+    recording = Recording(
+        args.video, args.detections, args.gt, args.every, args.shake, not args.no_image
+    )
+    frame_s = args.every / open_source(args.video).rate_hz
+    lanes: dict[str, Lanes] = {}
+    trials: dict[str, Trial] = {}
+    for name, config in _configs(args).items():
+        lanes[name] = Lanes()
+        trials[name] = Trial(Score(), lanes[name])
+        for outcome in tqdm(recording.replay(config), desc=name, unit="frame", disable=None):
+            trials[name].add(*outcome)
+    report = {name: str(getattr(args, name)) for name in ("video", "detections", "gt")}
+    options = {name: getattr(args, name) for name in ("every", "shake", "no_image")}
+    _finish(args, report | options | {"frames": next(iter(lanes.values())).frames}, trials)
+    if args.plot:
+        draw(args.plot, lanes, frame_s)
 
 
 def _resident_mib() -> float:

@@ -1,0 +1,143 @@
+"""A real video with recorded detections and the truth, as it is or made harder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+
+from poseflow_ros.bench.error import BenchError
+from poseflow_ros.bench.metrics import read_mot
+from poseflow_ros.config import Config
+from poseflow_ros.estimation.recorded import RecordedPoses
+from poseflow_ros.imaging.video import open_source
+from poseflow_ros.pipeline import Pipeline
+from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
+from poseflow_ros.tracking.tracker import PoseFlowTracker
+
+_MAX_EVERY = 1000
+_REACH_PX = 60  # farthest that the picture is shifted to any side
+_NOBODY = (np.zeros(0, int), np.zeros((0, 4)))
+_NO_MATCHES = np.zeros((0, 4))
+
+Outcome = tuple[IntArray, FloatArray, TrackedPoses, float]
+"""True ids (T,) and boxes (T, 4), what was found, and seconds that it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What is replayed.
+
+    Attributes:
+        video: anything that `open_source` opens.
+        detections: an archive of recorded poses.
+        gt: MOTChallenge ground truth.
+        every: only each `every`-th frame is shown.
+        shake_px: by how much the picture moves at most from one shown frame to the next.
+        with_images: False: the tracker alone works, without correspondences.
+
+    Raises:
+        BenchError: a number is out of its range.
+    """
+
+    video: str
+    detections: Path
+    gt: Path
+    every: int = 1
+    shake_px: float = 0.0
+    with_images: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.every <= _MAX_EVERY:
+            raise BenchError(f"every is {self.every}, must be from 1 to {_MAX_EVERY}")
+        if not 0 <= self.shake_px <= _REACH_PX:
+            raise BenchError(f"shake is {self.shake_px:g} px, must be from 0 to {_REACH_PX}")
+
+    def replay(self, config: Config) -> Iterator[Outcome]:
+        """Yield what the pipeline makes of each frame that is shown.
+
+        Raises:
+            BenchError: the truth is no such text, or goes on after the recorded frames.
+            EstimatorError, VideoError, OSError: a file cannot be read.
+        """
+        recorded, truth = RecordedPoses(self.detections), read_mot(self.gt)
+        if max(truth) >= len(recorded):
+            raise BenchError(f"{self.gt} has frames to {max(truth) + 1}, {self.detections} has "
+                             f"{len(recorded)}")  # fmt: skip
+        shifts = shake_px(len(recorded), self.shake_px)
+        steps = self._pipeline_steps if self.with_images else self._tracker_steps
+        for index, tracked, duration_s in steps(config, recorded, shifts):
+            ids, boxes = truth.get(index, _NOBODY)
+            yield ids, boxes + np.tile(shifts[index // self.every], 2), tracked, duration_s
+
+    def _pipeline_steps(
+        self, config: Config, recorded: RecordedPoses, shifts: IntArray
+    ) -> Iterator[tuple[int, TrackedPoses, float]]:
+        pipeline = Pipeline(config, _Shifted(recorded, self.every, shifts))
+        for index, (image, stamp_s) in enumerate(open_source(self.video)):
+            if index < len(recorded) and index % self.every == 0:
+                shown = _shifted_image(image, shifts[index // self.every])
+                frame = pipeline.process(shown, stamp_s)
+                yield index, frame.tracked, frame.track_s
+
+    def _tracker_steps(
+        self, config: Config, recorded: RecordedPoses, shifts: IntArray
+    ) -> Iterator[tuple[int, TrackedPoses, float]]:
+        estimator, tracker = (
+            _Shifted(recorded, self.every, shifts),
+            PoseFlowTracker(config.tracker),
+        )
+        rate_hz = open_source(self.video).rate_hz
+        for index in range(0, len(recorded), self.every):
+            poses = estimator.estimate(np.zeros((1, 1, 3), np.uint8))
+            start = perf_counter()
+            tracked = tracker.update(poses, _NO_MATCHES, index / rate_hz)
+            yield index, tracked, perf_counter() - start
+
+
+class _Shifted:
+    """Recorded poses of every n-th frame, shifted with the picture: an estimator."""
+
+    def __init__(self, recorded: RecordedPoses, every: int, shifts: IntArray) -> None:
+        self.skeleton, self.description = recorded.skeleton, recorded.description
+        self._recorded, self._every, self._shifts = recorded, every, iter(shifts)
+
+    def estimate(self, image: Image) -> Poses:
+        """Return the poses of the next frame that is shown."""
+        poses, shift = self._recorded.estimate(image), next(self._shifts)
+        for _ in range(self._every - 1):
+            self._recorded.estimate(image)
+        boxes = poses.boxes + np.tile(shift, 2)
+        return Poses(poses.keypoints + shift, poses.keypoint_scores, boxes, poses.scores)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def shake_px(n: int, limit_px: float) -> IntArray:
+    """Return (n, 2) whole pixels by which each picture is shifted, always the same ones.
+
+    A random walk with a jitter, cut so that no step is longer than `limit_px` and none leads
+    farther than 60 px from the middle.
+    """
+    rng = np.random.default_rng(0)
+    walk, jitter = rng.normal(0, limit_px / 3, (2, n, 2))
+    shifts, drift = np.zeros((n, 2), int), np.zeros(2)
+    for i in range(1, n):
+        drift = np.clip(drift + walk[i], -_REACH_PX, _REACH_PX)
+        step = np.clip(drift + jitter[i], -_REACH_PX, _REACH_PX) - shifts[i - 1]
+        step *= min(1.0, limit_px / max(float(np.hypot(*step)), 1e-9))
+        shifts[i] = shifts[i - 1] + np.trunc(step).astype(int)
+    return shifts
+
+
+def _shifted_image(image: Image, shift: IntArray) -> Image:
+    """Return the (H, W, 3) image moved by (x, y) pixels, its border repeated."""
+    if not shift.any():
+        return image
+    height, width = image.shape[:2]
+    move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], float)
+    moved: Image = cv2.warpAffine(image, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return moved
