@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from poseflow_ros.bench.error import BenchError
 from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.poses import FloatArray, IntArray
 from poseflow_ros.tracking.assignment import assign
@@ -17,6 +18,7 @@ _WIDTH_IN, _LANE_IN, _HEAD_IN = 15.0, 0.23, 0.95
 _MARGIN_IN = 1.0  # beside the lanes
 _LABEL_PT, _DIGIT_IN = 6.5, 0.062
 _THICK, _THIN = 0.72, 0.28  # bars, as shares of a lane
+_AGAIN_SHARE = 0.05  # of the duration: who was away for longer gets the number again
 _INK, _GREY = "#222222", "#c4c4c4"
 
 Run = tuple[int, int, int]
@@ -28,7 +30,7 @@ class Lanes:
     """Collects who is found as whom."""
 
     present: dict[int, list[int]] = field(default_factory=dict)
-    """True id -> frames."""
+    """True id -> frames, in the order in which people come."""
     found_as: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     """True id -> frames and the found id in each."""
     alone: dict[int, list[int]] = field(default_factory=dict)
@@ -68,28 +70,44 @@ def draw(path: Path, lanes: Mapping[str, Lanes], frame_s: float) -> None:
         frame_s: seconds from one frame to the next.
 
     Raises:
-        ValueError: Matplotlib knows no such kind of file.
+        BenchError: see `check_plot`.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    figure = check_plot(path)
     packed = {name: _pack(one.alone) for name, one in lanes.items()}
     rows = [len(one.present) + len(packed[name]) + 1 for name, one in lanes.items()]
     height_in = sum(rows) * _LANE_IN + len(rows) * _HEAD_IN
-    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure.set_size_inches(_WIDTH_IN, height_in)
     panels = figure.subplots(len(rows), 1, squeeze=False, height_ratios=rows)[:, 0]
     for axes, (name, one) in zip(panels, lanes.items(), strict=True):
         _draw_panel(axes, name, one, packed[name], frame_s)
-    panels[-1].set_xlabel("seconds")
+    panels[-1].set_xlabel("seconds", fontsize=8.5, color=_INK)
     figure.savefig(path, dpi=130)
+
+
+def check_plot(path: Path) -> Any:
+    """Return an empty Matplotlib figure that can be saved to the path.
+
+    Raises:
+        BenchError: Matplotlib is missing, or writes no such kind of file.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        message = "the plot comes from Matplotlib, which is missing: pip install matplotlib"
+        raise BenchError(message) from error
+    figure = Figure(layout="constrained")
+    kinds = sorted(FigureCanvasAgg(figure).get_supported_filetypes())
+    if path.suffix[1:].lower() not in kinds:
+        raise BenchError(f"{path} cannot be drawn, its name must end in one of {', '.join(kinds)}")
+    return figure
 
 
 def _draw_panel(
     axes: Any, name: str, lanes: Lanes, packed: list[list[Run]], frame_s: float
 ) -> None:
     """Draw true people from above, below them the found ids that are nobody's."""
-    for row, who in enumerate(sorted(lanes.present)):
+    for row, who in enumerate(lanes.present):
         for _, start, end in _runs((frame, who) for frame in lanes.present[who]):
             _bar(axes, row, start * frame_s, end * frame_s, _GREY, _THIN)
         _draw_runs(axes, row, _runs(lanes.found_as.get(who, [])), lanes.frames, frame_s)
@@ -103,17 +121,18 @@ def _draw_panel(
 def _draw_runs(axes: Any, row: int, runs: list[Run], frames: int, frame_s: float) -> None:
     """Draw coloured bars, with the id where it changes and is not in the way of the next."""
     digit = _DIGIT_IN / (_WIDTH_IN - _MARGIN_IN) * frames
-    shown = 0
+    shown, shown_to = 0, 0.0
     for i, (who, start, end) in enumerate(runs):
         color = _pale(track_color(who))
         _bar(axes, row, start * frame_s, end * frame_s, color, _THICK)
-        if who == shown:
+        if who == shown and start < shown_to:
+            shown_to = end + _AGAIN_SHARE * frames
             continue
         others = (first for other, first, _ in runs[i + 1 :] if other != who)
         if start + digit * (len(str(who)) + 1) <= next(others, frames):
             x = (start + digit / 2) * frame_s
             axes.text(x, row, str(who), fontsize=_LABEL_PT, va="center_baseline", color=_INK)
-            shown = who
+            shown, shown_to = who, end + _AGAIN_SHARE * frames
 
 
 def _bar(axes: Any, row: int, start_s: float, end_s: float, color: Any, height: float) -> None:
@@ -126,7 +145,7 @@ def _pale(color: tuple[float, float, float]) -> tuple[float, ...]:
 
 
 def _style(axes: Any, lanes: Lanes, n_alone: int, duration_s: float) -> None:
-    people = sorted(lanes.present)
+    people = list(lanes.present)
     axes.set_yticks(range(len(people)), people, fontsize=7.5)
     if n_alone:
         middle = len(people) + 1 + (n_alone - 1) / 2

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.error import BenchError
-from poseflow_ros.bench.lanes import Lanes, draw
+from poseflow_ros.bench.lanes import Lanes, check_plot, draw
 from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.recording import Recording
 from poseflow_ros.bench.simulation import Settings, simulate
@@ -85,7 +85,7 @@ def _configs(args: argparse.Namespace) -> dict[str, Config]:
 
 def run_tracker(args: argparse.Namespace) -> None:
     """Let every association track the same crowd."""
-    _check_output(args.report)
+    _check_outputs([args.report])
     settings = Settings(
         args.people, args.seconds, args.seed, args.fps, args.camera_motion, MODELS[args.detector]
     )
@@ -111,7 +111,10 @@ def run_tracker(args: argparse.Namespace) -> None:
 
 def run_tracking(args: argparse.Namespace) -> None:
     """Let every association track the same recording."""
-    _check_output(args.report, args.plot)
+    inputs = (Path(args.video), args.detections, args.gt)
+    _check_outputs((args.report, args.plot), inputs)
+    if args.plot:
+        check_plot(args.plot)
     recording = Recording(
         args.video, args.detections, args.gt, args.every, args.shake, not args.no_image
     )
@@ -123,7 +126,7 @@ def run_tracking(args: argparse.Namespace) -> None:
         trials[name] = Trial(Score(), lanes[name])
         for outcome in tqdm(recording.replay(config), desc=name, unit="frame", disable=None):
             trials[name].add(*outcome)
-    report = {name: str(getattr(args, name)) for name in ("video", "detections", "gt")}
+    report = {name: Path(getattr(args, name)).name for name in ("video", "detections", "gt")}
     options = {name: getattr(args, name) for name in ("every", "shake", "no_image")}
     _finish(args, report | options | {"frames": next(iter(lanes.values())).frames}, trials)
     if args.plot:
@@ -137,9 +140,12 @@ def _resident_mib() -> float:
     return round(int(line.split()[1]) / 1024, 1)
 
 
-def _check_output(*outputs: Path | None) -> None:
+def _check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path] = ()) -> None:
     """Refuse before the work what could not be written after it."""
+    resolved = {path.resolve() for path in inputs}
     for output in outputs:
+        if output and output.resolve() in resolved:
+            raise BenchError(f"{output} is an input, and cannot be written too")
         if output and not output.parent.is_dir():
             raise BenchError(f"{output} cannot be written: {output.parent} is no folder")
 
