@@ -21,11 +21,11 @@ _LEG_M = 10.0  # walked in one direction at most
 _ARRIVED_M = 0.4
 
 # What somebody does who arrived, and for how long.
-_P_STAND, _P_LEAVE, _P_JOIN = 0.25, 0.15, 0.12
+_P_STAND, _P_LEAVE, _P_JOIN = 0.25, 0.1, 0.12
 _STAND_S, _AWAY_S, _JOIN_S = (1.0, 6.0), (1.0, 17.0), (4.0, 12.0)
 _BEYOND_EDGE_M = (0.8, 1.5)
 _SIDE_BY_SIDE_M = 0.65
-_ELBOW_ROOM_M, _ELBOW_M_S = 0.6, 1.0
+_ELBOW_ROOM_M, _ELBOW_M_S = 0.6, 1.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +158,7 @@ class Crowd:
     def _join(self, who: IntArray) -> None:
         """Let people walk beside the nearest person who walks alone."""
         alone = (self._leaders < 0) & (self._still_s <= 0)
+        alone[self._leaders[self._leaders >= 0]] = False
         alone[who] = False
         if not alone.any():
             return

@@ -1,5 +1,6 @@
 """How good identities are against the truth, by TrackEval; and MOTChallenge text."""
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,19 @@ def read_mot(path: Path) -> Frames:
         OSError: the file cannot be read.
     """
     try:
-        rows = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's of an empty file
+            rows = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8")
     except ValueError as error:
-        raise BenchError(f"{path} is no MOTChallenge text: {error}") from error
+        reason = str(error).split(";")[0]
+        raise BenchError(f"{path} is no MOTChallenge text: {reason}") from error
     if rows.size == 0 or rows.shape[1] < 7:
         raise BenchError(f"{path} has {rows.shape[1] if rows.size else 0} columns, must have "
                          "frame, id, left, top, width, height, conf, ...")  # fmt: skip
     _check_rows(path, rows)
     rows = rows[rows[:, 6] > 0]
+    if not len(rows):
+        raise BenchError(f"{path} counts nobody: conf is 0 in every row")
     boxes = np.hstack([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]])
     frames = rows[:, 0].astype(int)
     return {

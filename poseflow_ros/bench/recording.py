@@ -78,7 +78,7 @@ class Recording:
         pipeline = Pipeline(config, _Shifted(recorded, self.every, shifts))
         for index, (image, stamp_s) in enumerate(open_source(self.video)):
             if index < len(recorded) and index % self.every == 0:
-                shown = _shifted_image(image, shifts[index // self.every])
+                shown = shifted(image, shifts[index // self.every])
                 frame = pipeline.process(shown, stamp_s)
                 yield index, frame.tracked, frame.track_s
 
@@ -133,7 +133,7 @@ def shake_px(n: int, limit_px: float) -> IntArray:
     return shifts
 
 
-def _shifted_image(image: Image, shift: IntArray) -> Image:
+def shifted(image: Image, shift: IntArray) -> Image:
     """Return the (H, W, 3) image moved by (x, y) pixels, its border repeated."""
     if not shift.any():
         return image
