@@ -37,10 +37,12 @@ class DetectorModel:
         keypoint_memory_s: how long a keypoint stays wrong.
         keypoint_score: (9,) of keypoints in sight.
         keypoint_score_std: (9,) of them.
+        keypoint_score_shared: correlation of a pose's keypoints: they go with the person's score.
         keypoint_score_hidden: added for hidden ones.
         duplicates: share of found people who are found twice.
         duplicate_memory_s: duplicates come in runs.
         duplicate_score: added to the person's score.
+        duplicate_keypoint_score: added to `keypoint_score`.
         duplicate_height: how much of the person's height a duplicate's box has.
         false_per_picture: false positives in a picture of 768 x 576.
         false_seen: share of the pictures in which one that exists is found.
@@ -64,10 +66,12 @@ class DetectorModel:
     keypoint_memory_s: float
     keypoint_score: tuple[float, ...]
     keypoint_score_std: tuple[float, ...]
+    keypoint_score_shared: float
     keypoint_score_hidden: float
     duplicates: float
     duplicate_memory_s: float
     duplicate_score: float
+    duplicate_keypoint_score: float
     duplicate_height: float
     false_per_picture: float
     false_seen: float
@@ -88,15 +92,17 @@ MOVENET_TILED = DetectorModel(
     box_std_covered=(0.039, 0.038, 0.074, 0.081),
     box_shared=(0.323, 0.113),
     box_memory_s=0.52,
-    keypoint_std=(0.032, 0.033, 0.032, 0.034, 0.05, 0.064, 0.027, 0.034, 0.064),
+    keypoint_std=(0.032, 0.033, 0.032, 0.034, 0.05, 0.064, 0.026, 0.034, 0.064),
     keypoint_hidden_factor=1.586,
     keypoint_memory_s=0.157,
     keypoint_score=(-0.088, -0.111, -0.008, 0.481, -0.14, -0.439, 0.716, 0.308, 0.113),
     keypoint_score_std=(0.515, 0.56, 0.606, 0.625, 0.532, 0.534, 0.445, 0.5, 0.598),
+    keypoint_score_shared=0.353,
     keypoint_score_hidden=-0.716,
     duplicates=0.063,
     duplicate_memory_s=0.73,
     duplicate_score=-0.44,
+    duplicate_keypoint_score=-0.728,
     duplicate_height=0.68,
     false_per_picture=1.053,
     false_seen=0.749,
@@ -120,10 +126,12 @@ ONE_STAGE = DetectorModel(
     keypoint_memory_s=0.149,
     keypoint_score=(0.141, -0.589, 0.146, 4.005, 2.079, 1.305, 4.8, 3.983, 3.169),
     keypoint_score_std=(1.835, 1.994, 1.506, 1.074, 1.323, 1.124, 0.938, 0.862, 0.751),
+    keypoint_score_shared=0.296,
     keypoint_score_hidden=-1.182,
     duplicates=0.004,
     duplicate_memory_s=0.327,
     duplicate_score=0.535,
+    duplicate_keypoint_score=-0.637,
     duplicate_height=0.925,
     false_per_picture=0.16,
     false_seen=1.0,
@@ -259,8 +267,11 @@ class Detector:
         double = mean + slope * view.hidden + model.duplicate_score + std * self._scores[n : 2 * n]
         false = model.false_score[0] + model.false_score[1] * self._scores[2 * n :]
         logits = np.maximum(np.concatenate([person, double, false]), model.lowest_score)
-        points = _each(model.keypoint_score) + _each(model.keypoint_score_std) * self._point_scores
+        shared = model.keypoint_score_shared
+        noise = np.sqrt(shared) * self._scores[:, None] + np.sqrt(1 - shared) * self._point_scores
+        points = _each(model.keypoint_score) + _each(model.keypoint_score_std) * noise
         points += np.where(hidden, model.keypoint_score_hidden, 0.0)
+        points[n : 2 * n] += model.duplicate_keypoint_score
         points[2 * n :] += model.false_keypoint_score
         return expit(logits), expit(points)
 
