@@ -25,6 +25,7 @@ from poseflow_ros.tracking.similarity import box_iou
 
 _SAME_IOU, _FRAME_S, _CERTAIN = 0.4, 0.1, 1e-3
 _CLEAR, _COVERED = 0.1, 0.4  # hidden shares up to and from which people count as seen whole or not
+_SHORT_LAGS, _LAGS = (0, 1, 2, 3, 5), (1, 2, 3, 5, 10, 20)  # frames
 _STEADY = [5, 6, 11, 12]  # shoulders and hips, which a gait moves least
 _ENDLESS_PX = np.array([np.inf, np.inf])
 
@@ -41,23 +42,23 @@ def collect(truth: Frames, recorded: RecordedPoses) -> list[dict[str, Any]]:
         shares = hidden_shares(boxes, -boxes[:, 3], _ENDLESS_PX)
         iou = box_iou(boxes, poses.boxes)
         pairs = assign(iou, _SAME_IOU)
-        owners = np.where(iou.max(axis=0, initial=0) > _SAME_IOU, iou.argmax(axis=0), -1) if len(
-            ids) else np.full(len(poses), -1)  # fmt: skip
+        owners = np.full(len(poses), -1)
+        if len(ids):
+            owners[:] = np.where(iou.max(axis=0) > _SAME_IOU, iou.argmax(axis=0), -1)
         owners[pairs[:, 1]] = pairs[:, 0]
-        for i, who in enumerate(ids):
-            people.append(
-                {"key": who * 10**6 + frame, "share": shares[i], "hit": i in pairs[:, 0]}
-            )
+        keys = ids * 10**6 + frame
+        for i, key in enumerate(keys):
+            people.append({"key": key, "share": shares[i], "hit": i in pairs[:, 0]})
         for j, i in enumerate(owners):
             row = {"frame": frame, "box": poses.boxes[j], "score": _logit(poses.scores[j])}
             row["points"] = _logit(poses.keypoint_scores[j])
             if i < 0:
                 false.append(row)
                 continue
-            row |= {"key": ids[i] * 10**6 + frame, "share": shares[i], **_seen(poses, j, boxes, i)}
+            row |= {"key": keys[i], "share": shares[i], **_seen(poses, j, boxes, i)}
             (found if j in pairs[:, 1] else double).append(row)
-    return [{k: np.array([row[k] for row in rows]) for k in (rows or [{}])[0]}
-            for rows in (people, found, double, false)]  # fmt: skip
+    tables = (people, found, double, false)
+    return [{name: np.array([row[name] for row in rows]) for name in rows[0]} for rows in tables]
 
 
 def _logit(score: FloatArray) -> FloatArray:
@@ -90,10 +91,9 @@ def _decay(lags: Iterable[int], values: list[float]) -> tuple[float, float]:
 def _memory_s(key: NDArray[Any], values: FloatArray) -> float:
     """Return how long (R, ...) values are remembered: the decay of their autocorrelation."""
     rest = values.reshape(len(key), -1) - values.reshape(len(key), -1).mean(axis=0)
-    lags = (0, 1, 2, 3, 5)
-    rows = [_pairs(key, lag) for lag in lags]
+    rows = [_pairs(key, lag) for lag in _SHORT_LAGS]
     products = [(rest[now] * rest[before]).mean() / (rest**2).mean() for now, before in rows]
-    return _decay(lags, products)[1]
+    return _decay(_SHORT_LAGS, products)[1]
 
 
 def fit(truth: Frames, recorded: RecordedPoses) -> dict[str, Any]:
@@ -142,9 +142,6 @@ def _robust_std(errors: FloatArray) -> FloatArray:
     """Return the standard deviation that fits the usual errors, without the rare large ones."""
     rest = np.abs(errors - np.median(errors, axis=0))
     return np.asarray(1.4826 * np.median(rest, axis=0))
-
-
-_LAGS = (1, 2, 3, 5, 10, 20)
 
 
 def _persisting(false: dict[str, FloatArray], lag: int) -> float:

@@ -7,7 +7,8 @@ import numpy as np
 
 from poseflow_ros.bench.camera import Camera, CameraMotion
 from poseflow_ros.bench.crowd import Crowd
-from poseflow_ros.bench.detector_model import MIN_VISIBLE, Detector, DetectorModel, cut
+from poseflow_ros.bench.detector import MIN_VISIBLE, Detector, cut
+from poseflow_ros.bench.detector_model import DetectorModel
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.view import View, look
 from poseflow_ros.poses import FloatArray, IntArray, Poses
