@@ -53,6 +53,15 @@ def test_the_world_is_the_same_at_any_rate(fps, camera_motion):
         np.testing.assert_allclose(slow[stamp_s][1], other[stamp_s][1], atol=1e-6)
 
 
+def test_between_two_steps_people_are_between_their_places():
+    def places(stamp_s):
+        return Crowd(Camera(5), np.random.default_rng(1)).at(stamp_s).places_m
+
+    before, after = places(1.0), places(1.05)
+    assert np.abs(after - before).max() > 0.02
+    np.testing.assert_allclose(places(1.0125), before + (after - before) / 4, atol=1e-9)
+
+
 @pytest.mark.parametrize("people", [5, 20, 200])
 def test_most_people_are_in_the_picture_and_as_tall_as_ever(people):
     camera = Camera(people)
