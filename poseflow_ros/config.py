@@ -113,9 +113,14 @@ class EstimatorConfig(_Checked):
 class MatcherConfig(_Checked):
     """How correspondences between consecutive images are found."""
 
+    camera_motion: bool = _param(
+        True,
+        "robust: take the motion of the camera out of that of people; false saves time where the "
+        "camera stands still",
+    )
     orb_features: int = _param(
         1000,
-        "ORB features looked for in an image; 0: no correspondences",
+        "classic: ORB features looked for in an image; 0: no correspondences",
         minimum=0,
         maximum=10000,
     )
@@ -126,29 +131,50 @@ class TrackerConfig(_Checked):
     """How poses become people over time."""
 
     association: str = _param(
-        "classic", "how poses are given to tracks: classic (PoseFlow)", choices=("classic",)
+        "robust",
+        "how poses are given to tracks: robust, or classic (PoseFlow as published)",
+        choices=("robust", "classic"),
     )
     min_pose_score: float = _param(
-        0.2, "poses with a lower score are not tracked, [0, 1]", minimum=0.0, maximum=1.0
+        0.25,
+        "poses of less are not tracked, [0, 1]: half the person's score, half the keypoints' mean",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    confident_pose_score: float = _param(
+        0.45,
+        "robust: poses of less continue people, but begin none, [0, 1]",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    max_lost_s: float = _param(
+        20.0,
+        "robust: for how long a person who is not seen is remembered, seconds",
+        minimum=0.0,
+        maximum=3600.0,
     )
     num: int = _param(
-        7, "keypoints that count in the similarity of two poses, the best ones",
+        7, "classic: keypoints that count in the similarity of two poses, the best ones",
         minimum=1, maximum=100,
     )  # fmt: skip
     mag: float = _param(
         30.0,
-        "how far the box around a keypoint reaches to each side, pixels",
+        "classic: how far the box around a keypoint reaches to each side, pixels",
         minimum=1.0,
         maximum=1000.0,
     )
     match: float = _param(
         0.2,
-        "grade above which a pose continues a track, [0, 6]: correspondences 1 + 1, IoU 2 + 2",
+        "classic: grade above which a pose continues a track, [0, 6]: correspondences 1 + 1, "
+        "IoU 2 + 2",
         minimum=0.0,
         maximum=6.0,
     )
     link_len: int = _param(
-        100, "frames for which a person who is not seen is remembered", minimum=1, maximum=10000
+        100,
+        "classic: frames for which a person who is not seen is remembered",
+        minimum=1,
+        maximum=10000,
     )
 
 

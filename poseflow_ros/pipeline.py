@@ -7,7 +7,7 @@ from time import perf_counter
 
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
-from poseflow_ros.imaging.correspondence import CorrespondenceMatcher
+from poseflow_ros.imaging.matcher import ImageMatcher
 from poseflow_ros.poses import Image, TrackedPoses
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
@@ -51,7 +51,7 @@ class Pipeline:
             epoch: the one to begin with.
         """
         self.estimator = estimator
-        self._matcher = CorrespondenceMatcher(config.matcher)
+        self._matcher = ImageMatcher(config)
         self._tracker = PoseFlowTracker(config.tracker)
         self._say = say
         self.lock = threading.Lock()
@@ -71,8 +71,8 @@ class Pipeline:
         estimated = perf_counter()
         with self.lock:
             self._reset_where_broken(image.shape[:2], stamp_s)
-            matches = self._matcher.match(image, poses)
-            tracked = self._tracker.update(poses, matches, stamp_s)
+            matches, appearances = self._matcher.match(image, poses)
+            tracked = self._tracker.update(poses, matches, stamp_s, appearances)
             epoch = self.epoch
         return Frame(tracked, epoch, estimated - start, perf_counter() - estimated)
 

@@ -71,6 +71,14 @@ class Poses:
             self.scores[index],
         )
 
+    @property
+    def confidences(self) -> FloatArray:
+        """(N,) in [0, 1]: half the person's score, half the mean of the keypoints'.
+
+        Detectors differ in which of the two tells people from what is none; the sum does in all.
+        """
+        return (self.scores + self.keypoint_scores.mean(axis=1)) / 2
+
     @classmethod
     def empty(cls, n_keypoints: int) -> "Poses":
         """Return the poses of nobody."""
@@ -81,6 +89,8 @@ class Poses:
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedPoses:
     """N tracks after one frame: those seen in it, then the lost, then the removed.
+
+    Lost and removed are people only: a tentative track is not mentioned where it is not seen.
 
     Attributes:
         poses: the last pose seen of each track.
@@ -111,5 +121,5 @@ class TrackedPoses:
 
     @property
     def visible(self) -> NDArray[np.bool_]:
-        """(N,) true for people seen in this frame."""
-        return self.states <= TrackState.CONFIRMED
+        """(N,) true for the confirmed people seen in this frame."""
+        return self.states == TrackState.CONFIRMED

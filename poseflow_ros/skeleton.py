@@ -12,6 +12,7 @@ class Skeleton:
         keypoint_names: K names.
         edges: pairs of keypoint indices to draw a line between.
         flip_pairs: pairs of keypoint indices that change places in a mirror.
+        torso: indices of the keypoints that move least against the body.
         oks_sigmas: K standard deviations of the object keypoint similarity, relative to the
             square root of the person's area (COCO keypoint evaluation).
     """
@@ -20,6 +21,7 @@ class Skeleton:
     keypoint_names: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     flip_pairs: tuple[tuple[int, int], ...]
+    torso: tuple[int, ...]
     oks_sigmas: tuple[float, ...]
 
 
@@ -51,6 +53,7 @@ COCO_17 = Skeleton(
         *((11, 13), (13, 15), (12, 14), (14, 16)),  # legs
     ),
     flip_pairs=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
+    torso=(5, 6, 11, 12),
     oks_sigmas=(
         *(0.026, 0.025, 0.025, 0.035, 0.035),
         *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),

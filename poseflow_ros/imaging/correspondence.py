@@ -7,16 +7,81 @@ from numpy.typing import NDArray
 from poseflow_ros.config import MatcherConfig
 from poseflow_ros.poses import FloatArray, Image, Poses
 
+NO_MATCHES: FloatArray = np.zeros((0, 4))
+
 # Lowe's ratio test: the nearest descriptor counts where it is clearly nearer than the second.
 _MAX_RATIO = 0.8
 # ORB looks for nothing this near to the border, and fails on images of a few pixels.
 _BORDER_PX = 31
 
+# The background is followed in an image reduced to about this long side, from corners at least
+# this far apart, which may move by up to a fifth of it.
+_SMALL_SIDE_PX = 384
+_CORNERS = 150
+_CORNER_QUALITY = 0.01
+_CORNER_DISTANCE_PX = 10
+_WINDOW_PX = 15
+_PYRAMID_LEVELS = 3
 
-class CorrespondenceMatcher:
+
+class BackgroundMatcher:
+    """Follows corners outside people (Lucas and Kanade, in a pyramid: Bouguet, 2001).
+
+    Of the previous image only a small grey copy is kept.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the previous image."""
+        self._grey: NDArray[np.uint8] | None = None
+        self._corners: NDArray[np.float32] | None = None
+
+    def match(self, image: Image, poses: Poses) -> FloatArray:
+        """Return the correspondences of the previous image and this one.
+
+        Args:
+            image: (H, W, 3) RGB, as large as the one before.
+            poses: the people in it; nothing is followed from where they are.
+
+        Returns:
+            (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) where nothing corresponds.
+        """
+        reduction = max(1, round(max(image.shape[:2]) / _SMALL_SIDE_PX))
+        height, width = (max(1, side // reduction) for side in image.shape[:2])
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+        scale = np.array([image.shape[1] / width, image.shape[0] / height])
+        before, previous = self._corners, self._grey
+        self._grey, self._corners = grey, _corners(grey, poses.boxes / np.tile(scale, 2))
+        if before is None or previous is None:
+            return NO_MATCHES
+        now, found, _ = cv2.calcOpticalFlowPyrLK(
+            previous, grey, before, None, winSize=(_WINDOW_PX,) * 2, maxLevel=_PYRAMID_LEVELS
+        )
+        followed = found[:, 0] > 0
+        # The centre of the first pixel is (0, 0) in both sizes.
+        pairs = np.stack([before[followed, 0], now[followed, 0]], axis=1)
+        return ((pairs + 0.5) * scale - 0.5).reshape(-1, 4)
+
+
+def _corners(grey: NDArray[np.uint8], boxes: FloatArray) -> NDArray[np.float32] | None:
+    """Return (C, 1, 2) corners outside the (N, 4) boxes (Shi and Tomasi, CVPR 1994), or None."""
+    if min(grey.shape) < 2 * _WINDOW_PX:
+        return None
+    mask = np.full(grey.shape, 255, np.uint8)
+    limit = max(grey.shape)
+    for x1, y1, x2, y2 in np.nan_to_num(boxes, nan=-1).clip(0, limit).astype(int):
+        mask[y1 : y2 + 1, x1 : x2 + 1] = 0
+    return cv2.goodFeaturesToTrack(grey, _CORNERS, _CORNER_QUALITY, _CORNER_DISTANCE_PX, mask=mask)
+
+
+class OrbMatcher:
     """Matches ORB features of consecutive images (Rublee et al., ICCV 2011).
 
-    Only the features of the previous image are kept, never an image.
+    An image without people is not looked at, as nobody can come from it or lead to it. Only the
+    features of the previous image are kept, never an image.
     """
 
     def __init__(self, config: MatcherConfig) -> None:
@@ -36,8 +101,7 @@ class CorrespondenceMatcher:
 
         Args:
             image: (H, W, 3) RGB.
-            poses: the people in it; an image without people is not looked at, as nobody can
-                come from it or lead to it.
+            poses: the people in it.
 
         Returns:
             (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) where nothing corresponds.
@@ -47,7 +111,7 @@ class CorrespondenceMatcher:
         if len(poses):
             self._points, self._descriptors = self._detect(image)
         if previous_descriptors is None or self._descriptors is None:
-            return np.zeros((0, 4))
+            return NO_MATCHES
         pairs = self._nearest(previous_descriptors, self._descriptors)
         return np.hstack([previous_points[pairs[:, 0]], self._points[pairs[:, 1]]])
 

@@ -1,15 +1,21 @@
-"""The similarity of PoseFlow as published (Xiu et al., BMVC 2018, and the authors' program)."""
+"""PoseFlow as published (Xiu et al., BMVC 2018, and the authors' program)."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from poseflow_ros.config import TrackerConfig
-from poseflow_ros.poses import FloatArray, Poses
+from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
+from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.similarity import (
     box_correspondence_iou,
     box_iou,
     pose_correspondence_iou,
     pose_iou,
 )
+from poseflow_ros.tracking.tracks import Tracks, append, put, select
 
 # Weights of box correspondence IoU, box IoU, pose correspondence IoU and pose IoU. There are
 # correspondences with the previous frame only, so older sights go by overlap alone.
@@ -17,6 +23,105 @@ PREVIOUS_FRAME_WEIGHTS = np.array([1.0, 2.0, 1.0, 2.0])
 OLDER_WEIGHTS = np.array([0.0, 1.0, 0.0, 1.0])
 
 _BOX_GROWTH = 1.2
+
+
+@dataclass(slots=True, eq=False)
+class ClassicTracks(Tracks):
+    """M tracks.
+
+    Attributes:
+        velocities: (M, 2) pixels a second, from the last two sights.
+        last_seen_frame: (M,)
+    """
+
+    velocities: FloatArray
+    last_seen_frame: IntArray
+
+
+class ClassicAssociation:
+    """Gives poses to tracks by their `grade`, best total first.
+
+    A pose that continues nobody is somebody new, and somebody not seen for `link_len` frames is
+    forgotten.
+    """
+
+    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
+        self._config = config
+        self._ids = ids
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._tracks: ClassicTracks | None = None
+        self._frame = 0
+
+    def update(
+        self, poses: Poses, matches: FloatArray, stamp_s: float, appearances: FloatArray
+    ) -> TrackedPoses:
+        """See PoseFlowTracker.update; appearances are not looked at."""
+        del appearances
+        self._frame += 1
+        if self._tracks is None:
+            self._tracks = self._born(poses[:0], stamp_s)
+        rows, columns, match_scores = self._associate(self._tracks, poses, matches)
+        self._hit(self._tracks, rows, poses[columns], match_scores, stamp_s)
+        new = np.setdiff1d(np.arange(len(poses)), columns)
+        tracks = append(self._tracks, self._born(poses[new], stamp_s))
+        self._age(tracks)
+        place = np.full(len(tracks), len(poses))
+        place[rows], place[len(self._tracks) :] = columns, new
+        told = tracks.told(np.lexsort([place, tracks.states]), tracks.velocities, stamp_s)
+        self._tracks = select(tracks, tracks.states != TrackState.REMOVED)
+        return told
+
+    def _associate(
+        self, tracks: ClassicTracks, poses: Poses, matches: FloatArray
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return P rows of tracks, of poses, and the match scores."""
+        if not len(tracks) or not len(poses):
+            return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
+        in_previous = tracks.last_seen_frame == self._frame - 1
+        grades, maxima = grade(tracks.poses, in_previous, poses, matches, self._config)
+        rows, columns = assign(grades, self._config.match).T
+        return rows, columns, (grades / maxima)[rows, columns]
+
+    def _hit(
+        self,
+        tracks: ClassicTracks,
+        rows: IntArray,
+        poses: Poses,
+        match_scores: FloatArray,
+        stamp_s: float,
+    ) -> None:
+        dt_s = stamp_s - tracks.last_seen_s[rows]
+        moved = _centres(poses.boxes) - _centres(tracks.poses.boxes[rows])
+        later = dt_s > 0
+        tracks.velocities[rows[later]] = moved[later] / dt_s[later, None]
+        put(tracks.poses, rows, poses)
+        tracks.match_scores[rows] = match_scores
+        tracks.last_seen_s[rows] = stamp_s
+        tracks.last_seen_frame[rows] = self._frame
+        tracks.hits[rows] += 1
+
+    def _born(self, poses: Poses, stamp_s: float) -> ClassicTracks:
+        n = len(poses)
+        return ClassicTracks(
+            track_ids=np.array(list(itertools.islice(self._ids, n)), np.int64),
+            states=np.full(n, int(TrackState.CONFIRMED), np.int64),
+            poses=poses,
+            first_seen_s=np.full(n, stamp_s),
+            last_seen_s=np.full(n, stamp_s),
+            hits=np.ones(n, np.int64),
+            match_scores=np.zeros(n),
+            velocities=np.zeros((n, 2)),
+            last_seen_frame=np.full(n, self._frame),
+        )
+
+    def _age(self, tracks: ClassicTracks) -> None:
+        missed = self._frame - tracks.last_seen_frame
+        tracks.states[:] = TrackState.CONFIRMED
+        tracks.states[missed > 0] = TrackState.LOST
+        tracks.states[missed >= self._config.link_len] = TrackState.REMOVED
 
 
 def grade(
@@ -63,3 +168,7 @@ def pose_boxes(keypoints: FloatArray) -> FloatArray:
     half = (width + height) / 2
     margin = np.sqrt(half**2 + (_BOX_GROWTH - 1) * width * height) - half
     return np.hstack([low - margin[:, None], high + margin[:, None]])
+
+
+def _centres(boxes: FloatArray) -> FloatArray:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2

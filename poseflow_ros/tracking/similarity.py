@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray
 
+# Of a standing person's box, relative to the square of its height.
+_AREA_OF_HEIGHT = 0.35
+
 
 def box_iou(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
     """Return the intersection over union of (..., M, 4) and (..., N, 4) boxes as (..., M, N)."""
@@ -37,6 +40,41 @@ def pose_iou(keypoints_a: FloatArray, keypoints_b: FloatArray, num: int, mag: fl
     height = side - np.abs(keypoints_a[:, None, :, 1] - keypoints_b[None, :, :, 1])
     intersection = np.maximum(width, 0) * np.maximum(height, 0)
     return _top_mean(intersection / (2 * side * side - intersection), num)
+
+
+def oks(
+    keypoints_a: FloatArray,
+    scores_a: FloatArray,
+    keypoints_b: FloatArray,
+    scores_b: FloatArray,
+    variances: FloatArray,
+) -> FloatArray:
+    """Return the object keypoint similarity (...,) of poses that broadcast against each other.
+
+    As COCO's keypoint evaluation has it, the mean over the keypoints of exp(-d^2 / 2 v), here
+    weighted by how sure both poses are of a keypoint.
+
+    Args:
+        keypoints_a: (..., K, 2) pixels.
+        scores_a: (..., K) in [0, 1].
+        keypoints_b: (..., K, 2) pixels.
+        scores_b: (..., K) in [0, 1].
+        variances: (..., K) pixels^2, `oks_variances`, and more where a position is uncertain.
+    """
+    dx = keypoints_a[..., 0] - keypoints_b[..., 0]
+    dy = keypoints_a[..., 1] - keypoints_b[..., 1]
+    weights = np.sqrt(scores_a * scores_b)
+    alike = weights * np.exp(-(dx * dx + dy * dy) / (2 * variances))
+    return _ratio(alike.sum(axis=-1), weights.sum(axis=-1))
+
+
+def oks_variances(heights: FloatArray, sigmas: FloatArray) -> FloatArray:
+    """Return (..., K) pixels^2, the spread that OKS allows to people of (...) `heights`, pixels.
+
+    With COCO's constants twice the `sigmas` (K,) and the area of a person.
+    """
+    area = _AREA_OF_HEIGHT * heights**2
+    return area[..., None] * (2 * sigmas) ** 2
 
 
 def box_correspondence_iou(

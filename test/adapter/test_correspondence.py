@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from poseflow_ros.config import MatcherConfig
-from poseflow_ros.imaging.correspondence import CorrespondenceMatcher
+from poseflow_ros.imaging.correspondence import OrbMatcher
 from poseflow_ros.poses import Poses
 
 NOBODY = Poses.empty(17)
@@ -22,7 +22,7 @@ def view(dx=0, dy=0, height=400, width=560):
 
 
 def matcher(orb_features=1000):
-    return CorrespondenceMatcher(MatcherConfig(orb_features=orb_features))
+    return OrbMatcher(MatcherConfig(orb_features=orb_features))
 
 
 @pytest.mark.parametrize(

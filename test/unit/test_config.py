@@ -9,7 +9,7 @@ from poseflow_ros.config import Config, ConfigError, parameters, spec_of
 REFUSED = [
     # name, value, what is allowed
     pytest.param("estimator", "yolo", "one of movenet", id="an unknown estimator"),
-    pytest.param("association", "", "one of classic", id="no association"),
+    pytest.param("association", "", "one of robust, classic", id="no association"),
     pytest.param("image_transport", "theora", "one of raw, compressed", id="a transport"),
     pytest.param("image_reliability", "RELIABLE", "one of auto, reliable, best_effort", id="case"),
     pytest.param("model_path", 3, "type str", id="a number for a path"),
@@ -107,13 +107,14 @@ def test_the_defaults_are_valid_and_arrive():
 
 def test_every_value_arrives_in_its_group():
     other = {
-        "model_path": "m.tflite", "input_size": 256, "threads": 3, "orb_features": 7,
+        "model_path": "m.tflite", "input_size": 256, "threads": 3, "camera_motion": False,
+        "orb_features": 7, "confident_pose_score": 0.6, "max_lost_s": 3.0,
         "min_pose_score": 0.5, "num": 3, "mag": 9.5, "match": 1.5, "link_len": 4,
         "image_transport": "compressed", "image_reliability": "reliable", "publish_lost": True,
         "min_keypoint_score": 0.75, "marker_depth_m": 2.5, "marker_lifetime_s": 0.25,
     }  # fmt: skip
     config = Config.from_parameters(other)
-    assert config.as_parameters() == other | {"estimator": "movenet", "association": "classic"}
+    assert config.as_parameters() == other | {"estimator": "movenet", "association": "robust"}
     assert (config.estimator.threads, config.matcher.orb_features) == (3, 7)
     assert (config.tracker.link_len, config.node.publish_lost) == (4, True)
 

@@ -96,9 +96,9 @@ def test_selecting_tracks_selects_every_array(index, expected):
     assert people.velocities[:, 1].tolist() == (-rows).tolist()
 
 
-def test_visible_are_those_seen_in_this_frame():
+def test_visible_are_the_confirmed_seen_in_this_frame():
     states = [TrackState.TENTATIVE, TrackState.CONFIRMED, TrackState.LOST, TrackState.REMOVED]
-    assert tracked(states).visible.tolist() == [True, True, False, False]
+    assert tracked(states).visible.tolist() == [False, True, False, False]
 
 
 def test_states_have_the_numbers_of_the_message():

@@ -15,7 +15,7 @@ LEFT, RIGHT = 100, 500
 
 def tell(frames, tracker=None, start_s=0.0, **config):
     """Return what the tracker says to each frame, a list of people DT_S after the one before."""
-    tracker = tracker or PoseFlowTracker(TrackerConfig(**config))
+    tracker = tracker or PoseFlowTracker(TrackerConfig(association="classic", **config))
     return [
         tracker.update(together(*people), NO_MATCHES, start_s + DT_S * i)
         for i, people in enumerate(frames)
@@ -45,7 +45,7 @@ def test_two_people_side_by_side_keep_their_ids_in_whatever_order_they_are_found
 
 @pytest.mark.parametrize("led", [True, False], ids=["with correspondences", "by overlap alone"])
 def test_two_people_who_cross_keep_their_ids(led):
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     near = [make_person(100 + 12 * i, 60, 240) for i in range(31)]
     far = [make_person(460 - 12 * i, 20, 180) for i in range(31)]  # they meet in frame 15
     before = together()
@@ -59,7 +59,7 @@ def test_two_people_who_cross_keep_their_ids(led):
 
 def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
     people = together(make_person(RIGHT, 10, 90, 0.5), make_person(LEFT, 20, 80, 0.7))
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     for stamp_s in (0.0, 0.1):
         tracked = tracker.update(people, NO_MATCHES, stamp_s)
         np.testing.assert_array_equal(tracked.poses.keypoints, people.keypoints)
@@ -69,7 +69,7 @@ def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
 
 
 def test_what_the_tracker_said_does_not_change_later():
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     first, second, _ = tell([[make_person(LEFT, 50, 200)], [make_person(LEFT + 9, 50, 200)], []],
                             tracker)  # fmt: skip
     assert (first.hits.tolist(), second.hits.tolist()) == ([1], [2])
@@ -141,7 +141,7 @@ def test_of_two_who_could_continue_a_track_one_is_new():
 
 def test_reset_forgets_everybody_and_reuses_no_id():
     person = make_person(LEFT, 50, 200)
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     tell([[person], [person, make_person(RIGHT, 50, 200)]], tracker)
     tracker.reset()
     story = tell([[], [person], [person]], tracker, start_s=-5.0)
@@ -158,18 +158,19 @@ def test_two_trackers_share_no_ids():
 @pytest.mark.parametrize(
     ("score", "expected"),
     [
-        pytest.param(0.29, [], id="just below"),
+        pytest.param(0.29, [], id="just below: half of 0.29 and 0.8"),
         pytest.param(0.3, [1], id="the least allowed"),
         pytest.param(1.0, [1], id="sure"),
     ],
 )
 def test_poses_below_the_least_score_are_passed_over(score, expected):
-    (tracked,) = tell([[make_person(LEFT, 50, 200, score)]], min_pose_score=0.3)
+    (tracked,) = tell([[make_person(LEFT, 50, 200, score)]], min_pose_score=0.55)
     assert who(tracked) == dict.fromkeys(expected, CONFIRMED)
 
 
 def test_a_pose_with_too_low_a_score_does_not_continue_a_track():
-    story = tell([[make_person(LEFT, 50, 200)], [make_person(LEFT, 50, 200, 0.1)]])
+    story = tell([[make_person(LEFT, 50, 200)], [make_person(LEFT, 50, 200, 0.1)]],
+                 min_pose_score=0.5)  # fmt: skip
     assert who(story[-1]) == {1: LOST}
 
 
@@ -244,7 +245,7 @@ def test_five_hundred_people_at_once_keep_their_ids():
     ],
 )
 def test_velocity_is_in_pixels_a_second(step, expected):
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     for i, stamp_s in enumerate((10.0, 10.3)):
         person = make_person(200 + i * step[0], 100 + i * step[1], 200)
         tracked = tracker.update(person, NO_MATCHES, stamp_s)
@@ -269,7 +270,7 @@ def test_velocity_after_a_gap_is_over_the_whole_gap():
 
 
 def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     for x, stamp_s in ((100, 0.0), (110, 0.1), (120, 0.1)):
         tracked = tracker.update(make_person(x, 50, 200), NO_MATCHES, stamp_s)
     np.testing.assert_allclose(tracked.velocities, [[100, 0]])
@@ -298,7 +299,7 @@ def test_ages_hits_and_time_since_update():
 )
 def test_match_score_is_the_share_of_the_greatest_grade(missed, matched, expected):
     person = make_person(LEFT, 50, 200)
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     born = tell([[person], *([[]] if missed else [])], tracker)[0]
     matches = matches_between(person, person) if matched else NO_MATCHES
     tracked = tracker.update(person, matches, 1.0)
@@ -316,14 +317,14 @@ def test_the_grade_must_be_above_match():
 def test_correspondences_lead_to_somebody_too_fast_for_overlap():
     before, after = make_person(100, 50, 100), make_person(250, 50, 100)
     for matches, expected in ((NO_MATCHES, [2]), (matches_between(before, after), [1])):
-        tracker = PoseFlowTracker(TrackerConfig())
+        tracker = PoseFlowTracker(TrackerConfig(association="classic"))
         tracker.update(before, NO_MATCHES, 0.0)
         assert seen(tracker.update(after, matches, 0.1)) == expected
 
 
 def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
     rng = np.random.default_rng(7)
-    tracker = PoseFlowTracker(TrackerConfig(link_len=5))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic", link_len=5))
     removed, known = set(), set()
     for i in range(60):
         people = together(*(make_person(*rng.uniform(0, 300, 2), rng.uniform(20, 200))
@@ -345,5 +346,7 @@ def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
 
 
 def test_poses_of_nobody_have_the_skeleton_of_the_estimator():
-    tracked = PoseFlowTracker(TrackerConfig()).update(Poses.empty(5), NO_MATCHES, 0.0)
+    tracked = PoseFlowTracker(TrackerConfig(association="classic")).update(
+        Poses.empty(5), NO_MATCHES, 0.0
+    )
     assert tracked.poses.keypoints.shape == (0, 5, 2)

@@ -1,0 +1,92 @@
+"""Pose flows (Xiu et al., Pose Flow: Efficient Online Pose Tracking, BMVC 2018).
+
+A pose flow is the sequence of one person's poses. The paper builds flows over a window of time
+and lets flow NMS merge those of one person; the formulas here are the paper's, the distances made
+independent of how large people are.
+"""
+
+import numpy as np
+
+from poseflow_ros.poses import FloatArray, IntArray, Poses
+from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.tracking.similarity import oks_variances
+
+# Two keypoints are one where the second lies in the box around the first, a tenth of the
+# person's size (of RMPE, Fang et al., ICCV 2017); how fast scores count as sure; the weight of
+# the spatial part.
+_KEYPOINT_BOX = 0.1
+_SCORE_SCALE = 0.3
+_SPATIAL_WEIGHT = 1.0
+# Poses nearer than this are of one person; pairs that overlap less are not looked at; and a
+# chance meeting is not taken for a flow.
+_SAME_PERSON = 0.4
+_NEAR_IOU = 0.1
+_LEAST_FRAMES = 3
+
+_SIGMAS = np.array(COCO_17.oks_sigmas)
+
+
+def pose_scores(poses: Poses) -> FloatArray:
+    """Return (N,) in [0, 3], the paper's s(P): of the box, and mean and best of the keypoints."""
+    keypoint_scores = poses.keypoint_scores
+    return poses.scores + keypoint_scores.mean(axis=1) + keypoint_scores.max(axis=1)
+
+
+def pose_distances(a: Poses, b: Poses) -> FloatArray:
+    """Return (P,), how unlike the poses of one frame are, row by row: 1 / K + 1 / H.
+
+    K counts the keypoints that fall together and are sure in both poses, H how near all are to
+    each other, here in units of what OKS allows; infinite where no keypoints fall together.
+    """
+    heights = a.boxes[:, 3] - a.boxes[:, 1]
+    apart = np.abs(a.keypoints - b.keypoints)
+    together = (apart <= (_KEYPOINT_BOX / 2 * heights)[:, None, None]).all(axis=-1)
+    sure = np.tanh(a.keypoint_scores / _SCORE_SCALE) * np.tanh(b.keypoint_scores / _SCORE_SCALE)
+    keypoints = (together * sure).sum(axis=1)
+    near = np.exp(-(apart**2).sum(axis=-1) / (2 * oks_variances(heights, _SIGMAS))).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        return 1 / keypoints + _SPATIAL_WEIGHT / near
+
+
+class FlowSuppression:
+    """Flow NMS as poses come in: finds flows that are of one person.
+
+    The distance of two flows is the median of their poses' distances over the frames that both
+    have, so it lies below a threshold where more than half of those do: counting is enough, and
+    no past pose is kept.
+    """
+
+    def __init__(self) -> None:
+        self._near: dict[tuple[int, int], int] = {}
+
+    def update(
+        self,
+        track_ids: IntArray,
+        poses: Poses,
+        hits: IntArray,
+        overlaps: FloatArray,
+        remembered: IntArray,
+    ) -> list[tuple[int, int]]:
+        """Return pairs of rows, (one, the same person again), the longer flow first.
+
+        Args:
+            track_ids: (M,) of the flows seen in this frame.
+            poses: of the M in this frame.
+            hits: (M,) frames that they were seen in so far.
+            overlaps: (M, M) IoU of their boxes.
+            remembered: ids of all flows that may still be seen again.
+        """
+        if self._near:
+            alive = set(remembered.tolist())
+            self._near = {pair: n for pair, n in self._near.items() if alive.issuperset(pair)}
+        i, j = np.nonzero(np.triu(overlaps, 1) > _NEAR_IOU)
+        near = pose_distances(poses[i], poses[j]) < _SAME_PERSON
+        same = []
+        for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
+            longer, shorter = (a, b) if hits[a] >= hits[b] else (b, a)
+            pair = (int(track_ids[longer]), int(track_ids[shorter]))
+            self._near[pair] = self._near.get(pair, 0) + 1
+            # Both have a pose in as many frames at most as the shorter was seen in.
+            if self._near[pair] >= max(_LEAST_FRAMES, hits[shorter] / 2):
+                same.append((longer, shorter))
+        return same
