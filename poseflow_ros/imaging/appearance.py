@@ -101,7 +101,7 @@ def _histograms(lab: Image, inside: FloatArray) -> FloatArray:
     A colour counts in the two bins next to it, by how near they are.
     """
     people = np.arange(len(lab))[:, None]
-    weights = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1)
+    weights = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1e-9)
     histograms = []
     for channel, (low, high, bins) in enumerate(_CHANNELS):
         place = ((lab[..., channel] - float(low)) * ((bins - 1) / (high - low))).clip(0, bins - 1)

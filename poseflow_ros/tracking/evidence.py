@@ -20,10 +20,10 @@ _HEIGHT_GATE = 1.0
 _HEIGHT_SPREAD = 0.2
 _HEIGHT_MOST = 3.0
 # How much the likeness of pose and box, in [0, 1], counts above or below a half.
-_BODY_WEIGHT = 2.0
+_BODY_WEIGHT = 3.0
 # What must be made up for, and the more the longer a person was not seen: to split a person in
 # two is better than to join two people.
-_PRIOR = -1.0
+_PRIOR = -0.85
 _UNSEEN_PRIOR = -0.3
 _UNSEEN_SCALE_S = 1.0
 # Appearance counts _WEIGHT ln(_DIFFERENT / (1 - cosine)), up to _MOST either way, from this

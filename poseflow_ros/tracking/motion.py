@@ -10,7 +10,7 @@ from poseflow_ros.poses import FloatArray, IntArray
 # relative to their height; how long people keep their velocity.
 _POSITION_NOISE = 0.06
 _WALKING = 0.65
-_KEEPING_S = 5.0
+_KEEPING_S = 8.0
 
 
 @dataclass(slots=True, eq=False)

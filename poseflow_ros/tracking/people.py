@@ -16,7 +16,7 @@ SIGMAS = np.array(COCO_17.oks_sigmas)
 _TORSO = list(COCO_17.torso)
 _HEIGHT_GAIN = 0.3
 # Appearance is learned where boxes overlap less than this, and is the mean of so many sights.
-_ALONE_IOU = 0.05
+_ALONE_IOU = 0.2
 _MAX_APPEARANCE_HITS = 30
 # Poses of one frame more alike than this are one person found twice.
 _DUPLICATE = 0.5

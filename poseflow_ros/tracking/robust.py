@@ -16,7 +16,7 @@ from poseflow_ros.tracking.pose_flow import FlowSuppression
 from poseflow_ros.tracking.tracks import append, select
 
 # The sum of confidences that makes a person, and how long a tentative one may go unseen.
-_EVIDENCE = 1.2
+_EVIDENCE = 1.5
 _TENTATIVE_S = 0.65
 
 _NOBODY = Poses.empty(len(COCO_17.keypoint_names))
