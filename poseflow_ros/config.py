@@ -142,7 +142,7 @@ class TrackerConfig(_Checked):
         maximum=1.0,
     )
     confident_pose_score: float = _param(
-        0.45,
+        0.4,
         "robust: poses of less continue people, but begin none, [0, 1]",
         minimum=0.0,
         maximum=1.0,
@@ -152,6 +152,12 @@ class TrackerConfig(_Checked):
         "robust: for how long a person who is not seen is remembered, seconds",
         minimum=0.0,
         maximum=3600.0,
+    )
+    flow_window_s: float = _param(
+        0.0,
+        "robust: seconds by which the answer is held back to be better; 0: at once",
+        minimum=0.0,
+        maximum=60.0,
     )
     num: int = _param(
         7, "classic: keypoints that count in the similarity of two poses, the best ones",
@@ -194,6 +200,9 @@ class NodeConfig(_Checked):
     )
     publish_lost: bool = _param(
         False, "true: people not seen in this image are published too, as STATE_LOST"
+    )
+    publish_tentative: bool = _param(
+        False, "true: what may turn out to be no person is published too, as STATE_TENTATIVE"
     )
     min_keypoint_score: float = _param(
         0.2, "keypoints with a lower score are not drawn, [0, 1]", minimum=0.0, maximum=1.0

@@ -1,9 +1,11 @@
 """One frame's path from an image to tracked people: the same for node and command."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
@@ -12,17 +14,23 @@ from poseflow_ros.poses import Image, TrackedPoses
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """What became of one image.
 
     Attributes:
+        image: (H, W, 3) RGB, as it was given.
+        stamp_s: when it was taken, seconds.
+        tag: whatever the caller gave with it.
         tracked: who is where.
         epoch: grows at each reset: people of different epochs are different people.
         estimate_s: seconds that the estimator took.
         track_s: seconds that correspondences and association took.
     """
 
+    image: Image
+    stamp_s: float
+    tag: Any
     tracked: TrackedPoses
     epoch: int
     estimate_s: float
@@ -58,48 +66,76 @@ class Pipeline:
         """Held while the tracker works, not while the estimator does: a reset is quick."""
         self.epoch = epoch
         """Grows at each reset: people of different epochs are different people."""
+        self._held: deque[Frame] = deque()
         self._forget()
 
-    def process(self, image: Image, stamp_s: float) -> Frame:
-        """Return who is where in an (H, W, 3) RGB image taken at `stamp_s` seconds.
+    def process(self, image: Image, stamp_s: float, tag: Any = None) -> list[Frame]:
+        """Return the frames whose people are known now, oldest first.
 
+        Without `flow_window_s` that is the one given, with it those that are so many seconds old.
         A stamp before the last one (a bag that loops, a clock set back) and another size of image
         reset the tracking.
+
+        Args:
+            image: (H, W, 3) RGB.
+            stamp_s: when it was taken, seconds.
+            tag: comes back in `Frame.tag`.
         """
         start = perf_counter()
         poses = self.estimator.estimate(image)
         estimated = perf_counter()
         with self.lock:
-            self._reset_where_broken(image.shape[:2], stamp_s)
+            before = self._reset_where_broken(image.shape[:2], stamp_s)
             matches, appearances = self._matcher.match(image, poses)
             tracked = self._tracker.update(poses, matches, stamp_s, appearances)
-            epoch = self.epoch
-        return Frame(tracked, epoch, estimated - start, perf_counter() - estimated)
+            ready = self._tracker.hold_back(tracked, stamp_s)
+            track_s = perf_counter() - estimated
+            self._held.append(
+                Frame(image, stamp_s, tag, tracked, self.epoch, estimated - start, track_s)
+            )
+            return before + self._release(ready)
 
-    def reset(self) -> None:
-        """Forget everybody; an image that is being estimated counts as the first of the new."""
+    def flush(self) -> list[Frame]:
+        """Return the frames still held back, oldest first: no more will come."""
+        with self.lock:
+            return self._release(self._tracker.flush())
+
+    def reset(self) -> int:
+        """Forget everybody; return how many frames were held back, which are not told any more.
+
+        An image that is being estimated counts as the first of the new.
+        """
         with self.lock:
             self.epoch += 1
-            self._forget()
+            return self._forget()
 
     def close(self) -> None:
         """Give back what the estimator holds."""
         self.estimator.close()
 
-    def _forget(self) -> None:
+    def _release(self, ready: list[TrackedPoses]) -> list[Frame]:
+        return [replace(self._held.popleft(), tracked=tracked) for tracked in ready]
+
+    def _forget(self) -> int:
+        held, self._held = len(self._held), deque[Frame]()
         self._matcher.reset()
         self._tracker.reset()
         self._shape: tuple[int, ...] | None = None
         self._stamp_s = float("-inf")
+        return held
 
-    def _reset_where_broken(self, shape: tuple[int, ...], stamp_s: float) -> None:
+    def _reset_where_broken(self, shape: tuple[int, ...], stamp_s: float) -> list[Frame]:
+        """Return the frames held back until then, where a reset ends the wait."""
         reason = ""
         if stamp_s < self._stamp_s:
             reason = f"the stamp went back from {self._stamp_s:.3f} to {stamp_s:.3f} s"
         elif self._shape not in (None, shape):
             reason = f"the image size changed from {self._shape} to {shape} (height, width)"
+        told: list[Frame] = []
         if reason:
+            told = self._release(self._tracker.flush())
             self.epoch += 1
             self._forget()
             self._say(f"tracking starts anew: {reason}")
         self._shape, self._stamp_s = shape, stamp_s
+        return told

@@ -1,5 +1,6 @@
 """What the stages of a frame hand each other: poses without identity, and poses with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -78,6 +79,16 @@ class Poses:
         Detectors differ in which of the two tells people from what is none; the sum does in all.
         """
         return (self.scores + self.keypoint_scores.mean(axis=1)) / 2
+
+    @classmethod
+    def joined(cls, parts: Sequence["Poses"]) -> "Poses":
+        """Return the people of all parts, at least one part."""
+        return cls(
+            np.concatenate([part.keypoints for part in parts]),
+            np.concatenate([part.keypoint_scores for part in parts]),
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+        )
 
     @classmethod
     def empty(cls, n_keypoints: int) -> "Poses":

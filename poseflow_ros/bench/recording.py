@@ -79,8 +79,10 @@ class Recording:
         for index, (image, stamp_s) in enumerate(open_source(self.video)):
             if index < len(recorded) and index % self.every == 0:
                 shown = shifted(image, shifts[index // self.every])
-                frame = pipeline.process(shown, stamp_s)
-                yield index, frame.tracked, frame.track_s
+                for frame in pipeline.process(shown, stamp_s, index):
+                    yield frame.tag, frame.tracked, frame.track_s
+        for frame in pipeline.flush():
+            yield frame.tag, frame.tracked, frame.track_s
 
     def _tracker_steps(
         self, config: Config, recorded: RecordedPoses, shifts: IntArray

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -80,18 +81,23 @@ def run(args: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(pipeline.close)
         outputs = _open_outputs(args, config, source, estimator, stack)
-        with contextlib.suppress(KeyboardInterrupt):  # how a camera's recording ends
-            for image, stamp_s in bar:
-                frame = pipeline.process(image, stamp_s)
-                for output in outputs:
-                    output(image, stamp_s, report.frames, frame.tracked)
-                report.add(frame)
+        for frame in _frames(pipeline, bar):
+            for output in outputs:
+                output(frame.image, frame.stamp_s, report.frames, frame.tracked)
+            report.add(frame)
     if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
         message = f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}"
         print(f"poseflow_ros: warning: {message}", file=sys.stderr)
     if args.report:
         args.report.write_text(json.dumps(report.figures(), indent=2) + "\n")
     print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
+
+
+def _frames(pipeline: Pipeline, images: Iterable[tuple[Image, float]]) -> Iterator[Frame]:
+    with contextlib.suppress(KeyboardInterrupt):  # how a camera's recording ends
+        for image, stamp_s in images:
+            yield from pipeline.process(image, stamp_s)
+    yield from pipeline.flush()
 
 
 def _check_outputs(args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from poseflow_msgs.msg import SkeletonDefinition, TrackedPoseArray
@@ -25,7 +26,6 @@ from poseflow_ros.config import Config, ConfigError
 from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame, Pipeline
-from poseflow_ros.poses import Image as ImageArray
 from poseflow_ros.poses import TrackState
 from poseflow_ros.ros import parameters
 from poseflow_ros.ros.conversions import seconds, skeleton_message, tracked_pose_messages
@@ -63,13 +63,15 @@ def _spoken(transition: Transition) -> Transition:
     return wrapper
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Arrival:
-    """An image message, when it came, and in which activation."""
+    """An image message, when it came, when work on it began, and in which activation."""
 
     message: Image | CompressedImage
     arrived_s: float
     activation: int
+    started_s: float = 0.0
+    converted_s: float = 0.0
 
 
 class PoseFlowNode(LifecycleNode):
@@ -119,7 +121,7 @@ class PoseFlowNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to listen and publish."""
         assert self._config and self._pipeline
-        self._pipeline.reset()
+        self._forget("deactivated")
         result = super().on_activate(state)
         self._skeleton_publisher.publish(skeleton_message(self._pipeline.estimator.skeleton))
         self._statistics.restart_silence()
@@ -229,6 +231,12 @@ class PoseFlowNode(LifecycleNode):
             self._outputs.pop()()
         self._worker = self._pipeline = self._config = None
 
+    def _forget(self, reason: str) -> None:
+        """Reset the tracking; frames held back are dropped for this reason."""
+        assert self._pipeline
+        for _ in range(self._pipeline.reset()):
+            self._statistics.drop(reason)
+
     # One frame
 
     def _on_image(self, message: Image | CompressedImage) -> None:
@@ -241,23 +249,16 @@ class PoseFlowNode(LifecycleNode):
         """Answer one image; called by the worker's thread."""
         # A cleanup does not wait for a slow network: these are the ones that the image came to.
         pipeline, statistics = self._pipeline, self._statistics
-        started = perf_counter()
+        arrival.started_s = perf_counter()
         try:
             if pipeline is None:
                 statistics.drop("deactivated")
                 return
             image = to_rgb(arrival.message)
-            converted = perf_counter()
-            frame = pipeline.process(image, seconds(arrival.message.header.stamp))
-            tracked = perf_counter()
-            with pipeline.lock:
-                if not self._active or arrival.activation != self._activation:
-                    statistics.drop("deactivated")
-                    return
-                if frame.epoch != pipeline.epoch:
-                    statistics.drop("reset")
-                    return
-                self._publish(frame, image, arrival.message.header)
+            arrival.converted_s = perf_counter()
+            stamp_s = seconds(arrival.message.header.stamp)
+            for frame in pipeline.process(image, stamp_s, arrival):
+                self._tell(frame, pipeline, statistics)
         except ImageError as error:
             statistics.drop("malformed")
             self._say_dropped(str(error))
@@ -266,23 +267,37 @@ class PoseFlowNode(LifecycleNode):
                 return
             statistics.drop("failed")
             self._say_dropped(traceback.format_exc())
-        else:
-            stages = Stages(
-                wait=started - arrival.arrived_s,
-                convert=converted - started,
-                estimate=frame.estimate_s,
-                track=tracked - converted - frame.estimate_s,
-                publish=perf_counter() - tracked,
-            )
-            statistics.process(stages, int(frame.tracked.visible.sum()))
 
-    def _publish(self, frame: Frame, image: ImageArray, header: Any) -> None:
+    def _tell(self, frame: Frame, pipeline: Pipeline, statistics: FrameStatistics) -> None:
+        """Publish one frame, unless a transition or a reset came in between."""
+        arrival: _Arrival = frame.tag
+        tracked_s = perf_counter()
+        with pipeline.lock:
+            if not self._active or arrival.activation != self._activation:
+                statistics.drop("deactivated")
+                return
+            if frame.epoch != pipeline.epoch:
+                statistics.drop("reset")
+                return
+            self._publish(frame, arrival.message.header)
+        stages = Stages(
+            wait=arrival.started_s - arrival.arrived_s,
+            convert=arrival.converted_s - arrival.started_s,
+            estimate=frame.estimate_s,
+            track=frame.track_s,
+            publish=perf_counter() - tracked_s,
+        )
+        statistics.process(stages, int(frame.tracked.visible.sum()))
+
+    def _publish(self, frame: Frame, header: Any) -> None:
         assert self._config and self._pipeline
         node, skeleton = self._config.node, self._pipeline.estimator.skeleton
-        tracked, (height, width) = frame.tracked, image.shape[:2]
-        shown = tracked
+        tracked, (height, width) = frame.tracked, frame.image.shape[:2]
+        shown = np.ones(len(tracked), bool)
         if not node.publish_lost:
-            shown = tracked[tracked.states != TrackState.LOST]
+            shown &= tracked.states != TrackState.LOST
+        if not node.publish_tentative:
+            shown &= tracked.states != TrackState.TENTATIVE
         self._poses_publisher.publish(
             TrackedPoseArray(
                 header=header,
@@ -292,7 +307,7 @@ class PoseFlowNode(LifecycleNode):
                 epoch=frame.epoch,
                 sequence=self._sequence,
                 dropped_since_last=self._statistics.take_dropped(),
-                poses=tracked_pose_messages(shown),
+                poses=tracked_pose_messages(tracked[shown]),
             )
         )
         self._sequence += 1
@@ -300,7 +315,7 @@ class PoseFlowNode(LifecycleNode):
             camera = self._camera or Pinhole.assumed(width, height)
             self._marker_publisher.publish(self._markers.make(tracked, header, camera))
         if self._annotated_publisher.get_subscription_count() > 0:
-            annotated = draw(image, tracked, skeleton, node.min_keypoint_score)
+            annotated = draw(frame.image, tracked, skeleton, node.min_keypoint_score)
             self._annotated_publisher.publish(to_message(annotated, header))
 
     def _say_dropped(self, reason: str) -> None:
@@ -313,7 +328,7 @@ class PoseFlowNode(LifecycleNode):
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._pipeline
-        self._pipeline.reset()
+        self._forget("reset")
         with self._pipeline.lock:
             if self._active:
                 self._marker_publisher.publish(self._markers.clear())

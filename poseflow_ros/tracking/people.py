@@ -13,6 +13,9 @@ from poseflow_ros.tracking.tracks import Tracks, put, select
 
 SIGMAS = np.array(COCO_17.oks_sigmas)
 
+# A pose is evidence for a person by how far its confidence exceeds this.
+_DOUBT = 0.25
+
 _TORSO = list(COCO_17.torso)
 _HEIGHT_GAIN = 0.3
 # Appearance is learned where boxes overlap less than this, and is the mean of so many sights.
@@ -63,6 +66,11 @@ class Sight:
         )
 
     @property
+    def evidence(self) -> FloatArray:
+        """(N,) how much each pose speaks for there being a person."""
+        return np.maximum(self.confidences - _DOUBT, 0.0)
+
+    @property
     def alone(self) -> NDArray[np.bool_]:
         """(N,) true for those whom nobody overlaps."""
         return self.overlaps.max(axis=1, initial=0.0) < _ALONE_IOU
@@ -92,7 +100,7 @@ class People(Tracks):
         motion: of the torso's middle.
         anchors: (M, 2) pixels, the torso's middle at the last sight.
         heights: (M,) pixels, smoothed.
-        evidence: (M,) sum of the confidences of the poses seen.
+        evidence: (M,) sum of that of the poses seen.
         appearances: (M, D) mean of those learned.
         appearance_hits: (M,) of how many that is the mean.
         seen_as: (M,) which pose of this frame it is; -1 for none.
@@ -126,7 +134,7 @@ class People(Tracks):
             motion=Motion.starting(sight.anchors[columns], sight.heights[columns]),
             anchors=sight.anchors[columns],
             heights=sight.heights[columns],
-            evidence=sight.confidences[columns],
+            evidence=sight.evidence[columns],
             appearances=sight.appearances[columns] * learned[:, None],
             appearance_hits=learned.astype(np.int64),
             seen_as=columns,
@@ -150,7 +158,7 @@ class People(Tracks):
         self.hits[rows] += 1
         self.seen_as[rows] = columns
         # One of two poses of a person is no evidence for a second.
-        self.evidence[rows] += sight.confidences[columns] * ~sight.duplicates[columns].any(axis=1)
+        self.evidence[rows] += sight.evidence[columns] * ~sight.duplicates[columns].any(axis=1)
         learned = sight.alone[columns] & sight.appearances[columns].any(axis=1)
         self._learn(rows[learned], sight.appearances[columns[learned]])
 

@@ -5,11 +5,14 @@ and lets flow NMS merge those of one person; the formulas here are the paper's, 
 independent of how large people are.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray, Poses
 from poseflow_ros.skeleton import COCO_17
-from poseflow_ros.tracking.similarity import oks_variances
+from poseflow_ros.tracking.similarity import oks, oks_variances
 
 # Two keypoints are one where the second lies in the box around the first, a tenth of the
 # person's size (of RMPE, Fang et al., ICCV 2017); how fast scores count as sure; the weight of
@@ -22,6 +25,11 @@ _SPATIAL_WEIGHT = 1.0
 _SAME_PERSON = 0.4
 _NEAR_IOU = 0.1
 _LEAST_FRAMES = 3
+# A flow goes on to a pose at least this alike, people walking up to so many heights a second,
+# that adds at least so much to the sum of `pose_scores`.
+_NEAR_IN_TIME = 0.5
+_WALKING = 0.8
+_LEAST_GAIN = 0.9
 
 _SIGMAS = np.array(COCO_17.oks_sigmas)
 
@@ -46,6 +54,50 @@ def pose_distances(a: Poses, b: Poses) -> FloatArray:
     near = np.exp(-(apart**2).sum(axis=-1) / (2 * oks_variances(heights, _SIGMAS))).sum(axis=1)
     with np.errstate(divide="ignore"):
         return 1 / keypoints + _SPATIAL_WEIGHT / near
+
+
+def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -> list[int]:
+    """Return which pose of each step continues the flow, up to where it ends.
+
+    Of all sequences in which each pose is near enough to the one before, that of the greatest sum
+    of `pose_scores`; a pose that adds too little ends it.
+
+    Args:
+        start: the one pose where the flow begins.
+        steps: the poses of one frame after another, forward or backward in time.
+        waits_s: (len(steps),) seconds from one to the next.
+    """
+    before, totals = start, np.zeros(1)
+    came_from: list[IntArray] = []
+    best_step, best_end = 0, 0
+    for poses, wait_s in zip(steps, waits_s, strict=True):
+        reached = np.where(_near_in_time(before, poses, wait_s), totals[:, None], -np.inf)
+        gains = pose_scores(poses)
+        gains[gains < _LEAST_GAIN] = -np.inf
+        came_from.append(reached.argmax(axis=0))
+        before, totals = poses, reached.max(axis=0, initial=-np.inf) + gains
+        if not np.isfinite(totals).any():
+            break
+        best_step, best_end = len(came_from), int(totals.argmax())
+    flow: list[int] = []
+    for choices in reversed(came_from[:best_step]):
+        flow.append(best_end)
+        best_end = int(choices[best_end])
+    return flow[::-1]
+
+
+def _near_in_time(a: Poses, b: Poses, wait_s: float) -> NDArray[np.bool_]:
+    """Return (M, N), true where a pose may be the next of the same person, `wait_s` later."""
+    heights = a.boxes[:, 3] - a.boxes[:, 1]
+    variances = oks_variances(heights, _SIGMAS) + (_WALKING * wait_s * heights[:, None]) ** 2
+    similarity = oks(
+        a.keypoints[:, None],
+        a.keypoint_scores[:, None],
+        b.keypoints,
+        b.keypoint_scores,
+        variances[:, None],
+    )
+    return similarity > _NEAR_IN_TIME
 
 
 class FlowSuppression:

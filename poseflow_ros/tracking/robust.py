@@ -15,8 +15,8 @@ from poseflow_ros.tracking.people import People, Sight
 from poseflow_ros.tracking.pose_flow import FlowSuppression
 from poseflow_ros.tracking.tracks import append, select
 
-# The sum of confidences that makes a person, and how long a tentative one may go unseen.
-_EVIDENCE = 1.5
+# The sum of evidence that makes a person, and how long a tentative one may go unseen.
+_EVIDENCE = 0.7
 _TENTATIVE_S = 0.65
 
 _NOBODY = Poses.empty(len(COCO_17.keypoint_names))
@@ -29,6 +29,10 @@ class RobustAssociation:
     Confident poses come first, weak ones continue people who are left. A confident pose that
     continues nobody begins a tentative track; enough evidence makes that a person, or shows it to
     be somebody lost. Flows that turn out to be of one person become one.
+
+    Attributes:
+        unclaimed: the poses of the last frame that are nobody's.
+        same: ids that turned out in the last frame to be another's.
     """
 
     def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
@@ -41,6 +45,8 @@ class RobustAssociation:
         self._people = People.born(Sight.of(_NOBODY, np.zeros((0, 0))), _NONE, [], 0.0)
         self._flows = FlowSuppression()
         self._stamp_s = -np.inf
+        self.unclaimed = _NOBODY
+        self.same: dict[int, int] = {}
 
     def update(
         self, poses: Poses, matches: FloatArray, stamp_s: float, appearances: FloatArray
@@ -49,6 +55,7 @@ class RobustAssociation:
         if poses.keypoints.shape[1:] != _NOBODY.keypoints.shape[1:]:
             raise ValueError(f"keypoints must be (N, 17, 2), got {poses.keypoints.shape}")
         sight = Sight.of(poses, appearances)
+        self.same = {}
         self._predict(sight, matches, stamp_s)
         rows, columns, likeness = self._associate(sight)
         self._people.hit(rows, columns, likeness, sight, self._stamp_s)
@@ -91,6 +98,7 @@ class RobustAssociation:
             former = recognise(people, row)
             if former >= 0:
                 people.join(former, row)
+                self.same[int(people.track_ids[row])] = int(people.track_ids[former])
                 people.states[row] = TrackState.REMOVED
             people.confirmed[row if former < 0 else former] = True
 
@@ -107,6 +115,10 @@ class RobustAssociation:
             people.track_ids,
         )
         gone = [seen[shorter] for _, shorter in same]
+        self.same |= {
+            int(people.track_ids[seen[shorter]]): int(people.track_ids[seen[longer]])
+            for longer, shorter in same
+        }
         people.states[gone] = TrackState.REMOVED
         people.seen_as[gone] = -1
 
@@ -121,6 +133,7 @@ class RobustAssociation:
             if free[column] and not (sight.duplicates[column] & taken).any():
                 taken[column] = True
                 born.append(column)
+        self.unclaimed = sight.poses[~taken]
         if born:
             track_ids = list(itertools.islice(self._ids, len(born)))
             newborn = People.born(sight, np.sort(np.array(born)), track_ids, self._stamp_s)

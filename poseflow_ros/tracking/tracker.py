@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
 from poseflow_ros.tracking.classic import ClassicAssociation
+from poseflow_ros.tracking.flow_window import FlowWindow
 from poseflow_ros.tracking.robust import RobustAssociation
 
 _ASSOCIATIONS: dict[str, type[RobustAssociation] | type[ClassicAssociation]] = {
@@ -23,10 +24,15 @@ class PoseFlowTracker:
         self._config = config
         # The counter outlives reset(): an id is never reused.
         self._association = _ASSOCIATIONS[config.association](config, itertools.count(1))
+        self._window: FlowWindow | None = None
+        if config.association == "robust" and config.flow_window_s > 0:
+            self._window = FlowWindow(config.flow_window_s)
 
     def reset(self) -> None:
         """Forget everybody. The people seen next get ids that nobody had before."""
         self._association.reset()
+        if self._window is not None:
+            self._window.reset()
 
     def update(
         self,
@@ -52,6 +58,22 @@ class PoseFlowTracker:
         usable = _usable(poses)
         usable &= poses.confidences >= self._config.min_pose_score
         return self._association.update(poses[usable], matches, stamp_s, appearances[usable])
+
+    def hold_back(self, tracked: TrackedPoses, stamp_s: float) -> list[TrackedPoses]:
+        """Return the frames that are ready to be told, oldest first, after `update` gave this one.
+
+        Without `flow_window_s` that is this one. With it, those that are so many seconds old, as
+        `FlowWindow` tells them.
+        """
+        if self._window is None:
+            return [tracked]
+        assert isinstance(self._association, RobustAssociation)
+        unclaimed, same = self._association.unclaimed, self._association.same
+        return self._window.push(tracked, unclaimed, same, stamp_s)
+
+    def flush(self) -> list[TrackedPoses]:
+        """Return the frames still held back, oldest first."""
+        return [] if self._window is None else self._window.flush()
 
 
 def _usable(poses: Poses) -> NDArray[np.bool_]:

@@ -108,7 +108,8 @@ def test_the_defaults_are_valid_and_arrive():
 def test_every_value_arrives_in_its_group():
     other = {
         "model_path": "m.tflite", "input_size": 256, "threads": 3, "camera_motion": False,
-        "orb_features": 7, "confident_pose_score": 0.6, "max_lost_s": 3.0,
+        "orb_features": 7, "confident_pose_score": 0.6, "max_lost_s": 3.0, "flow_window_s": 0.5,
+        "publish_tentative": True,
         "min_pose_score": 0.5, "num": 3, "mag": 9.5, "match": 1.5, "link_len": 4,
         "image_transport": "compressed", "image_reliability": "reliable", "publish_lost": True,
         "min_keypoint_score": 0.75, "marker_depth_m": 2.5, "marker_lifetime_s": 0.25,
