@@ -22,6 +22,8 @@ from poseflow_ros.skeleton import COCO_17
 
 BLANK = np.zeros((120, 160, 3), np.uint8)
 POSES = "/poseflow/tracked_poses"
+# The classic association knows everybody at first sight.
+AT_FIRST_SIGHT = {"input_size": 512, "association": "classic"}
 
 
 def diagnosed(heard):
@@ -50,7 +52,7 @@ def publish_each(driver, camera, images, heard, start_s=1.0):
 
 
 def test_people_come_out_as_messages(driver, active_node, pedestrians):
-    active_node(input_size=512)
+    active_node(**AT_FIRST_SIGHT)
     heard = driver.listen(TrackedPoseArray, POSES)
     publish_each(driver, driver.camera(), pedestrians[:4], heard)
     last = heard[-1]
@@ -268,7 +270,7 @@ def deletes_all(array):
 
 
 def test_markers_lie_on_the_plane_of_the_camera_and_go_with_it(driver, active_node, pedestrians):
-    active_node(input_size=512, marker_depth_m=2.0)
+    active_node(**AT_FIRST_SIGHT, marker_depth_m=2.0)
     poses = driver.listen(TrackedPoseArray, POSES)
     markers = driver.listen(MarkerArray, "/poseflow/markers")
     camera = driver.camera()
@@ -296,7 +298,7 @@ def test_markers_lie_on_the_plane_of_the_camera_and_go_with_it(driver, active_no
 
 
 def test_the_annotated_image_is_drawn_for_subscribers_only(driver, active_node, pedestrians):
-    node = active_node(input_size=512)
+    node = active_node(**AT_FIRST_SIGHT)
     drawn = []
     draw = node_module.draw
     node_module.draw = lambda *args: drawn.append(1) or draw(*args)
@@ -367,7 +369,7 @@ def test_silence_is_diagnosed(driver, active_node, capfd):
 
 
 def test_lost_people_are_published_where_asked_for(driver, active_node, pedestrians):
-    active_node(input_size=512, publish_lost=True, link_len=3)
+    active_node(**AT_FIRST_SIGHT, publish_lost=True, link_len=3)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
     nobody = np.zeros_like(pedestrians[0])
@@ -385,7 +387,7 @@ def test_lost_people_are_published_where_asked_for(driver, active_node, pedestri
 
 
 def test_the_end_of_a_track_is_said_once(driver, active_node, pedestrians):
-    active_node(input_size=512, link_len=2)
+    active_node(**AT_FIRST_SIGHT, link_len=2)
     heard = driver.listen(TrackedPoseArray, POSES)
     nobody = np.zeros_like(pedestrians[0])
     publish_each(driver, driver.camera(), [pedestrians[0], nobody, nobody, nobody], heard)
@@ -393,3 +395,42 @@ def test_the_end_of_a_track_is_said_once(driver, active_node, pedestrians):
     assert [len(array.poses) for array in heard[1:]] == [0, len(seen), 0]
     assert {p.track_id for p in heard[2].poses} == seen
     assert {p.state for p in heard[2].poses} == {TrackedPose.STATE_REMOVED}
+
+
+def test_whoever_is_not_sure_is_published_where_asked_for(driver, active_node, pedestrians):
+    active_node(input_size=512, publish_tentative=True)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    publish_each(driver, driver.camera(), [pedestrians[0]] * 8, heard)
+    states = [{p.track_id: p.state for p in array.poses} for array in heard]
+    assert set(states[0].values()) == {TrackedPose.STATE_TENTATIVE}
+    assert len(states[0]) >= 3
+    assert states[-1] == dict.fromkeys(states[0], TrackedPose.STATE_CONFIRMED)
+
+
+def test_whoever_is_not_sure_is_left_out(driver, active_node, pedestrians):
+    active_node(input_size=512)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    publish_each(driver, driver.camera(), [pedestrians[0]] * 8, heard)
+    assert [len(array.poses) for array in heard[:2]] == [0, 0]
+    assert len(heard[-1].poses) >= 3
+
+
+def test_frames_held_back_come_with_their_own_stamps_and_people(driver, active_node, pedestrians):
+    node = active_node(input_size=512, flow_window_s=0.7)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+
+    def worked_on():
+        return len(node._pipeline._held) + int(node._statistics.values()["processed"])
+
+    for i in range(10):
+        camera.publish(stamped(pedestrians[0], 1.0 + 0.1 * i))
+        driver.until(lambda n=i: worked_on() > n, f"image {i}")
+    driver.until(lambda: len(heard) == 3, "the frames of 0.7 s before")
+    assert [round(a.header.stamp.nanosec / 1e8) for a in heard] == [0, 1, 2]
+    # Whoever was tentative at the time is known by now.
+    assert [len(array.poses) for array in heard] == [len(heard[0].poses)] * 3
+    assert len(heard[0].poses) >= 3
+    assert driver.call(Trigger, "/poseflow/reset").success
+    values = node._statistics.values()
+    assert (values["processed"], values["dropped: reset"]) == ("3", "7")

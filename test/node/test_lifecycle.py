@@ -74,7 +74,7 @@ def test_an_illegal_transition_is_refused_and_the_node_lives(
         ({"input_size": 100}, "input_size is 100, must be from 64 to 1280 in steps of 32"),
         ({"input_size": "large"}, "input_size is 'large', must be of type int"),
         ({"min_pose_score": 1.5}, "min_pose_score is 1.5, must be from 0 to 1"),
-        ({"association": "best"}, "association is 'best', must be one of classic"),
+        ({"association": "best"}, "association is 'best', must be one of robust, classic"),
         ({"estimator": "openpose"}, "estimator is 'openpose', must be one of movenet"),
         ({"model_path": "/nowhere.tflite"}, "model_path is '/nowhere.tflite', which is no file"),
         ({"model_path": __file__}, f"model_path {__file__} is no LiteRT model"),
