@@ -1,5 +1,6 @@
 """A real video with recorded detections and the truth, as it is or made harder."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,11 +93,24 @@ class Recording:
             PoseFlowTracker(config.tracker),
         )
         rate_hz = open_source(self.video).rate_hz
+        held: deque[tuple[int, float]] = deque()
         for index in range(0, len(recorded), self.every):
             poses = estimator.estimate(np.zeros((1, 1, 3), np.uint8))
             start = perf_counter()
             tracked = tracker.update(poses, _NO_MATCHES, index / rate_hz)
-            yield index, tracked, perf_counter() - start
+            ready = tracker.hold_back(tracked, index / rate_hz)
+            duration_s = perf_counter() - start
+            held.append((index, duration_s))
+            yield from _matched(held, ready)
+        yield from _matched(held, tracker.flush())
+
+
+def _matched(
+    held: deque[tuple[int, float]], ready: list[TrackedPoses]
+) -> Iterator[tuple[int, TrackedPoses, float]]:
+    for tracked in ready:
+        index, duration_s = held.popleft()
+        yield index, tracked, duration_s
 
 
 class _Shifted:

@@ -1,12 +1,13 @@
 """One tracker on trial: its figures, its lanes and its time."""
 
 from array import array
+from collections import deque
 
 import numpy as np
 
 from poseflow_ros.bench.lanes import Lanes
 from poseflow_ros.bench.metrics import Score
-from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses, TrackState
+from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses
 
 
 class Trial:
@@ -16,23 +17,24 @@ class Trial:
         """Begin; `score` and `lanes` collect who is found, without them only time is taken."""
         self._score, self._lanes = score, lanes
         self._times_s = array("d")
+        self._expected: deque[tuple[IntArray, FloatArray]] = deque()
 
-    def add(
-        self,
-        truth_ids: IntArray,
-        truth_boxes: FloatArray,
-        tracked: TrackedPoses,
-        duration_s: float,
-    ) -> None:
-        """Take one frame: (T,) ids and (T, 4) boxes that are true, and what was made of it.
+    def expect(self, truth_ids: IntArray, truth_boxes: FloatArray, duration_s: float) -> None:
+        """Take the truth of a frame, (T,) ids and (T, 4) boxes, and the time spent on it."""
+        self._times_s.append(duration_s)
+        self._expected.append((truth_ids, truth_boxes))
+
+    def take(self, frames: list[TrackedPoses]) -> None:
+        """Take what was made of the next frames expected, which may come later.
 
         Confirmed people count as found, the others do not.
         """
-        self._times_s.append(duration_s)
-        found = tracked[tracked.states == TrackState.CONFIRMED]
-        for collector in (self._score, self._lanes):
-            if collector is not None:
-                collector.add(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
+        for tracked in frames:
+            truth_ids, truth_boxes = self._expected.popleft()
+            found = tracked[tracked.visible]
+            for collector in (self._score, self._lanes):
+                if collector is not None:
+                    collector.add(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
 
     def figures(self) -> dict[str, float]:
         """Return the figures of `Score.figures`, and milliseconds a frame."""

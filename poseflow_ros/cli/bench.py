@@ -98,10 +98,13 @@ def run_tracker(args: argparse.Namespace) -> None:
         for name, tracker in trackers.items():
             start = perf_counter()
             tracked = tracker.update(sight.poses, sight.matches, sight.stamp_s)
-            duration_s = perf_counter() - start
-            trials[name].add(sight.truth_ids, sight.truth_boxes, tracked, duration_s)
+            ready = tracker.hold_back(tracked, sight.stamp_s)
+            trials[name].expect(sight.truth_ids, sight.truth_boxes, perf_counter() - start)
+            trials[name].take(ready)
         if args.memory and sight.stamp_s >= _MINUTE_S:
             memory_mib.setdefault("after_a_minute", _resident_mib())
+    for name, tracker in trackers.items():
+        trials[name].take(tracker.flush())
     names = ("people", "seconds", "seed", "fps", "camera_motion", "detector")
     report = {name: getattr(args, name) for name in names} | {"frames": settings.n_frames}
     if args.memory:
@@ -124,8 +127,11 @@ def run_tracking(args: argparse.Namespace) -> None:
     for name, config in _configs(args).items():
         lanes[name] = Lanes()
         trials[name] = Trial(Score(), lanes[name])
-        for outcome in tqdm(recording.replay(config), desc=name, unit="frame", disable=None):
-            trials[name].add(*outcome)
+        for truth_ids, truth_boxes, tracked, duration_s in tqdm(
+            recording.replay(config), desc=name, unit="frame", disable=None
+        ):
+            trials[name].expect(truth_ids, truth_boxes, duration_s)
+            trials[name].take([tracked])
     report = {name: Path(getattr(args, name)).name for name in ("video", "detections", "gt")}
     options = {name: getattr(args, name) for name in ("every", "shake", "no_image")}
     _finish(args, report | options | {"frames": next(iter(lanes.values())).frames}, trials)

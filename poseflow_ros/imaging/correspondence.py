@@ -17,7 +17,7 @@ _BORDER_PX = 31
 # The background is followed in an image reduced to about this long side, from corners at least
 # this far apart, which may move by up to a fifth of it.
 _SMALL_SIDE_PX = 384
-_CORNERS = 150
+_CORNERS = 100
 _CORNER_QUALITY = 0.01
 _CORNER_DISTANCE_PX = 10
 _WINDOW_PX = 15

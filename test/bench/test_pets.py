@@ -7,22 +7,55 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared"
-DATA = SHARED / "data" / "pets09-s2l1"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pets09-s2l1"
+MOVENET, YOLO = "detections_movenet_tiled.npz", "detections_yolo11n_pose.npz"
+
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing")
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing")
-def test_classic_is_as_good_as_the_published_program(sample_video, tmp_path):
+@pytest.fixture
+def bench(sample_video, tmp_path):
+    """A function that runs `bench tracking` and returns the figures of one association."""
     pytest.importorskip("trackeval", reason="trackeval is not installed")
-    # HOTA 40.1 and IDF1 51.8 with these detections: what the program that this one replaces has.
-    mot = tmp_path / "mot.txt"
-    track = [sys.executable, "-m", "poseflow_ros", "track", sample_video, "--mot", mot]
-    track += ["--association", "classic", "--detections", DATA / "detections_movenet_tiled.npz"]
-    subprocess.run(track, check=True, capture_output=True)
-    evaluate = [sys.executable, SHARED / "tools" / "evaluate_tracking.py", DATA / "gt.txt", mot]
-    result = subprocess.run([*evaluate, "--json"], check=True, capture_output=True, text=True)
-    figures = json.loads(result.stdout)
-    print(figures)
+
+    def run(detections, *options, association="robust"):
+        report = tmp_path / "report.json"
+        command = [sys.executable, "-m", "poseflow_ros", "bench", "tracking", sample_video]
+        command += [DATA / detections, DATA / "gt.txt", "--association", association]
+        subprocess.run([*command, "--report", report, *options], check=True, capture_output=True)
+        figures = json.loads(report.read_text())["associations"][association]
+        print(figures)
+        return figures
+
+    return run
+
+
+def test_classic_is_as_good_as_the_published_program(bench):
+    # What the program that this one replaces has with these detections.
+    figures = bench(MOVENET, association="classic")
     assert figures["HOTA"] >= 40.1
     assert figures["IDF1"] >= 51.8
+
+
+def test_people_are_kept_apart(bench):
+    figures = bench(MOVENET)
+    assert figures["HOTA"] >= 60
+    assert figures["IDF1"] >= 85
+    assert figures["switches"] <= 12
+    assert 17 <= figures["identities"] <= 24
+
+
+def test_the_same_parameters_hold_with_another_detector(bench):
+    figures = bench(YOLO)
+    assert figures["HOTA"] >= 52
+    assert figures["IDF1"] >= 76
+
+
+def test_a_picture_that_pans_and_shakes_costs_little(bench):
+    still, shaken = (bench(MOVENET, "--shake", str(px)) for px in (0, 12))
+    assert shaken["IDF1"] >= still["IDF1"] - 3
+
+
+def test_every_third_frame_is_nearly_enough(bench):
+    figures = bench(MOVENET, "--every", "3")
+    assert figures["IDF1"] >= 85 - 8
