@@ -111,7 +111,8 @@ class TrackedPoses:
         ages_s: (N,) seconds since the first sight.
         time_since_update_s: (N,) seconds since the last sight, 0 when seen in this frame.
         hits: (N,) frames in which the person was seen.
-        velocities: (N, 2) pixels a second, of the box centre.
+        velocities: (N, 2) pixels a second, of the person; without the camera's own motion where
+            that is known.
     """
 
     poses: Poses
