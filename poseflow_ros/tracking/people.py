@@ -150,7 +150,10 @@ class People(Tracks):
         self.hits[rows] += 1
         self.seen_as[rows] = columns
         # One of two poses of a person is no evidence for a second.
-        self.evidence[rows] += sight.confidences[columns] * ~sight.duplicates[columns].any(axis=1)
+        taken_by = np.full(len(sight.poses), len(self))
+        taken_by[columns] = rows
+        second = (sight.duplicates[columns] & (taken_by < rows[:, None])).any(axis=1)
+        self.evidence[rows] += sight.confidences[columns] * ~second
         learned = sight.alone[columns] & sight.appearances[columns].any(axis=1)
         self._learn(rows[learned], sight.appearances[columns[learned]])
 
