@@ -77,7 +77,7 @@ def _duplicates(poses: Poses, heights: FloatArray, overlaps: FloatArray) -> NDAr
             poses.keypoint_scores[i],
             poses.keypoints[j],
             poses.keypoint_scores[j],
-            oks_variances(heights[i], SIGMAS),
+            oks_variances(np.maximum(heights[i], heights[j]), SIGMAS),
         )
         duplicates[i, j] |= similarity > _DUPLICATE
     return duplicates
