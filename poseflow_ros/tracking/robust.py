@@ -40,7 +40,7 @@ class RobustAssociation:
         """Forget everybody."""
         self._people = People.born(Sight.of(_NOBODY, np.zeros((0, 0))), _NONE, [], 0.0)
         self._flows = FlowSuppression()
-        self._stamp_s = -np.inf
+        self._stamp_s = 0.0
 
     def update(
         self, poses: Poses, matches: FloatArray, stamp_s: float, appearances: FloatArray
@@ -62,10 +62,8 @@ class RobustAssociation:
         if not len(self._people):
             # Appearances of as many dimensions as there are now.
             self._people = People.born(sight, _NONE, [], stamp_s)
-            self._stamp_s = max(stamp_s, self._stamp_s)
-        people = self._people
-        dt_s = max(0.0, stamp_s - self._stamp_s)
-        self._stamp_s += dt_s
+        people, dt_s = self._people, max(0.0, stamp_s - self._stamp_s)
+        self._stamp_s = stamp_s
         camera = estimate_camera_motion(matches, sight.poses.boxes)
         if camera is not None:
             people.motion.move(camera.linear, camera.shift)
