@@ -162,6 +162,20 @@ class People(Tracks):
         self.appearances[rows] += (appearances - self.appearances[rows]) / hits[:, None]
         self.appearance_hits[rows] = hits
 
+    def comparable(self, appearances: FloatArray) -> FloatArray:
+        """Return (N, D) appearances to compare with those learned.
+
+        Without dimensions they are unknown; where they have others than before, what was learned
+        says nothing any more and is forgotten.
+        """
+        dimensions = self.appearances.shape[1]
+        if not appearances.shape[1]:
+            return np.zeros((len(appearances), dimensions))
+        if appearances.shape[1] != dimensions:
+            self.appearances = np.zeros((len(self), appearances.shape[1]))
+            self.appearance_hits[:] = 0
+        return appearances
+
     def join(self, former: int, row: int) -> None:
         """Let the person of row `former` go on as what row `row` is; the caller removes that."""
         old, new = self.appearance_hits[former], self.appearance_hits[row]
