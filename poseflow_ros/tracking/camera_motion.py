@@ -41,7 +41,8 @@ def estimate_camera_motion(matches: FloatArray, boxes: FloatArray) -> CameraMoti
     Returns:
         None where too few correspondences agree.
     """
-    matches = matches[~_inside_any(boxes, matches[:, 2:])]
+    usable = np.isfinite(matches).all(axis=1) & ~_inside_any(boxes, matches[:, 2:])
+    matches = matches[usable]
     if len(matches) < _MIN_MATCHES:
         return None
     before, now = matches[:, :2], matches[:, 2:]

@@ -96,8 +96,10 @@ def _position(people: People, i: IntArray, positions: FloatArray) -> FloatArray:
 
 
 def _height(people: People, i: IntArray, heights: FloatArray) -> FloatArray:
+    """Return (P,): -inf beyond the gate; (P,) heights."""
     growth = np.log(heights / people.heights[i])
-    return -np.minimum((growth / _HEIGHT_SPREAD) ** 2 / 2, _HEIGHT_MOST)
+    told = -np.minimum((growth / _HEIGHT_SPREAD) ** 2 / 2, _HEIGHT_MOST)
+    return np.where(np.abs(growth) < _HEIGHT_GATE, told, -np.inf)
 
 
 def _appearance(people: People, i: IntArray, appearances: FloatArray) -> FloatArray:

@@ -85,7 +85,7 @@ def _duplicates(poses: Poses, heights: FloatArray, overlaps: FloatArray) -> NDAr
             poses.keypoint_scores[i],
             poses.keypoints[j],
             poses.keypoint_scores[j],
-            oks_variances(heights[i], SIGMAS),
+            oks_variances(np.maximum(heights[i], heights[j]), SIGMAS),
         )
         duplicates[i, j] |= similarity > _DUPLICATE
     return duplicates
@@ -158,7 +158,10 @@ class People(Tracks):
         self.hits[rows] += 1
         self.seen_as[rows] = columns
         # One of two poses of a person is no evidence for a second.
-        self.evidence[rows] += sight.evidence[columns] * ~sight.duplicates[columns].any(axis=1)
+        taken_by = np.full(len(sight.poses), len(self))
+        taken_by[columns] = rows
+        second = (sight.duplicates[columns] & (taken_by < rows[:, None])).any(axis=1)
+        self.evidence[rows] += sight.evidence[columns] * ~second
         learned = sight.alone[columns] & sight.appearances[columns].any(axis=1)
         self._learn(rows[learned], sight.appearances[columns[learned]])
 
@@ -166,6 +169,20 @@ class People(Tracks):
         hits = np.minimum(self.appearance_hits[rows] + 1, _MAX_APPEARANCE_HITS)
         self.appearances[rows] += (appearances - self.appearances[rows]) / hits[:, None]
         self.appearance_hits[rows] = hits
+
+    def comparable(self, appearances: FloatArray) -> FloatArray:
+        """Return (N, D) appearances to compare with those learned.
+
+        Without dimensions they are unknown; where they have others than before, what was learned
+        says nothing any more and is forgotten.
+        """
+        dimensions = self.appearances.shape[1]
+        if not appearances.shape[1]:
+            return np.zeros((len(appearances), dimensions))
+        if appearances.shape[1] != dimensions:
+            self.appearances = np.zeros((len(self), appearances.shape[1]))
+            self.appearance_hits[:] = 0
+        return appearances
 
     def join(self, former: int, row: int) -> None:
         """Let the person of row `former` go on as what row `row` is; the caller removes that."""

@@ -44,7 +44,7 @@ class RobustAssociation:
         """Forget everybody."""
         self._people = People.born(Sight.of(_NOBODY, np.zeros((0, 0))), _NONE, [], 0.0)
         self._flows = FlowSuppression()
-        self._stamp_s = -np.inf
+        self._stamp_s = 0.0
         self.unclaimed = _NOBODY
         self.same: dict[int, int] = {}
 
@@ -54,25 +54,20 @@ class RobustAssociation:
         """See PoseFlowTracker.update; raises ValueError unless the keypoints are COCO's 17."""
         if poses.keypoints.shape[1:] != _NOBODY.keypoints.shape[1:]:
             raise ValueError(f"keypoints must be (N, 17, 2), got {poses.keypoints.shape}")
-        sight = Sight.of(poses, appearances)
+        sight = Sight.of(poses, self._people.comparable(appearances))
         self.same = {}
         self._predict(sight, matches, stamp_s)
         rows, columns, likeness = self._associate(sight)
         self._people.hit(rows, columns, likeness, sight, self._stamp_s)
-        self._confirm()
         self._suppress(sight)
+        self._confirm()
         self._give_birth(sight)
         self._age()
         return self._told()
 
     def _predict(self, sight: Sight, matches: FloatArray, stamp_s: float) -> None:
-        if not len(self._people):
-            # Appearances of as many dimensions as there are now.
-            self._people = People.born(sight, _NONE, [], stamp_s)
-            self._stamp_s = max(stamp_s, self._stamp_s)
-        people = self._people
-        dt_s = max(0.0, stamp_s - self._stamp_s)
-        self._stamp_s += dt_s
+        people, dt_s = self._people, max(0.0, stamp_s - self._stamp_s)
+        self._stamp_s = stamp_s
         camera = estimate_camera_motion(matches, sight.poses.boxes)
         if camera is not None:
             people.motion.move(camera.linear, camera.shift)

@@ -1,6 +1,7 @@
 """Poses of one frame after another become people with an identity."""
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,14 @@ class PoseFlowTracker:
         self._window: FlowWindow | None = None
         if config.association == "robust" and config.flow_window_s > 0:
             self._window = FlowWindow(config.flow_window_s)
+        self._stamp_s: float | None = None
 
     def reset(self) -> None:
         """Forget everybody. The people seen next get ids that nobody had before."""
         self._association.reset()
         if self._window is not None:
             self._window.reset()
+        self._stamp_s = None
 
     def update(
         self,
@@ -47,7 +50,8 @@ class PoseFlowTracker:
             poses: the people found in it; those that are not finite or whose confidence is below
                 `min_pose_score` are passed over.
             matches: (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) without images.
-            stamp_s: seconds; one before the last frame's counts as the last frame's.
+            stamp_s: seconds; one before the last frame's, or not finite, counts as the last
+                frame's.
             appearances: (N, D) unit vectors, 0 where unknown; None without images.
 
         Returns:
@@ -57,7 +61,8 @@ class PoseFlowTracker:
             appearances = np.zeros((len(poses), 0))
         usable = _usable(poses)
         usable &= poses.confidences >= self._config.min_pose_score
-        return self._association.update(poses[usable], matches, stamp_s, appearances[usable])
+        self._stamp_s = _never_back(self._stamp_s, stamp_s)
+        return self._association.update(poses[usable], matches, self._stamp_s, appearances[usable])
 
     def hold_back(self, tracked: TrackedPoses, stamp_s: float) -> list[TrackedPoses]:
         """Return the frames that are ready to be told, oldest first, after `update` gave this one.
@@ -74,6 +79,13 @@ class PoseFlowTracker:
     def flush(self) -> list[TrackedPoses]:
         """Return the frames still held back, oldest first."""
         return [] if self._window is None else self._window.flush()
+
+
+def _never_back(last_s: float | None, stamp_s: float) -> float:
+    """Return the stamp if time went on to it, else the last; 0 where there is neither."""
+    if last_s is None:
+        return stamp_s if math.isfinite(stamp_s) else 0.0
+    return max(last_s, stamp_s) if math.isfinite(stamp_s) else last_s
 
 
 def _usable(poses: Poses) -> NDArray[np.bool_]:

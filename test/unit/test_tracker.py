@@ -277,6 +277,16 @@ def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
     assert tracked.time_since_update_s.tolist() == [0]
 
 
+@pytest.mark.parametrize("stamp_s", [-3600.0, np.nan, np.inf])
+def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s):
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    for x, time_s in ((100, 0.0), (110, 0.1), (110, stamp_s), (120, 0.2)):
+        tracked = tracker.update(make_person(x, 50, 200), NO_MATCHES, time_s)
+    assert who(tracked) == {1: CONFIRMED}
+    assert tracked.ages_s == pytest.approx([0.2])
+    np.testing.assert_allclose(tracked.velocities, [[100, 0]])
+
+
 def test_ages_hits_and_time_since_update():
     person = make_person(LEFT, 50, 200)
     story = tell([[person], [person], [], [], [person]], start_s=1e9)

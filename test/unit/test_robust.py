@@ -1,0 +1,869 @@
+"""The `robust` association, told as stories: who is seen where, and who must be who afterwards."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from people import NO_MATCHES, make_person, together
+
+from poseflow_ros.config import TrackerConfig
+from poseflow_ros.poses import Poses, TrackedPoses, TrackState
+from poseflow_ros.tracking.tracker import PoseFlowTracker
+
+TENTATIVE, CONFIRMED, LOST, REMOVED = TrackState
+DT_S = 0.1
+HEIGHT = 200
+FPS = pytest.mark.parametrize("fps", [30, 10, 5, 3])
+
+# What people look like; nobody knows.
+RED, BLUE, UNKNOWN = np.eye(2, 80)[0], np.eye(2, 80)[1], np.zeros(80)
+
+
+def tell(frames, tracker=None, stamps_s=None, looks=None, **config):
+    """Return what the tracker says to each frame, a list of people; DT_S apart where not told."""
+    tracker = tracker or PoseFlowTracker(TrackerConfig(**config))
+    stamps_s = DT_S * np.arange(len(frames)) if stamps_s is None else stamps_s
+    looks = looks or [None] * len(frames)
+    return [
+        tracker.update(together(*people), NO_MATCHES, stamp_s, as_array(look))
+        for people, stamp_s, look in zip(frames, stamps_s, looks, strict=True)
+    ]
+
+
+def as_array(look):
+    return None if look is None else np.reshape(look, (len(look), -1 if len(look) else 80))
+
+
+def film(people_at, seconds, fps):
+    """Return what the tracker says to the people of `people_at(t)` in a film."""
+    stamps_s = np.arange(round(seconds * fps) + 1) / fps
+    return tell([people_at(t) for t in stamps_s], stamps_s=stamps_s)
+
+
+def walker(x, y=50, height=HEIGHT, speed=0.7, score=0.9):
+    """Return who is where at `t`: to the right with `speed` heights a second."""
+    return lambda t: make_person(x + speed * height * t, y, height, score)
+
+
+def seen(tracked):
+    return tracked.track_ids[tracked.visible].tolist()
+
+
+def who(tracked):
+    """Return track id -> state."""
+    return dict(zip(tracked.track_ids.tolist(), tracked.states.tolist(), strict=True))
+
+
+def everybody(story):
+    """Return the ids of all who were ever confirmed."""
+    return {track_id for tracked in story for track_id in seen(tracked)}
+
+
+def longest_run(story, n):
+    """Return for how many frames on end `n` people or more were confirmed."""
+    longest = run = 0
+    for tracked in story:
+        run = run + 1 if len(seen(tracked)) >= n else 0
+        longest = max(longest, run)
+    return longest
+
+
+# Beginnings. Evidence of 1.5 makes a person; a pose of score s has (s + 0.8) / 2.
+
+
+@pytest.mark.parametrize(
+    ("score", "sights"),
+    [
+        pytest.param(0.9, 2, id="0.85 each"),
+        pytest.param(0.4, 3, id="0.60 each"),
+        pytest.param(0.12, 4, id="0.46 each"),
+    ],
+)
+def test_a_person_is_tentative_until_there_is_enough_evidence_then_keeps_the_id(score, sights):
+    story = tell([[make_person(100 + 5 * i, 50, HEIGHT, score)] for i in range(12)])
+    states = [TENTATIVE] * (sights - 1) + [CONFIRMED] * (13 - sights)
+    assert [who(tracked) for tracked in story] == [{1: state} for state in states]
+    assert story[-1].hits.tolist() == [12]
+
+
+def test_what_is_seen_in_one_frame_is_nobody_and_not_mentioned_afterwards():
+    story = tell([[make_person(100, 50, HEIGHT, 1.0)], *[[]] * 300])
+    assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, *[{}] * 300]
+
+
+def test_now_and_then_a_false_positive_elsewhere_is_nobody():
+    frames = [[make_person(100, 50, HEIGHT)] for _ in range(60)]
+    for i in range(10):
+        frames[6 * i].append(make_person(400 + 300 * i, 50, HEIGHT))
+    assert everybody(tell(frames)) == {1}
+
+
+def test_a_tentative_track_is_continued_over_a_missed_frame():
+    person = make_person(100, 50, HEIGHT)
+    story = tell([[person], [], [person]])
+    assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, {}, {1: CONFIRMED}]
+
+
+def test_a_tentative_track_is_forgotten_after_a_second():
+    person = make_person(100, 50, HEIGHT)
+    story = tell([[person], *[[]] * 10, [person]])
+    assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, *[{}] * 10, {2: TENTATIVE}]
+
+
+def test_weak_poses_begin_nobody():
+    story = tell([[make_person(100, 50, HEIGHT, 0.0)]] * 20, confident_pose_score=0.41)
+    assert [len(tracked) for tracked in story] == [0] * 20
+
+
+def test_weak_poses_continue_a_person():
+    frames = [[make_person(100 + 5 * i, 50, HEIGHT, 0.9 if i < 3 else 0.0)] for i in range(20)]
+    story = tell(frames, confident_pose_score=0.41)
+    assert who(story[-1]) == {1: CONFIRMED}
+    assert story[-1].hits.tolist() == [20]
+
+
+def test_weak_poses_do_not_continue_what_may_be_nobody():
+    story = tell([[make_person(100, 50, HEIGHT)], *[[make_person(100, 50, HEIGHT, 0.0)]] * 3],
+                 confident_pose_score=0.41)  # fmt: skip
+    assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, {}, {}, {}]
+
+
+def test_a_confident_pose_comes_before_a_weak_one_that_fits_better():
+    person, weak, sure = (make_person(x, 50, HEIGHT, s)
+                          for x, s in ((100, 0.9), (100, 0.0), (110, 0.9)))  # fmt: skip
+    story = tell([[person]] * 5 + [[weak, sure]], confident_pose_score=0.41)
+    np.testing.assert_array_equal(story[-1].poses.boxes, sure.boxes)
+    assert seen(story[-1]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        pytest.param(0.29, {1: LOST}, id="just below: half of 0.29 and 0.8"),
+        pytest.param(0.31, {1: CONFIRMED}, id="just above"),
+    ],
+)
+def test_poses_below_the_least_score_are_passed_over(score, expected):
+    frames = [[make_person(100, 50, HEIGHT)]] * 3 + [[make_person(100, 50, HEIGHT, score)]]
+    assert who(tell(frames, min_pose_score=0.55)[-1]) == expected
+
+
+# Several people, by motion alone.
+
+
+@FPS
+@pytest.mark.parametrize("height", [40, 200, 900])
+@pytest.mark.parametrize("hidden_s", [0, 0.6], ids=["both seen", "the farther is hidden"])
+def test_two_people_who_cross_keep_their_ids(fps, height, hidden_s):
+    near = walker(0, 0.3 * height, height)
+    far = walker(2.8 * height, 0.2 * height, 0.95 * height, speed=-0.74)  # they meet after 2 s
+
+    def people(t):
+        return [near(t)] if abs(t - 2) < hidden_s / 2 else [near(t), far(t)]
+
+    story = film(people, 4, fps)
+    assert everybody(story) == {1, 2}
+    assert seen(story[-1]) == [1, 2]
+    assert LOST not in np.concatenate([t.states for t in story]) or hidden_s
+
+
+def test_two_people_who_cross_keep_their_ids_at_irregular_stamps():
+    stamps_s = np.cumsum(np.random.default_rng(7).uniform(0.01, 0.4, 24))
+    near, far = walker(0, 60), walker(2.8 * HEIGHT, 40, speed=-0.7)
+    story = tell([[near(t), far(t)] for t in stamps_s], stamps_s=stamps_s)
+    assert [seen(tracked) for tracked in story[1:]] == [[1, 2]] * 23
+
+
+@FPS
+@pytest.mark.parametrize(
+    "people",
+    [
+        pytest.param([walker(100), walker(200), walker(300)], id="three in a row"),
+        pytest.param([walker(100), walker(190)], id="two side by side"),
+        pytest.param([walker(300, 60, 200, 0.3), walker(150, 40, 220, 0.68)], id="overtaking"),
+        pytest.param([lambda t: walker(100)(min(t, 2.0))], id="one who stops"),
+        pytest.param([lambda t: walker(100)(max(t, 2.0))], id="one who starts to walk"),
+        pytest.param([walker(100, speed=0), walker(140, speed=0)], id="close together"),
+        pytest.param([walker(-600, -300), walker(-200, -300)], id="beyond the image's corner"),
+    ],
+)
+def test_everybody_keeps_the_id(fps, people):
+    story = film(lambda t: [person(t) for person in people], 4, fps)
+    ids = list(range(1, len(people) + 1))
+    assert [seen(tracked) for tracked in story[2:]] == [ids] * (len(story) - 2)
+
+
+def test_in_whatever_order_people_are_found():
+    people = [make_person(100, 50, HEIGHT), make_person(500, 50, HEIGHT)]
+    story = tell([people[:: (-1) ** i] for i in range(10)])
+    assert [seen(tracked) for tracked in story[1:]] == ([[2, 1], [1, 2]] * 5)[:9]
+
+
+# Lost and found.
+
+
+@FPS
+@pytest.mark.parametrize("speed", [0, 0.3, 0.7], ids=["standing", "strolling", "walking"])
+def test_after_a_second_unseen_people_are_who_they_were_where_they_would_be(fps, speed):
+    person = walker(100, speed=speed)
+    story = film(lambda t: [] if 2 <= t < 3 else [person(t)], 5, fps)
+    assert everybody(story) == {1}
+    assert who(story[-1]) == {1: CONFIRMED}
+
+
+def test_after_3_s_unseen_somebody_standing_is_who_they_were():
+    story = film(lambda t: [] if 2 <= t < 5 else [make_person(100, 50, HEIGHT)], 7, 10)
+    assert everybody(story) == {1}
+
+
+@pytest.mark.parametrize("speed", [0.3, 0.7], ids=["strolling", "walking"])
+def test_after_3_s_unseen_somebody_walking_is_known_by_looks(speed):
+    person = walker(100, speed=speed)
+    stamps_s = DT_S * np.arange(71)
+    frames = [[] if 2 <= t < 5 else [person(t)] for t in stamps_s]
+    story = tell(frames, looks=[[RED] * len(people) for people in frames])
+    assert everybody(story) == {1}
+    assert everybody(tell(frames)) == {1, 2}  # position alone says too little by then
+
+
+def test_somebody_far_away_meanwhile_is_somebody_new():
+    here, far = make_person(100, 50, HEIGHT), make_person(900, 50, HEIGHT)
+    story = tell([[here]] * 10 + [[far]] * 10 + [[far, here]] * 3)
+    assert who(story[9]) == {1: CONFIRMED}
+    assert who(story[19]) == {2: CONFIRMED, 1: LOST}
+    assert who(story[-1]) == {2: CONFIRMED, 1: CONFIRMED}
+
+
+@pytest.mark.parametrize("height", [60, 600])
+def test_somebody_of_another_size_in_the_same_place_is_somebody_new(height):
+    other = make_person(100, 50 + 0.4 * (200 - height), height)  # the torsos' middles are one
+    story = tell([[make_person(100, 50, 200)]] * 10 + [[other]] * 3)
+    assert who(story[-1]) == {2: CONFIRMED, 1: LOST}
+
+
+@pytest.mark.parametrize(
+    ("max_lost_s", "n_lost"),
+    [
+        pytest.param(0.0, 0, id="nobody is remembered"),
+        pytest.param(0.55, 5, id="half a second"),
+        pytest.param(2.05, 20, id="two seconds"),
+    ],
+)
+def test_who_leaves_is_lost_then_removed_once_then_never_mentioned(max_lost_s, n_lost):
+    story = tell([[make_person(100, 50, HEIGHT)]] * 5 + [[]] * 30, max_lost_s=max_lost_s)
+    expected = [{1: LOST}] * n_lost + [{1: REMOVED}] + [{}] * (29 - n_lost)
+    assert [who(tracked) for tracked in story[5:]] == expected
+
+
+def test_a_removed_id_never_returns():
+    person = make_person(100, 50, HEIGHT)
+    story = tell([[person], [person], *[[]] * 9] * 3, max_lost_s=0.5)
+    assert [seen(tracked) for tracked in story if seen(tracked)] == [[1], [2], [3]]
+
+
+def test_a_lost_person_is_told_as_last_seen():
+    story = tell([[make_person(100, 50, HEIGHT)]] * 5 + [[]] * 3)
+    np.testing.assert_array_equal(story[-1].poses.boxes, story[4].poses.boxes)
+    assert story[-1].time_since_update_s == pytest.approx([0.3])
+    assert story[-1].ages_s == pytest.approx([0.7])
+    assert story[-1].hits.tolist() == [5]
+
+
+def test_the_seen_come_first_in_the_order_of_the_poses_then_the_lost_then_the_removed():
+    a, b, c, d = (make_person(x, 50, 100) for x in (100, 300, 500, 700))
+    story = tell([[a, b, c, d]] * 3 + [[d, b, c]] * 5 + [[d, c]], max_lost_s=0.55)
+    assert story[-1].track_ids.tolist() == [4, 3, 2, 1]
+    assert story[-1].states.tolist() == [CONFIRMED, CONFIRMED, LOST, REMOVED]
+    np.testing.assert_array_equal(story[-1].poses.boxes[:2], together(d, c).boxes)
+
+
+# Appearance.
+
+
+def unseen_then(before, after, looks_before, looks_after, unseen=10):
+    """Return the last that is told of people seen for 2 s, then not, then for 2 s."""
+    frames = [before] * 20 + [[]] * unseen + [after] * 20
+    looks = [looks_before] * 20 + [[]] * unseen + [looks_after] * 20
+    return tell(frames, looks=None if looks_before is None else looks)[-1]
+
+
+TWO = [make_person(200, 50, HEIGHT), make_person(300, 50, HEIGHT)]
+
+
+def test_ids_go_with_looks_where_two_swap_places_unseen():
+    assert seen(unseen_then(TWO, TWO, [RED, BLUE], [BLUE, RED])) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("looks_before", "looks_after"),
+    [
+        pytest.param(None, None, id="nothing is known of looks"),
+        pytest.param([UNKNOWN, UNKNOWN], [BLUE, RED], id="nor was before"),
+        pytest.param([RED, BLUE], [UNKNOWN, UNKNOWN], id="nor is any more"),
+        pytest.param([RED, RED], [RED, RED], id="all look alike"),
+    ],
+)
+def test_ids_go_with_places_where_looks_say_nothing(looks_before, looks_after):
+    assert seen(unseen_then(TWO, TWO, looks_before, looks_after)) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        pytest.param(RED, {1: CONFIRMED}, id="looks the same"),
+        pytest.param(UNKNOWN, {1: CONFIRMED}, id="looks unknown"),
+        pytest.param(BLUE, {2: CONFIRMED, 1: LOST}, id="looks different"),
+    ],
+)
+def test_who_stands_where_somebody_was_lost(look, expected):
+    here = [make_person(200, 50, HEIGHT)]
+    assert who(unseen_then(here, here, [RED], [look])) == expected
+
+
+@pytest.mark.parametrize(
+    ("apart", "expected"),
+    [
+        pytest.param(400, {3: CONFIRMED, 1: LOST, 2: LOST}, id="learned: is somebody else"),
+        pytest.param(40, {1: CONFIRMED, 2: LOST}, id="never learned, as two overlapped"),
+    ],
+)
+def test_looks_are_learned_while_nobody_overlaps(apart, expected):
+    two = [make_person(200, 50, HEIGHT), make_person(200 + apart, 50, HEIGHT)]
+    assert who(unseen_then(two, two[:1], [RED, RED], [BLUE])) == expected
+
+
+def test_looks_of_two_frames_are_too_few_to_go_by():
+    here = [make_person(200, 50, HEIGHT)]
+    story = tell([here] * 22 + [[]] * 10 + [here] * 5,
+                 looks=[[UNKNOWN]] * 20 + [[RED]] * 2 + [[]] * 10 + [[BLUE]] * 5)  # fmt: skip
+    assert who(story[-1]) == {1: CONFIRMED}
+
+
+def test_somebody_back_is_recognised_when_looks_are_known_and_goes_on_as_who_they_were():
+    stamps_s = DT_S * np.arange(60)
+    frames = [[] if 2 <= t < 5 else [walker(100)(t)] for t in stamps_s]
+    looks = [[RED] * len(people) for people in frames]
+    looks[50] = [UNKNOWN]  # the first sight after 3 s
+    story = tell(frames, looks=looks)
+    assert who(story[50]) == {2: TENTATIVE, 1: LOST}
+    assert who(story[51]) == {1: CONFIRMED}  # and 2 is never mentioned again
+    assert [who(tracked) for tracked in story[51:]] == [{1: CONFIRMED}] * 9
+    assert story[51].hits.tolist() == [22]
+    assert story[51].ages_s == pytest.approx([5.1])
+    assert story[51].time_since_update_s.tolist() == [0]
+    np.testing.assert_array_equal(story[51].poses.boxes, frames[51][0].boxes)
+
+
+# One person found twice.
+
+
+def found_again(person, part, shift, noise):
+    """Return a second pose of the person: of the upper `part` of the height; moved, pixels."""
+    x1, y1, x2, y2 = person.boxes[0]
+    box = [x1, y1, x2, y1 + part * (y2 - y1)]
+    scores = np.where(person.keypoints[..., 1] > box[3], 0.2, 0.7)
+    keypoints = person.keypoints + shift + noise
+    boxes = np.add([box], [*shift, *shift])
+    return Poses(keypoints, scores, boxes, np.array([0.8]))
+
+
+@pytest.mark.parametrize("part", [1.0, 0.7, 0.5], ids=["whole", "two thirds", "half"])
+@pytest.mark.parametrize(
+    ("jitter", "noise", "often"),
+    [
+        pytest.param(0, 0, 1.0, id="exactly the same"),
+        pytest.param(0, 0.03, 1.0, id="keypoints differ by 3 %"),
+        pytest.param(0.05, 0, 1.0, id="all is 5 % off"),
+        pytest.param(0.05, 0.03, 1.0, id="both"),
+        pytest.param(0.05, 0.03, 0.3, id="now and then"),
+    ],
+)
+@pytest.mark.parametrize("fps", [30, 3])
+def test_one_person_found_twice_is_one(part, jitter, noise, often, fps):
+    rng = np.random.default_rng(4)
+    person = walker(100, speed=0.3)
+
+    def people(t):
+        shift = HEIGHT * rng.uniform(-jitter, jitter, 2)
+        again = found_again(person(t), part, shift, HEIGHT * rng.normal(0, noise, (17, 2)))
+        return [person(t), again][: 2 if rng.random() < often else 1]
+
+    story = film(people, 10, fps)
+    assert [1 in seen(tracked) for tracked in story[1:]] == [True] * (len(story) - 1)
+    assert longest_run(story, 2) <= 1
+
+
+def test_one_person_found_twice_from_the_start_is_a_person():
+    person = make_person(100, 50, HEIGHT)
+    assert [seen(tracked) for tracked in tell([[person, person]] * 4)] == [[], [1], [1], [1]]
+
+
+@pytest.mark.parametrize("elder", [0, 1])
+def test_two_tracks_that_turn_out_to_be_one_become_the_elder(elder):
+    still = make_person(300, 50, HEIGHT)
+    frames = [[still, make_person(max(300, 400 - 10 * i), 50, HEIGHT)] for i in range(30)]
+    story = tell([[frames[0][elder]]] * 5 + frames)
+    assert who(story[-1]) == {1: CONFIRMED}
+    assert everybody(story) == {1, 2}
+    # Together from story[14] on, REMOVED when that is half of the 18 frames it was seen in.
+    assert [who(tracked).get(2) for tracked in story[21:24]] == [CONFIRMED, REMOVED, None]
+    assert not any(2 in who(tracked) for tracked in story[23:])
+
+
+def test_a_second_pose_on_top_of_the_first_makes_no_second_person():
+    beside, on_top = make_person(345, 50, HEIGHT), make_person(315, 50, HEIGHT)
+    person = make_person(300, 50, HEIGHT)
+    story = tell([[person]] * 3 + [[person, beside]] + [[person, on_top]] * 10)
+    assert who(story[3]) == {1: CONFIRMED, 2: TENTATIVE}
+    assert everybody(story) == {1}
+
+
+def test_what_flows_show_to_be_somebody_else_before_it_was_confirmed_is_not_mentioned():
+    person = make_person(300, 50, HEIGHT, 0.1)
+    limbs = person.keypoints + np.where(np.arange(17) < 7, 0, 0.5 * HEIGHT)[:, None] * [1, 0]
+    again = replace(person, keypoints=limbs, boxes=np.add(person.boxes, (20, 0, 80, 0)))
+    story = tell([[person, again]] * 6)  # evidence of 0.45 each: enough in the fourth frame
+    assert [who(tracked).get(2) for tracked in story[:4]] == [TENTATIVE] * 3 + [None]
+    assert not any(REMOVED in tracked.states for tracked in story)
+    assert everybody(story) == {1}
+
+
+@FPS
+@pytest.mark.parametrize("apart", [40, 60, 100])
+def test_two_who_stand_close_stay_two(fps, apart):
+    two = [make_person(300, 50, HEIGHT), make_person(300 + apart, 50, HEIGHT)]
+    story = film(lambda t: two, 10, fps)
+    assert [seen(tracked) for tracked in story[1:]] == [[1, 2]] * (len(story) - 1)
+
+
+# A camera that moves.
+
+PLACES = np.array([[200.0, 400.0], [400.0, 420.0], [600.0, 390.0]])
+
+
+def shaking(rng, turn, zoom, shift):
+    """Return (linear, shift) of a picture that jumps this far at most, at random."""
+    angle, scale = rng.uniform(-turn, turn), 1 + rng.uniform(-zoom, zoom)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    return np.array([[cos, -sin], [sin, cos]]), rng.uniform(-shift, shift, 2)
+
+
+def through(linear, shift, person):
+    """Return the person of an upright picture in one that jumped."""
+    scale = np.sqrt(np.linalg.det(linear))
+    middle, half = (person.boxes[0, :2] + person.boxes[0, 2:]) / 2, (0.2 * HEIGHT, 0.5 * HEIGHT)
+    middle, half = linear @ middle + shift, scale * np.array(half)
+    boxes = np.concatenate([middle - half, middle + half])[None]
+    return replace(person, keypoints=person.keypoints @ linear.T + shift, boxes=boxes)
+
+
+def filmed(turn=0.0, zoom=0.0, shift=30.0, spoil=lambda matches: matches, n=60):
+    """Return the story of three who stand still while the picture jumps."""
+    rng = np.random.default_rng(1)
+    tracker = PoseFlowTracker(TrackerConfig())
+    ground = rng.uniform(0, 1000, (300, 2))
+    people = [make_person(x, y - HEIGHT / 2, HEIGHT) for x, y in PLACES]
+    linear, offset, story, before = np.eye(2), np.zeros(2), [], ground
+    for i in range(n):
+        step, jump = shaking(rng, turn, zoom, shift)
+        linear, offset = step @ linear, step @ offset + jump
+        now = ground @ linear.T + offset
+        matches = spoil(np.hstack([before, now])) if i else NO_MATCHES
+        found = together(*(through(linear, offset, person) for person in people))
+        story.append(tracker.update(found, matches, DT_S * i))
+        before = now
+    return story
+
+
+def with_others(matches):
+    """Let a third of the correspondences be of things that move by themselves."""
+    moved = matches.copy()
+    moved[::3, 2:] += [70, -20]
+    return moved
+
+
+def with_gaps(value):
+    """Let every fifth correspondence have no end."""
+
+    def spoil(matches):
+        spoiled = matches.copy()
+        spoiled[::5, 2] = value
+        return spoiled
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        pytest.param({}, id="30 px a frame"),
+        pytest.param({"turn": 0.03, "zoom": 0.05}, id="which turns and zooms"),
+        pytest.param({"turn": 0.03, "zoom": 0.05, "shift": 0}, id="about the corner"),
+        pytest.param({"spoil": with_others}, id="a third of it moves by itself"),
+        pytest.param({"spoil": with_gaps(np.nan)}, id="NaN among the correspondences"),
+        pytest.param({"spoil": with_gaps(np.inf)}, id="infinity among the correspondences"),
+    ],
+)
+def test_people_who_stand_in_a_picture_that_jumps_keep_their_ids(picture):
+    story = filmed(**picture)
+    assert [seen(tracked) for tracked in story[1:]] == [[1, 2, 3]] * 59
+    assert np.abs([tracked.velocities for tracked in story]).max() < 0.05 * HEIGHT
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda matches: NO_MATCHES, id="none"),
+        pytest.param(lambda matches: matches[:11], id="too few"),
+        pytest.param(lambda matches: matches * np.nan, id="all NaN"),
+    ],
+)
+def test_without_correspondences_such_a_picture_is_people_who_move(spoil):
+    speeds = [np.abs(tracked.velocities).max() for tracked in filmed(spoil=spoil)]
+    assert max(speeds) > 0.3 * HEIGHT
+    assert np.isfinite(speeds).all()
+
+
+def test_correspondences_on_people_say_nothing_of_the_camera():
+    tracker = PoseFlowTracker(TrackerConfig())
+    spots = np.random.default_rng(2).uniform((70, 60), (130, 240), (100, 2))
+    for i in range(20):
+        person = walker(100)(DT_S * i)
+        step = [0.7 * HEIGHT * DT_S, 0]
+        now = spots + i * np.array(step)
+        tracked = tracker.update(person, np.hstack([now - step, now]), DT_S * i)
+    assert tracked.velocities[0] == pytest.approx([140, 0], abs=7)
+
+
+def test_the_lost_are_looked_for_where_the_camera_has_moved_them():
+    tracker = PoseFlowTracker(TrackerConfig())
+    ground = np.random.default_rng(3).uniform(0, 1000, (100, 2))
+    for i in range(30):
+        before, now = (np.add(ground, (60 * max(j, 0), 0)) for j in (i - 1, i))
+        matches = np.hstack([before, now])
+        people = [] if 10 <= i < 15 else [make_person(200 + 60 * i, 50, HEIGHT)]
+        tracked = tracker.update(together(*people), matches, DT_S * i)
+    assert who(tracked) == {1: CONFIRMED}
+
+
+def test_the_velocity_of_the_lost_turns_with_the_picture():
+    ground = np.random.default_rng(3).uniform(0, 1000, (100, 2))
+    turned = np.stack([500 - ground[:, 1], ground[:, 0]], axis=1)
+    tracker = PoseFlowTracker(TrackerConfig())
+    for i in range(20):
+        before = tracker.update(walker(100)(DT_S * i), NO_MATCHES, DT_S * i)
+    tracked = tracker.update(together(), np.hstack([ground, turned]), 2.0)
+    assert before.velocities[0] == pytest.approx([140, 0], abs=7)
+    assert tracked.velocities[0] == pytest.approx([0, 140], abs=9)
+
+
+# What is told.
+
+
+@pytest.mark.parametrize("fps", [30, 10, 5])
+@pytest.mark.parametrize("height", [40, 200, 900])
+@pytest.mark.parametrize(
+    "heading", [(0.7, 0), (-0.5, 0.2), (0, 0)], ids=["right", "left and down", "standing"]
+)
+def test_velocity_is_in_pixels_a_second(fps, height, heading):
+    dx, dy = height * np.array(heading)
+    story = film(lambda t: [make_person(100 + dx * t, 50 + dy * t, height)], 1, fps)
+    assert story[-1].velocities[0] == pytest.approx([dx, dy], abs=0.05 * height)
+
+
+def test_scores_ages_and_hits():
+    person = make_person(100, 50, HEIGHT)
+    story = tell([[person], [person], [], [], [person]], stamps_s=1e9 + DT_S * np.arange(5))
+    columns = [(t.hits[0], t.ages_s[0], t.time_since_update_s[0]) for t in story]
+    expected = [(1, 0, 0), (2, 0.1, 0), (2, 0.2, 0.1), (2, 0.3, 0.2), (3, 0.4, 0)]
+    np.testing.assert_allclose(columns, expected, atol=1e-6)
+    assert story[0].match_scores.tolist() == [0]
+    assert story[1].match_scores == pytest.approx([1])  # nothing moved
+
+
+def test_poses_come_back_as_they_were():
+    people = together(make_person(500, 10, 90, 0.5), make_person(100, 20, 80, 0.7))
+    for tracked in tell([[people]] * 3):
+        for item in fields(Poses):
+            expected = getattr(people, item.name)
+            np.testing.assert_array_equal(getattr(tracked.poses, item.name), expected)
+
+
+def test_what_was_told_does_not_change_later_nor_with_what_was_given():
+    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=0.5))
+    given = walker(100)(0.0)
+    first = [tracker.update(given, NO_MATCHES, 0.0), tracker.update(given, NO_MATCHES, 0.1)]
+    told = [numbers(tracked) for tracked in first]
+    for array in (given.keypoints, given.keypoint_scores, given.boxes, given.scores):
+        np.add(array, 0.05, out=array)
+    tell([[walker(100)(DT_S * i)] for i in range(5)] + [[]] * 10, tracker,
+         stamps_s=0.2 + DT_S * np.arange(15))  # fmt: skip
+    for tracked, before in zip(first, told, strict=True):
+        np.testing.assert_array_equal(numbers(tracked), before)
+
+
+def numbers(tracked):
+    """Return all that is told as one array."""
+    arrays = [getattr(tracked, item.name) for item in fields(TrackedPoses)[1:]]
+    arrays += [getattr(tracked.poses, item.name) for item in fields(Poses)]
+    return np.concatenate([np.ravel(array) for array in arrays]).astype(float)
+
+
+def test_reset_forgets_everybody_and_reuses_no_id():
+    person = make_person(100, 50, HEIGHT)
+    tracker = PoseFlowTracker(TrackerConfig())
+    tell([[person]] * 2 + [[person, make_person(500, 50, HEIGHT)]], tracker)
+    tracker.reset()
+    story = tell([[], [person], [person]], tracker, stamps_s=[-5.0, -4.9, -4.8])
+    assert [who(tracked) for tracked in story] == [{}, {3: TENTATIVE}, {3: CONFIRMED}]
+    assert story[-1].hits.tolist() == [2]
+    assert story[-1].ages_s == pytest.approx([0.1])
+
+
+def test_two_trackers_share_nothing():
+    here, there = make_person(100, 50, HEIGHT), make_person(500, 50, HEIGHT)
+    one, other = PoseFlowTracker(TrackerConfig()), PoseFlowTracker(TrackerConfig())
+    for i in range(4):
+        a = one.update(here, NO_MATCHES, DT_S * i)
+        b = other.update(there, NO_MATCHES, 50 + DT_S * i)
+    assert who(a) == who(b) == {1: CONFIRMED}
+    assert a.ages_s == pytest.approx(b.ages_s)
+
+
+# Bad input.
+
+
+def broken(array, index, value):
+    pose = make_person(300, 50, HEIGHT)
+    getattr(pose, array)[index] = value
+    return pose
+
+
+@pytest.mark.parametrize(
+    "pose",
+    [
+        pytest.param(broken("keypoints", (0, 3, 1), np.nan), id="a NaN keypoint"),
+        pytest.param(broken("keypoints", (0, 0, 0), -np.inf), id="an infinite keypoint"),
+        pytest.param(broken("keypoint_scores", (0, 2), np.nan), id="a NaN keypoint score"),
+        pytest.param(broken("keypoint_scores", (0, 2), np.inf), id="an infinite keypoint score"),
+        pytest.param(broken("boxes", (0, 1), np.nan), id="a NaN box"),
+        pytest.param(broken("boxes", (0, 2), np.inf), id="an infinite box"),
+        pytest.param(broken("scores", 0, np.nan), id="a NaN score"),
+        pytest.param(broken("scores", 0, np.inf), id="an infinite score"),
+        pytest.param(broken("boxes", (0, 2), 260.0), id="a box without width"),
+        pytest.param(broken("boxes", (0, 3), 50.0), id="a box without height"),
+        pytest.param(broken("boxes", (0, 2), 200.0), id="a box left side right"),
+        pytest.param(broken("boxes", (0, 3), 10.0), id="a box upside down"),
+        pytest.param(
+            replace(make_person(300, 50, HEIGHT, 0), keypoint_scores=np.zeros((1, 17))),
+            id="all scores are 0",
+        ),
+    ],
+)
+def test_a_broken_pose_is_nobody_and_disturbs_nobody(pose):
+    other = make_person(500, 50, HEIGHT)
+    story = tell([[pose], [pose, other], [other, pose], [pose, other], [pose]])
+    expected = [{}, {1: TENTATIVE}, {1: CONFIRMED}, {1: CONFIRMED}, {1: LOST}]
+    assert [who(tracked) for tracked in story] == expected
+
+
+@pytest.mark.parametrize(
+    "pose",
+    [
+        pytest.param(make_person(-300, -400, HEIGHT), id="negative coordinates"),
+        pytest.param(make_person(5000, 7000, HEIGHT), id="outside of the image"),
+        pytest.param(make_person(1e6, -1e6, HEIGHT), id="a million pixels off"),
+        pytest.param(make_person(300, 50, 1e-2), id="smaller than a pixel"),
+        pytest.param(make_person(300, 50, 1e5), id="100,000 pixels high"),
+        pytest.param(broken("keypoints", ..., 300.0), id="all keypoints in one point"),
+        pytest.param(broken("keypoints", ..., -1e6), id="keypoints far from the box"),
+        pytest.param(broken("keypoint_scores", ..., 0.0), id="no keypoint is sure"),
+    ],
+)
+def test_an_odd_pose_is_one_who_keeps_the_id(pose):
+    other = make_person(500, 50, HEIGHT)
+    story = tell([[pose, other]] * 5)
+    assert seen(story[-1]) == [1, 2]
+    assert np.isfinite(numbers(story[-1])).all()
+    assert np.abs(story[-1].velocities).max() < 1
+
+
+def assert_time_goes_on(tracker, start_s):
+    """Somebody seen for three frames is a person, lost when unseen, removed after 1 s of that."""
+    person = make_person(100, 50, HEIGHT)
+    stamps_s = start_s + DT_S * np.arange(33)
+    after = tell([[person]] * 3 + [[]] * 30, tracker, stamps_s=stamps_s)
+    (track_id,) = seen(after[2])
+    states = [who(tracked).get(track_id) for tracked in after[3:]]
+    assert states.count(LOST) in {9, 10}  # 1.0 s may be just over or just under
+    assert states.count(REMOVED) == 1
+    assert who(after[-1]) == {}
+    assert all(np.isfinite(numbers(tracked)).all() for tracked in after)
+
+
+@pytest.mark.parametrize(
+    "stamp_s",
+    [
+        pytest.param(100.9, id="equal to the last"),
+        pytest.param(100.899, id="1 ms back"),
+        pytest.param(100.9 - 3600, id="1 h back"),
+        pytest.param(-1e9, id="long ago"),
+        pytest.param(np.nan, id="NaN"),
+        pytest.param(np.inf, id="infinite"),
+        pytest.param(-np.inf, id="minus infinity"),
+    ],
+)
+@pytest.mark.parametrize("anybody", [True, False], ids=["somebody is known", "nobody is"])
+def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s, anybody):
+    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    person = [make_person(100, 50, HEIGHT)] if anybody else []
+    stamps_s = [*(100 + DT_S * np.arange(10)), stamp_s, stamp_s]
+    story = tell([person] * 12, tracker, stamps_s=stamps_s)
+    assert who(story[-1]) == ({1: CONFIRMED} if anybody else {})
+    assert story[-1].ages_s == pytest.approx([0.9] * len(person))
+    assert story[-1].time_since_update_s.tolist() == [0] * len(person)
+    assert_time_goes_on(tracker, 101.0)
+
+
+@pytest.mark.parametrize("stamp_s", [np.nan, np.inf, -np.inf])
+def test_a_first_stamp_that_cannot_be_used_counts_as_0(stamp_s):
+    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    story = tell([[make_person(100, 50, HEIGHT)]] * 2, tracker, stamps_s=[stamp_s, 0.25])
+    assert who(story[-1]) == {1: CONFIRMED}
+    assert story[-1].ages_s.tolist() == [0.25]
+    assert_time_goes_on(tracker, 0.35)
+
+
+@pytest.mark.parametrize("later_s", [3600, 1e9])
+def test_long_afterwards_whoever_stands_there_is_somebody_new(later_s):
+    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    person = [make_person(100, 50, HEIGHT)]
+    stamps_s = [0.0, 0.1, 0.2, later_s, later_s + 0.1]
+    story = tell([person] * 5, tracker, stamps_s=stamps_s)
+    assert [who(tracked) for tracked in story[2:]] == [
+        {1: CONFIRMED},
+        {2: TENTATIVE, 1: REMOVED},
+        {2: CONFIRMED},
+    ]
+    assert_time_goes_on(tracker, later_s + 0.2)
+
+
+def test_nobody_for_a_minute():
+    person = make_person(100, 50, HEIGHT)
+    story = tell([[person]] * 3 + [[]] * 600 + [[person]] * 2)
+    assert [len(tracked) for tracked in story[3:-2]] == [1] * 200 + [0] * 400
+    assert who(story[-1]) == {2: CONFIRMED}
+
+
+def test_frames_without_anybody():
+    (tracked,) = tell([[]])
+    assert len(tracked) == 0
+    assert tracked.poses.keypoints.shape == (0, 17, 2)
+    assert tracked.velocities.shape == (0, 2)
+    assert tracked.visible.shape == (0,)
+
+
+def test_five_hundred_people_at_once_keep_their_ids():
+    places = [(100 * (i % 25), 250 * (i // 25)) for i in range(500)]
+    crowds = [[make_person(x + d, y + d, HEIGHT) for x, y in places] for d in (0, 4, 8)]
+    story = tell([crowds[0], crowds[1][::-1], crowds[2]])
+    assert story[0].track_ids.tolist() == list(range(1, 501))
+    assert seen(story[1]) == list(range(500, 0, -1))
+    assert seen(story[2]) == list(range(1, 501))
+
+
+def test_looks_that_come_and_go_are_remembered():
+    here = [make_person(200, 50, HEIGHT)]
+    looks = [None, *[[RED]] * 10, None, None, *[[]] * 10, None, *[[BLUE]] * 3]
+    frames = [here if look is None or look else [] for look in looks]
+    frames[-4] = []
+    assert who(tell(frames, looks=looks)[-1]) == {2: CONFIRMED, 1: LOST}
+
+
+def test_looks_of_another_kind_say_nothing_of_who_is_known():
+    here = [make_person(200, 50, HEIGHT)]
+    looks = [[RED]] * 10 + [None] * 10 + [[-np.ones(4) / 2]] * 5 + [None] * 10 + [[RED]] * 5
+    story = tell([here if look else [] for look in looks], looks=looks)
+    assert who(story[20]) == who(story[35]) == {1: CONFIRMED}
+
+
+@pytest.mark.parametrize("n_keypoints", [5, 133])
+@pytest.mark.parametrize("n_people", [0, 2])
+def test_other_skeletons_are_refused_in_a_line_and_nobody_is_forgotten(n_keypoints, n_people):
+    tracker = PoseFlowTracker(TrackerConfig())
+    person = make_person(100, 50, HEIGHT)
+    tell([[person]] * 3, tracker)
+    other = Poses(np.full((n_people, n_keypoints, 2), 9.0), np.ones((n_people, n_keypoints)),
+                  np.tile([0.0, 0.0, 9.0, 9.0], (n_people, 1)), np.ones(n_people))  # fmt: skip
+    with pytest.raises(ValueError, match=r"^keypoints must be \(N, 17, 2\), got .*$") as caught:
+        tracker.update(other, NO_MATCHES, 0.3)
+    assert str(other.keypoints.shape) in str(caught.value)
+    assert who(tracker.update(person, NO_MATCHES, 0.4)) == {1: CONFIRMED}
+
+
+# Whatever comes.
+
+PEOPLE = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_from([40, 100, 190, 210]),
+              st.sampled_from([0.0, 0.3, 0.9]), st.sampled_from([RED, BLUE, UNKNOWN])),
+    max_size=6,
+)  # fmt: skip
+FRAMES = st.lists(
+    st.tuples(st.sampled_from([0.1, 0.03, 0.4, 3.0, 0.0, -1.0]), PEOPLE, st.booleans()),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(frames=FRAMES, max_lost_s=st.sampled_from([0.0, 0.5, 20.0]))
+def test_whatever_comes_what_is_told_is_as_documented(frames, max_lost_s):
+    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=max_lost_s))
+    stamp_s, known, removed = 0.0, set(), set()
+    for dt_s, people, with_looks in frames:
+        stamp_s += dt_s
+        poses = together(*(make_person(25 * x, 10 * y, h, s) for x, y, h, s, _ in people))
+        looks = as_array([look for *_, look in people]) if with_looks else None
+        tracked = tracker.update(poses, NO_MATCHES, stamp_s, looks)
+        assert_as_documented(tracked, len(poses))
+        ids = set(tracked.track_ids.tolist())
+        assert not removed & ids
+        unseen = set(tracked.track_ids[tracked.states >= LOST].tolist())
+        assert unseen <= known  # only who was told to be a person can be lost
+        known |= set(seen(tracked))
+        removed |= set(tracked.track_ids[tracked.states == REMOVED].tolist())
+
+
+def assert_as_documented(tracked, n_poses):
+    assert np.isfinite(numbers(tracked)).all()
+    assert len(set(tracked.track_ids.tolist())) == len(tracked)
+    assert (tracked.track_ids > 0).all()
+    assert ((tracked.match_scores >= 0) & (tracked.match_scores <= 1 + 1e-12)).all()
+    assert (tracked.time_since_update_s >= 0).all()
+    assert (tracked.ages_s >= tracked.time_since_update_s).all()
+    assert (tracked.hits > 0).all()
+    now = tracked.states < LOST
+    assert tracked.visible.sum() <= now.sum() <= n_poses
+    assert (tracked.time_since_update_s[now] == 0).all()
+    assert (np.diff(np.where(now, 0, tracked.states)) >= 0).all()  # seen, then lost, then removed
+
+
+def test_two_thousand_strangers_fill_no_memory():
+    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    told, most_people, most_pairs = [], 0, 0
+    for group in range(100):  # of 20 strangers, each of them found twice in the end
+        xs = 1000 * (20 * group + np.arange(20))
+        for i, apart in enumerate((60, 40, 20, 0)):
+            people = [make_person(x + d, 50, HEIGHT) for x in xs for d in (0, apart)]
+            told.append(tracker.update(together(*people), NO_MATCHES, DT_S * (4 * group + i)))
+        association = tracker._association
+        most_people = max(most_people, len(association._people))
+        most_pairs = max(most_pairs, len(association._flows._near))
+    # 40 tracks in 0.4 s, remembered for 1 s: those of four groups at most.
+    assert 40 <= most_people <= 160
+    assert 20 <= most_pairs <= 160
+    gone = [i for tracked in told for i in tracked.track_ids[tracked.states == REMOVED].tolist()]
+    assert len(gone) == len(set(gone))
+    assert 0 <= len(everybody(told)) - len(gone) <= 160
