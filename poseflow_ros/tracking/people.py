@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackState
 from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking.motion import Motion
+from poseflow_ros.tracking.pose_flow import SAME_PERSON, pose_distances
 from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 from poseflow_ros.tracking.tracks import Tracks, put, select
 
@@ -77,6 +78,7 @@ class Sight:
 
 
 def _duplicates(poses: Poses, heights: FloatArray, overlaps: FloatArray) -> NDArray[np.bool_]:
+    """Return (N, N), true for poses alike by box, by all keypoints, or by those that coincide."""
     duplicates = overlaps > _DUPLICATE
     i, j = np.nonzero(overlaps)
     if len(i):
@@ -88,7 +90,8 @@ def _duplicates(poses: Poses, heights: FloatArray, overlaps: FloatArray) -> NDAr
             oks_variances(np.maximum(heights[i], heights[j]), SIGMAS),
         )
         duplicates[i, j] |= similarity > _DUPLICATE
-    return duplicates
+        duplicates[i, j] |= pose_distances(poses[i], poses[j]) < SAME_PERSON
+    return duplicates | duplicates.T
 
 
 @dataclass(slots=True, eq=False)

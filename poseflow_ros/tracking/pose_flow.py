@@ -22,7 +22,7 @@ _SCORE_SCALE = 0.3
 _SPATIAL_WEIGHT = 1.0
 # Poses nearer than this are of one person; pairs that overlap less are not looked at; and a
 # chance meeting is not taken for a flow.
-_SAME_PERSON = 0.4
+SAME_PERSON = 0.4
 _NEAR_IOU = 0.1
 _LEAST_FRAMES = 3
 # A flow goes on to a pose at least this alike, people walking up to so many heights a second,
@@ -132,7 +132,7 @@ class FlowSuppression:
             alive = set(remembered.tolist())
             self._near = {pair: n for pair, n in self._near.items() if alive.issuperset(pair)}
         i, j = np.nonzero(np.triu(overlaps, 1) > _NEAR_IOU)
-        near = pose_distances(poses[i], poses[j]) < _SAME_PERSON
+        near = pose_distances(poses[i], poses[j]) < SAME_PERSON
         same = []
         for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
             longer, shorter = (a, b) if hits[a] >= hits[b] else (b, a)
