@@ -16,10 +16,10 @@ _BORDER_PX = 31
 
 # The background is followed in an image reduced to about this long side, from corners at least
 # this far apart, which may move by up to a fifth of it.
-_SMALL_SIDE_PX = 384
+_SMALL_SIDE_PX = 256
 _CORNERS = 100
 _CORNER_QUALITY = 0.01
-_CORNER_DISTANCE_PX = 10
+_CORNER_DISTANCE_PX = 8
 _WINDOW_PX = 15
 _PYRAMID_LEVELS = 3
 
