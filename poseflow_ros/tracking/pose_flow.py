@@ -52,7 +52,7 @@ def pose_distances(a: Poses, b: Poses) -> FloatArray:
     sure = np.tanh(a.keypoint_scores / _SCORE_SCALE) * np.tanh(b.keypoint_scores / _SCORE_SCALE)
     keypoints = (together * sure).sum(axis=1)
     near = np.exp(-(apart**2).sum(axis=-1) / (2 * oks_variances(heights, _SIGMAS))).sum(axis=1)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return 1 / keypoints + _SPATIAL_WEIGHT / near
 
 
