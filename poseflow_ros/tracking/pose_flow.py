@@ -69,7 +69,7 @@ def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -
     """
     before, totals = start, np.zeros(1)
     came_from: list[IntArray] = []
-    best_step, best_end = 0, 0
+    best_total, best_step, best_end = 0.0, 0, 0
     for poses, wait_s in zip(steps, waits_s, strict=True):
         reached = np.where(_near_in_time(before, poses, wait_s), totals[:, None], -np.inf)
         gains = pose_scores(poses)
@@ -78,7 +78,8 @@ def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -
         before, totals = poses, reached.max(axis=0, initial=-np.inf) + gains
         if not np.isfinite(totals).any():
             break
-        best_step, best_end = len(came_from), int(totals.argmax())
+        if totals.max() > best_total:
+            best_total, best_step, best_end = totals.max(), len(came_from), int(totals.argmax())
     flow: list[int] = []
     for choices in reversed(came_from[:best_step]):
         flow.append(best_end)
