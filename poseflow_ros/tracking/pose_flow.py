@@ -110,7 +110,7 @@ class FlowSuppression:
     """
 
     def __init__(self) -> None:
-        self._near: dict[tuple[int, int], int] = {}
+        self._near: dict[frozenset[int], int] = {}
 
     def update(
         self,
@@ -137,7 +137,7 @@ class FlowSuppression:
         same = []
         for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
             longer, shorter = (a, b) if hits[a] >= hits[b] else (b, a)
-            pair = (int(track_ids[longer]), int(track_ids[shorter]))
+            pair = frozenset((int(track_ids[a]), int(track_ids[b])))
             self._near[pair] = self._near.get(pair, 0) + 1
             # Both have a pose in as many frames at most as the shorter was seen in.
             if self._near[pair] >= max(_LEAST_FRAMES, hits[shorter] / 2):
