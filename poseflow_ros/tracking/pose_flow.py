@@ -140,6 +140,6 @@ class FlowSuppression:
             pair = frozenset((int(track_ids[a]), int(track_ids[b])))
             self._near[pair] = self._near.get(pair, 0) + 1
             # Both have a pose in as many frames at most as the shorter was seen in.
-            if self._near[pair] >= max(_LEAST_FRAMES, hits[shorter] / 2):
+            if self._near[pair] >= _LEAST_FRAMES and self._near[pair] > hits[shorter] / 2:
                 same.append((longer, shorter))
         return same
