@@ -76,7 +76,7 @@ class FlowWindow:
         """
         self._moments.append(_moment(tracked, unclaimed, stamp_s))
         for track_id, former_id in same.items():
-            self._merge(track_id, former_id)
+            self._merge(track_id, _last(former_id, same))
         for track_id in tracked.track_ids[tracked.visible].tolist():
             if track_id not in self._confirmed:
                 self._confirmed.add(track_id)
@@ -160,6 +160,11 @@ def _moment(tracked: TrackedPoses, unclaimed: Poses, stamp_s: float) -> Moment:
     }
     removed = tracked.track_ids[tracked.states == TrackState.REMOVED].tolist()
     return Moment(stamp_s, seen, unclaimed, removed)
+
+
+def _last(track_id: int, same: dict[int, int]) -> int:
+    """Return who an id is in the end: another may have turned out to be a third."""
+    return _last(same[track_id], same) if track_id in same else track_id
 
 
 def _averaged(a: Sighting, b: Sighting) -> Sighting:
