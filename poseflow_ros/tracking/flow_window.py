@@ -93,6 +93,7 @@ class FlowWindow:
         return told
 
     def _merge(self, track_id: int, former_id: int) -> None:
+        self._confirmed.discard(track_id)
         for moment in self._moments:
             again = moment.seen.pop(track_id, None)
             if again is not None:
