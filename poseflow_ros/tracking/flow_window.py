@@ -104,8 +104,6 @@ class FlowWindow:
         """Give a new person the poses before the first sight that nobody claimed."""
         held = list(self._moments)
         first = next(i for i, moment in enumerate(held) if track_id in moment.seen)
-        if track_id in self._people:
-            return
         before = held[:first][::-1]
         stamps_s = [held[first].stamp_s, *(moment.stamp_s for moment in before)]
         waits_s = [later - earlier for later, earlier in itertools.pairwise(stamps_s)]
