@@ -76,7 +76,7 @@ class FlowWindow:
         """
         self._moments.append(_moment(tracked, unclaimed, stamp_s))
         for track_id, former_id in same.items():
-            self._merge(track_id, former_id)
+            self._merge(track_id, _last(former_id, same))
         for track_id in tracked.track_ids[tracked.visible].tolist():
             if track_id not in self._confirmed:
                 self._confirmed.add(track_id)
@@ -93,6 +93,7 @@ class FlowWindow:
         return told
 
     def _merge(self, track_id: int, former_id: int) -> None:
+        self._confirmed.discard(track_id)
         for moment in self._moments:
             again = moment.seen.pop(track_id, None)
             if again is not None:
@@ -103,8 +104,6 @@ class FlowWindow:
         """Give a new person the poses before the first sight that nobody claimed."""
         held = list(self._moments)
         first = next(i for i, moment in enumerate(held) if track_id in moment.seen)
-        if track_id in self._people:
-            return
         before = held[:first][::-1]
         stamps_s = [held[first].stamp_s, *(moment.stamp_s for moment in before)]
         waits_s = [later - earlier for later, earlier in itertools.pairwise(stamps_s)]
@@ -160,6 +159,11 @@ def _moment(tracked: TrackedPoses, unclaimed: Poses, stamp_s: float) -> Moment:
     }
     removed = tracked.track_ids[tracked.states == TrackState.REMOVED].tolist()
     return Moment(stamp_s, seen, unclaimed, removed)
+
+
+def _last(track_id: int, same: dict[int, int]) -> int:
+    """Return who an id is in the end: another may have turned out to be a third."""
+    return _last(same[track_id], same) if track_id in same else track_id
 
 
 def _averaged(a: Sighting, b: Sighting) -> Sighting:

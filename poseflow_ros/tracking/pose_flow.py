@@ -52,7 +52,7 @@ def pose_distances(a: Poses, b: Poses) -> FloatArray:
     sure = np.tanh(a.keypoint_scores / _SCORE_SCALE) * np.tanh(b.keypoint_scores / _SCORE_SCALE)
     keypoints = (together * sure).sum(axis=1)
     near = np.exp(-(apart**2).sum(axis=-1) / (2 * oks_variances(heights, _SIGMAS))).sum(axis=1)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return 1 / keypoints + _SPATIAL_WEIGHT / near
 
 
@@ -69,7 +69,7 @@ def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -
     """
     before, totals = start, np.zeros(1)
     came_from: list[IntArray] = []
-    best_step, best_end = 0, 0
+    best_total, best_step, best_end = 0.0, 0, 0
     for poses, wait_s in zip(steps, waits_s, strict=True):
         reached = np.where(_near_in_time(before, poses, wait_s), totals[:, None], -np.inf)
         gains = pose_scores(poses)
@@ -78,7 +78,8 @@ def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -
         before, totals = poses, reached.max(axis=0, initial=-np.inf) + gains
         if not np.isfinite(totals).any():
             break
-        best_step, best_end = len(came_from), int(totals.argmax())
+        if totals.max() > best_total:
+            best_total, best_step, best_end = totals.max(), len(came_from), int(totals.argmax())
     flow: list[int] = []
     for choices in reversed(came_from[:best_step]):
         flow.append(best_end)
@@ -109,7 +110,7 @@ class FlowSuppression:
     """
 
     def __init__(self) -> None:
-        self._near: dict[tuple[int, int], int] = {}
+        self._near: dict[frozenset[int], int] = {}
 
     def update(
         self,
@@ -136,9 +137,9 @@ class FlowSuppression:
         same = []
         for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
             longer, shorter = (a, b) if hits[a] >= hits[b] else (b, a)
-            pair = (int(track_ids[longer]), int(track_ids[shorter]))
+            pair = frozenset((int(track_ids[a]), int(track_ids[b])))
             self._near[pair] = self._near.get(pair, 0) + 1
             # Both have a pose in as many frames at most as the shorter was seen in.
-            if self._near[pair] >= max(_LEAST_FRAMES, hits[shorter] / 2):
+            if self._near[pair] >= _LEAST_FRAMES and self._near[pair] > hits[shorter] / 2:
                 same.append((longer, shorter))
         return same

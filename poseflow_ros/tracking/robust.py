@@ -109,13 +109,13 @@ class RobustAssociation:
             sight.overlaps[np.ix_(columns, columns)],
             people.track_ids,
         )
-        gone = [seen[shorter] for _, shorter in same]
-        self.same |= {
-            int(people.track_ids[seen[shorter]]): int(people.track_ids[seen[longer]])
-            for longer, shorter in same
-        }
-        people.states[gone] = TrackState.REMOVED
-        people.seen_as[gone] = -1
+        for longer, shorter in same:
+            kept, gone = seen[longer], seen[shorter]
+            if people.confirmed[gone] and not people.confirmed[kept]:
+                kept, gone = gone, kept  # a person outlasts what may be none
+            self.same[int(people.track_ids[gone])] = int(people.track_ids[kept])
+            people.states[gone] = TrackState.REMOVED
+            people.seen_as[gone] = -1
 
     def _give_birth(self, sight: Sight) -> None:
         """Begin a track for each confident pose that is nobody's, nor the same as another."""

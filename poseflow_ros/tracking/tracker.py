@@ -74,7 +74,7 @@ class PoseFlowTracker:
             return [tracked]
         assert isinstance(self._association, RobustAssociation)
         unclaimed, same = self._association.unclaimed, self._association.same
-        return self._window.push(tracked, unclaimed, same, stamp_s)
+        return self._window.push(tracked, unclaimed, same, _never_back(self._stamp_s, stamp_s))
 
     def flush(self) -> list[TrackedPoses]:
         """Return the frames still held back, oldest first."""

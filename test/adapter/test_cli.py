@@ -202,6 +202,36 @@ def test_the_rate_sets_the_stamps(made, tmp_path):
     assert [frame["stamp_s"] for frame in frames[:3]] == [0, 0.25, 0.5]
 
 
+@pytest.mark.parametrize("window_s", [0.5, 5.0], ids=["a window", "one longer than the video"])
+def test_frames_held_back_are_written_once_in_order(window_s, made, tmp_path):
+    path = params(tmp_path / "p.yaml", f"flow_window_s: {window_s}")
+    command = ["track", str(made / "video.mp4"), "--detections", str(made / "poses.npz")]
+    command += ["--params", path, "--json", str(tmp_path / "people.json")]
+    command += ["--mot", str(tmp_path / "mot.txt"), "--video", str(tmp_path / "out.mp4")]
+    assert main([*command, "--report", str(tmp_path / "report.json")]) == 0
+    frames = json.loads((tmp_path / "people.json").read_text())["frames"]
+    assert [frame["frame"] for frame in frames] == list(range(N_FRAMES))
+    assert [frame["stamp_s"] for frame in frames] == pytest.approx(np.arange(N_FRAMES) / RATE_HZ)
+    # Both are told from their first sight on, where they are in that frame.
+    found = [(f["frame"], person["track_id"]) for f in frames for person in f["people"]]
+    assert found == list(sights())
+    for frame, who in found:
+        (person,) = (p for p in frames[frame]["people"] if p["track_id"] == who)
+        assert person["box"] == pytest.approx(box(who, frame))
+    assert mot_ids(tmp_path / "mot.txt") == {
+        frame: [who for i, who in sights() if i == frame] for frame in range(N_FRAMES)
+    }
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["frames"], report["track_ids"]) == (N_FRAMES, 2)
+    assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == N_FRAMES
+
+
+def test_without_a_window_people_are_written_when_they_are_known(made, tmp_path):
+    command = ["track", str(made / "video.mp4"), "--detections", str(made / "poses.npz")]
+    assert main([*command, "--mot", str(tmp_path / "mot.txt")]) == 0
+    assert mot_ids(tmp_path / "mot.txt")[0] == []
+
+
 # {here} is the folder of the made video; the other files are made in it below.
 BAD = [
     # arguments, what the line must name

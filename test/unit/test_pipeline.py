@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from people import make_person
 
 from poseflow_ros.config import Config, TrackerConfig
 from poseflow_ros.estimation.recorded import RecordedPoses
@@ -77,3 +78,119 @@ def test_nobody_takes_the_same_path(pipeline):
     assert len(frames[-1].tracked) == 1  # lost, remembered
     assert not frames[-1].tracked.visible.any()
     assert isinstance(frames[-1].tracked.poses, Poses)
+
+
+# One person walking, whom the robust association knows in the second frame; five frames of DT_S
+# are held back.
+DT_S, WINDOW_S = 0.1, 0.45
+
+
+@pytest.fixture
+def late(tmp_path):
+    """A pipeline that holds back frames of one person who walks, 2 pixels a frame."""
+    path = tmp_path / "walker.npz"
+    n = 20
+    pose = make_person(60, 10, 80)
+    steps = 2.0 * np.arange(n)
+    points = np.concatenate([pose.keypoints, pose.keypoint_scores[..., None]], axis=-1)
+    np.savez(
+        path,
+        frame=np.arange(n),
+        box=pose.boxes + steps[:, None] * [1, 0, 1, 0],
+        score=np.full(n, 0.9),
+        keypoints=points + steps[:, None, None] * [1, 0, 0],
+        n_frames=n,
+    )
+    said = []
+    config = Config(tracker=TrackerConfig(flow_window_s=WINDOW_S))
+    pipeline = Pipeline(config, RecordedPoses(path), say=said.append, epoch=4)
+    pipeline.said = said
+    return pipeline
+
+
+def image_of(i):
+    return np.full((100, 200, 3), 10 + i, np.uint8)
+
+
+def feed(pipeline, numbers, start_s=0.0):
+    """Return the frames given for each image, DT_S after each other."""
+    return [pipeline.process(image_of(i), start_s + DT_S * i, tag=f"image {i}") for i in numbers]
+
+
+def assert_is(frame, i, epoch=4, start_s=0.0):
+    """Assert that it is frame `i`: image, stamp, tag and the walker of that frame."""
+    assert (frame.tag, frame.epoch) == (f"image {i}", epoch)
+    assert frame.stamp_s == start_s + DT_S * i
+    assert (frame.image == 10 + i).all()
+    (box,) = frame.tracked.poses.boxes
+    np.testing.assert_allclose(box, [44 + 2 * i, 10, 76 + 2 * i, 90])
+
+
+def test_frames_held_back_come_with_their_own_image_stamp_and_tag(late):
+    given = feed(late, range(12))
+    assert [len(frames) for frames in given] == [0] * 5 + [1] * 7
+    told = [frame for frames in given for frame in frames] + late.flush()
+    assert len(told) == 12
+    for i, frame in enumerate(told):
+        assert_is(frame, i)
+        assert ids(frame) == [1]
+        assert frame.tracked.visible.all()
+        assert frame.estimate_s > 0
+        assert frame.track_s > 0
+
+
+def test_after_a_gap_all_that_is_old_enough_comes_at_once(late):
+    feed(late, range(3))
+    told = late.process(image_of(3), 2.0, tag="image 3")
+    assert [frame.tag for frame in told] == ["image 0", "image 1", "image 2"]
+    assert [frame.stamp_s for frame in told] == [0.0, DT_S, 2 * DT_S]
+
+
+def test_flush_gives_what_is_still_held_back_once(late):
+    feed(late, range(7))
+    told = late.flush()
+    assert len(told) == 5
+    for i, frame in zip(range(2, 7), told, strict=True):
+        assert_is(frame, i)
+    assert late.flush() == []
+
+
+def test_a_stamp_that_goes_back_gives_out_the_frames_held_back_first(late):
+    feed(late, range(4), start_s=10.0)
+    (told, *rest) = feed(late, range(4, 10))
+    assert len(told) == 4
+    for i, frame in enumerate(told):
+        assert_is(frame, i, start_s=10.0)
+        assert ids(frame) == [1]
+    told = [frame for frames in rest for frame in frames] + late.flush()
+    assert len(told) == 6
+    for i, frame in zip(range(4, 10), told, strict=True):
+        assert_is(frame, i, epoch=5)
+        assert ids(frame) == [2]
+        assert frame.tracked.hits.tolist() == [i - 3]
+    assert len(late.said) == 1
+
+
+def test_another_size_gives_out_the_frames_held_back_first(late):
+    feed(late, range(3))
+    told = late.process(IMAGE[:50], 0.3)
+    for i, frame in zip(range(3), told, strict=True):
+        assert_is(frame, i)
+    (frame,) = late.flush()
+    assert (frame.image.shape, frame.epoch) == ((50, 200, 3), 5)
+
+
+def test_reset_discards_the_frames_held_back_and_says_how_many(late):
+    feed(late, range(4))
+    assert late.reset() == 4
+    assert late.reset() == 0
+    assert late.flush() == []
+    told = [frame for frames in feed(late, range(4, 11)) for frame in frames]
+    assert [frame.tag for frame in told] == ["image 4", "image 5"]
+    assert [(ids(frame), frame.epoch) for frame in told] == [([2], 6)] * 2
+
+
+def test_without_a_window_nothing_is_held_back(pipeline):
+    pipeline.process(IMAGE, 1.0)
+    assert pipeline.flush() == []
+    assert pipeline.reset() == 0

@@ -407,8 +407,8 @@ def test_two_tracks_that_turn_out_to_be_one_become_the_elder(elder):
     story = tell([[frames[0][elder]]] * 5 + frames)
     assert who(story[-1]) == {1: CONFIRMED}
     assert everybody(story) == {1, 2}
-    # Together from story[14] on, REMOVED when that is half of the 18 frames it was seen in.
-    assert [who(tracked).get(2) for tracked in story[21:24]] == [CONFIRMED, REMOVED, None]
+    # Together from story[14] on, REMOVED when that is ten of the 19 frames it was seen in.
+    assert [who(tracked).get(2) for tracked in story[22:25]] == [CONFIRMED, REMOVED, None]
     assert not any(2 in who(tracked) for tracked in story[23:])
 
 
