@@ -409,7 +409,7 @@ def test_two_tracks_that_turn_out_to_be_one_become_the_elder(elder):
     assert everybody(story) == {1, 2}
     # Together from story[14] on, REMOVED when that is ten of the 19 frames it was seen in.
     assert [who(tracked).get(2) for tracked in story[22:25]] == [CONFIRMED, REMOVED, None]
-    assert not any(2 in who(tracked) for tracked in story[23:])
+    assert not any(2 in who(tracked) for tracked in story[24:])
 
 
 def test_a_second_pose_on_top_of_the_first_makes_no_second_person():
