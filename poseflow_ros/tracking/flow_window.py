@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses, TrackState
-from poseflow_ros.tracking.pose_flow import build_flow
+from poseflow_ros.tracking.pose_flow import SAME_PERSON, build_flow, pose_distances
 
 
 @dataclass(slots=True)
@@ -97,8 +97,7 @@ class FlowWindow:
         for moment in self._moments:
             again = moment.seen.pop(track_id, None)
             if again is not None:
-                first = moment.seen.get(former_id)
-                moment.seen[former_id] = again if first is None else _averaged(first, again)
+                moment.seen[former_id] = _merged(moment.seen.get(former_id), again)
 
     def _extend_back(self, track_id: int) -> None:
         """Give a new person the poses before the first sight that nobody claimed."""
@@ -166,9 +165,16 @@ def _last(track_id: int, same: dict[int, int]) -> int:
     return _last(same[track_id], same) if track_id in same else track_id
 
 
-def _averaged(a: Sighting, b: Sighting) -> Sighting:
-    """Return one sighting of two, the keypoints averaged with their scores as weights."""
-    poses = Poses.joined([a.pose, b.pose])
+def _merged(first: Sighting | None, again: Sighting) -> Sighting:
+    """Return one sighting of two: of the same pose the average, otherwise the first.
+
+    The keypoints are averaged with their scores as weights.
+    """
+    if first is None:
+        return again
+    if pose_distances(first.pose, again.pose)[0] >= SAME_PERSON:
+        return first
+    poses = Poses.joined([first.pose, again.pose])
     weights = poses.keypoint_scores + 1e-9
     pose = Poses(
         np.average(poses.keypoints, axis=0, weights=np.repeat(weights[..., None], 2, axis=-1))[
@@ -178,4 +184,4 @@ def _averaged(a: Sighting, b: Sighting) -> Sighting:
         np.average(poses.boxes, axis=0, weights=poses.scores + 1e-9)[None],
         poses.scores.max(keepdims=True),
     )
-    return Sighting(pose, max(a.match_score, b.match_score), a.velocity)
+    return Sighting(pose, max(first.match_score, again.match_score), first.velocity)

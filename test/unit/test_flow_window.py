@@ -221,8 +221,8 @@ def test_two_ids_that_turn_out_to_be_one_person_were_one_all_along():
     # On the same place from frame 10 on, found in frame 18: nine of seventeen frames.
     assert at_once == [[], [1], [1], *[[1, 2]] * 15, *[[1]] * 4]
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 22
-    # Between the two, who are as sure, until there is one.
-    expected = [60, 60, *(60 + (x - 100) / 2 for x in again[:16])]
+    # The longer one's while they are apart, then the mean of the two, who are as sure.
+    expected = [60] * 10 + [62] * 8
     np.testing.assert_allclose([left(tracked)[1] for tracked in story[:18]], expected)
 
 
