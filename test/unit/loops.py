@@ -121,3 +121,13 @@ def best_flow_score(start, steps, waits_s):
         for choices in itertools.product(*(range(len(poses)) for poses in steps[:length]))
         if is_flow(start, steps, waits_s, choices)
     )
+
+
+def oks(a, scores_a, b, scores_b, variances):
+    alike = total = 0.0
+    for p, s, q, t, variance in zip(a, scores_a, b, scores_b, variances, strict=True):
+        weight = (s * t) ** 0.5
+        squared = (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2
+        alike += weight * math.exp(-squared / (2 * variance))
+        total += weight
+    return alike / total if total else 0.0

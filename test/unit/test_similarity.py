@@ -1,5 +1,7 @@
 """Similarities: by hand, and as plain loops say on random input."""
 
+import math
+
 import loops
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from poseflow_ros.tracking.similarity import (
     box_correspondence_iou,
     box_iou,
+    oks,
+    oks_variances,
     pose_correspondence_iou,
     pose_iou,
 )
@@ -102,6 +106,86 @@ def test_pose_correspondence_iou_by_hand(matches, num, expected):
     a, b = np.array([[[0.0, 0], [0, 50]]]), np.array([[[100.0, 0], [100, 50]]])
     matches = np.array(matches, float).reshape(-1, 4)
     assert pose_correspondence_iou(a, b, matches, num, 10.0) == pytest.approx(expected)
+
+
+# Both keypoints have a variance of 50: exp(-d^2 / 100).
+@pytest.mark.parametrize(
+    ("shifts", "scores_a", "scores_b", "expected"),
+    [
+        pytest.param([(0, 0), (0, 0)], (1, 1), (1, 1), 1, id="the same pose"),
+        pytest.param([(10, 0), (10, 0)], (1, 1), (1, 1), math.exp(-1), id="10 pixels off"),
+        pytest.param([(-6, 8), (6, -8)], (1, 1), (1, 1), math.exp(-1), id="10 in x and y"),
+        pytest.param(
+            [(10, 0), (0, 20)], (1, 1), (1, 1), (math.exp(-1) + math.exp(-4)) / 2, id="the mean"
+        ),
+        pytest.param([(0, 0), (0, 999)], (1, 1), (1, 1), 1 / 2, id="one keypoint elsewhere"),
+        pytest.param([(0, 0), (0, 999)], (0.4, 0.1), (0.4, 0.1), 0.8, id="by the scores, 4 to 1"),
+        pytest.param([(0, 0), (0, 999)], (0.9, 0.1), (0.4, 0.9), 0.6 / 0.9, id="of both poses"),
+        pytest.param([(0, 0), (0, 999)], (1, 0), (1, 1), 1, id="one sees nothing there"),
+        pytest.param([(0, 0), (0, 0)], (1, 0), (0, 1), 0, id="nothing that both see"),
+        pytest.param([(0, 0), (0, 0)], (0, 0), (0, 0), 0, id="nothing seen"),
+        pytest.param([(9e6, 0), (0, 9e6)], (1, 1), (1, 1), 0, id="far apart"),
+    ],
+)
+def test_oks_by_hand(shifts, scores_a, scores_b, expected):
+    pose = np.array([[100.0, 100.0], [300.0, 200.0]])
+    scores_a, scores_b, variances = np.array([scores_a, scores_b, (50, 50)], float)
+    for one, other in ((pose, pose + shifts), (pose + shifts, pose)):
+        assert oks(one, scores_a, other, scores_b, variances) == pytest.approx(expected)
+
+
+def test_oks_of_sure_poses_is_that_of_coco():
+    # cocoeval.py: vars = (sigmas * 2)**2, e = (dx**2 + dy**2) / vars / area / 2,
+    # mean(exp(-e)); the area here is that of a person of this height.
+    rng = np.random.default_rng(4)
+    sigmas, heights = np.array([0.026, 0.079, 0.107]), np.array([80.0, 200.0])
+    truth = rng.uniform(0, 400, (2, 3, 2))
+    found = truth + rng.normal(0, 5, (2, 3, 2))
+    ours = oks(truth, np.ones((2, 3)), found, np.ones((2, 3)), oks_variances(heights, sigmas))
+    for i, height in enumerate(heights):
+        dx, dy = (found[i] - truth[i]).T
+        e = (dx**2 + dy**2) / (2 * sigmas) ** 2 / (0.35 * height**2) / 2
+        assert ours[i] == pytest.approx(np.exp(-e).mean())
+    assert 0.1 < ours.min() < ours.max() < 0.95
+
+
+@pytest.mark.parametrize(
+    ("height", "sigma", "expected"),
+    [
+        pytest.param(100, 0.5, 3500, id="the area: 0.35 heights squared"),
+        pytest.param(200, 0.5, 14000, id="twice as tall"),
+        pytest.param(100, 0.05, 35, id="a tenth of the sigma"),
+    ],
+)
+def test_oks_variances_by_hand(height, sigma, expected):
+    variances = oks_variances(np.array([height], float), np.array([sigma]))
+    assert variances == pytest.approx(np.array([[expected]]))
+
+
+def test_oks_variances_have_a_row_for_each_height():
+    variances = oks_variances(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 1.0, 1.5]))
+    assert variances.shape == (2, 2, 3)
+    np.testing.assert_allclose(variances[1, 0], 0.35 * 9 * np.array([1, 4, 9]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    m=st.integers(0, 4), n=st.integers(0, 4), k=st.integers(1, 5), seed=st.integers(0, 2**32 - 1)
+)
+def test_a_loop_says_the_same_of_the_oks_of_all_pairs(m, n, k, seed):
+    rng = np.random.default_rng(seed)
+    a, b = (rng.integers(0, 12, (count, k, 2)).astype(float) for count in (m, n))
+    scores_a, scores_b = (rng.integers(0, 4, (count, k)) / 3 for count in (m, n))
+    variances = rng.uniform(1, 40, (m, k))
+    result = oks(a[:, None], scores_a[:, None], b, scores_b, variances[:, None])
+    rows = list(zip(a, scores_a, variances, strict=True))
+    columns = list(zip(b, scores_b, strict=True))
+    expected = loops.pairs_of(
+        lambda row, column: loops.oks(row[0], row[1], *column, row[2]), rows, columns
+    )
+    assert result.shape == (m, n)
+    assert ((result >= 0) & (result <= 1 + 1e-12)).all()
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
 
 
 # Whole numbers from a small range: points on borders, boxes without area and ties are common.
