@@ -22,8 +22,10 @@ _BESIDE = np.array([-0.06, 0.06])
 # Histograms over L, a and b of CIELAB as OpenCV scales it to 8 bits: range and bins.
 _CHANNELS = ((0, 255, 16), (100, 156, 12), (100, 156, 12))
 _DIMENSIONS = 2 * sum(bins for _, _, bins in _CHANNELS)
-# Fewer samples than this inside the picture tell nothing.
+# Less of the torso or of the legs than this inside the picture tells nothing.
 _LEAST_INSIDE = 0.5
+# Keypoints farther off, pixels, are as far: their squares would overflow.
+_FAR_PX = 1e6
 
 
 class ColourAppearance:
@@ -38,7 +40,8 @@ class ColourAppearance:
         """Return (N, 80) unit vectors of the people in an (H, W, 3) RGB image, 0 where unknown."""
         if not len(poses):
             return np.zeros((0, _DIMENSIONS))
-        torso, legs = _torso_points(poses.keypoints), _leg_points(poses.keypoints)
+        keypoints = poses.keypoints.clip(-_FAR_PX, _FAR_PX)
+        torso, legs = _torso_points(keypoints), _leg_points(keypoints)
         points = np.concatenate([torso, legs], axis=1)
         far = max(image.shape)
         points = np.nan_to_num(points, nan=far).clip(-far, far)
@@ -48,8 +51,9 @@ class ColourAppearance:
         pixels = image[y.clip(0, height - 1), x.clip(0, width - 1)]
         lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
         n = torso.shape[1]
-        parts = [_histograms(lab[:, :n], inside[:, :n]), _histograms(lab[:, n:], inside[:, n:])]
-        known = inside.mean(axis=1) >= _LEAST_INSIDE
+        seen = [inside[:, :n], inside[:, n:]]
+        parts = [_histograms(lab[:, :n], seen[0]), _histograms(lab[:, n:], seen[1])]
+        known = np.min([part.mean(axis=1) for part in seen], axis=0) >= _LEAST_INSIDE
         return np.hstack(parts) / np.sqrt(len(parts)) * known[:, None]
 
 
