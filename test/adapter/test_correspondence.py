@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from poseflow_ros.config import MatcherConfig
-from poseflow_ros.imaging.correspondence import OrbMatcher
+from poseflow_ros.imaging.correspondence import BackgroundMatcher, OrbMatcher
 from poseflow_ros.poses import Poses
 
 NOBODY = Poses.empty(17)
@@ -136,3 +136,208 @@ def test_no_image_is_kept():
     assert 0 < max(sizes) <= 1000 * (32 + 2 * 8)
     assert one.match(view(), NOBODY).shape == NOTHING
     assert kept_bytes() == 0
+
+
+ROUGH = cv2.resize(_BLOCKS, (1200, 1000), interpolation=cv2.INTER_CUBIC)  # fine, but no edges
+
+
+def rough(dx=0, dy=0, width=768, height=576):
+    """Return the rough scene shifted by (dx, dy) pixels, up to 100: what was at x is at x + dx."""
+    return ROUGH[120 - dy : 120 - dy + height, 120 - dx : 120 - dx + width].copy()
+
+
+def in_front(*boxes):
+    n = len(boxes)
+    boxes = np.array(boxes, float).reshape(n, 4)
+    return Poses(np.zeros((n, 17, 2)), np.ones((n, 17)), boxes, np.ones(n))
+
+
+def followed(*images, poses=NOBODY):
+    """Return what a background matcher says to the last of these images."""
+    one = BackgroundMatcher()
+    for image in images:
+        matches = one.match(image, poses)
+    return matches
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((300, 220), id="not reduced"),
+        pytest.param((768, 576), id="a few pixels for one"),
+        pytest.param((767, 575), id="sides that are no multiple"),
+        pytest.param((769, 433), id="wide"),
+        pytest.param((431, 770), id="upright"),
+        pytest.param((961, 601), id="one pixel left"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("dx", "dy"),
+    [
+        pytest.param(0, 0, id="standing still"),
+        pytest.param(5, -3, id="odd steps"),
+        pytest.param(-12, 12, id="12 pixels"),
+    ],
+)
+def test_the_background_moves_as_it_does(size, dx, dy):
+    assert_followed(size, dx, dy)
+
+
+@pytest.mark.parametrize(
+    "size", [(768, 576), (767, 575), (431, 770)], ids="{0[0]} x {0[1]}".format
+)
+@pytest.mark.parametrize("shift", [(36, 0), (0, -36), (-25, 25)], ids=str)
+def test_a_background_that_moves_far_is_followed(size, shift):
+    assert_followed(size, *shift)
+
+
+def assert_followed(size, dx, dy):
+    matches = followed(rough(0, 0, *size), rough(dx, dy, *size))
+    assert len(matches) > 40
+    off = matches[:, 2:] - matches[:, :2] - [dx, dy]
+    right = np.abs(off).max(axis=1) < 1
+    assert right.mean() > 0.8
+    np.testing.assert_allclose(np.median(off, axis=0), 0, atol=0.1)
+    np.testing.assert_allclose(off[right].mean(axis=0), 0, atol=0.1)
+    assert (matches[:, :2] >= 0).all()
+    assert (matches[:, :2] <= np.array(size) - 1).all()
+
+
+SQUARES = [(600.0, 500.0), (2000.0, 400.0), (3000.0, 1500.0), (900.0, 1700.0), (2200.0, 1200.0)]
+
+
+def squares(size, half, dx=0):
+    """Return white squares on black, 2 `half` + 1 pixels wide, around SQUARES."""
+    image = np.zeros((*size, 3), np.uint8)
+    for x, y in SQUARES:
+        image[int(y) - half : int(y) + half + 1, int(x) + dx - half : int(x) + dx + half + 1] = 255
+    return image
+
+
+@pytest.mark.parametrize(
+    "size", [(2160, 3840), (2161, 3839), (2159, 3841)], ids="{0[1]} x {0[0]}".format
+)
+def test_corners_of_a_large_image_are_where_they_are(size):
+    half = 150
+    matches = followed(squares(size, half), squares(size, half, dx=40))
+    assert len(matches) >= 4 * len(SQUARES)
+    corners = np.array([(x + i * half, y + j * half)
+                        for x, y in SQUARES for i in (-1, 1) for j in (-1, 1)])  # fmt: skip
+    for column, dx in ((0, 0), (2, 40)):
+        points = matches[:, column : column + 2]
+        off = points[:, None] - np.add(corners, (dx, 0))
+        nearest = np.hypot(*off.transpose(2, 0, 1)).argmin(axis=0)
+        off = off[nearest, np.arange(len(corners))]
+        assert np.abs(off).max() < 30  # two of the pixels that it is reduced to
+        # All four corners of a square are drawn to its middle: what is left is the matcher's.
+        np.testing.assert_allclose(off.mean(axis=0), 0, atol=1)
+
+
+def test_the_background_is_followed_from_one_image_to_the_next():
+    matches = followed(rough(0), rough(10), rough(30))
+    assert np.median(matches[:, 2] - matches[:, 0]) == pytest.approx(20, abs=0.1)
+
+
+def test_nothing_is_followed_from_where_people_are():
+    boxes = [[100, 50, 300, 500], [400.5, 200.5, 700.5, 9999], [-50, -50, 40, 60]]
+    one = BackgroundMatcher()
+    one.match(rough(), in_front(*boxes))
+    matches = one.match(rough(4), in_front([300, 0, 768, 576]))  # where they are now is no matter
+    assert len(matches) > 20
+    for x1, y1, x2, y2 in boxes:
+        inside = (matches[:, 0] > x1 + 1) & (matches[:, 0] < x2 - 1)
+        inside &= (matches[:, 1] > y1 + 1) & (matches[:, 1] < y2 - 1)
+        assert not inside.any()
+    beside = (matches[:, 0] > 310) & (matches[:, 0] < 390)
+    assert beside.sum() > 5
+
+
+def test_people_everywhere_leave_no_background():
+    assert followed(rough(), rough(3), poses=in_front([0, 0, 768, 576])).shape == NOTHING
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param([np.nan] * 4, id="nowhere"),
+        pytest.param([np.nan, 0, 100, 100], id="half known"),
+        pytest.param([-np.inf, -np.inf, -10, -10], id="infinitely far off"),
+        pytest.param([1e300, 0, 1e300, 1], id="very far off"),
+        pytest.param([-900, 50, -800, 90], id="to the left"),
+        pytest.param([900, 700, 990, 790], id="below"),
+        pytest.param([300, 300, 200, 200], id="inside out"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_broken_boxes_hide_little(box):
+    matches = followed(rough(), rough(6), poses=in_front(box))
+    assert len(matches) > 40
+    assert np.median(matches[:, 2] - matches[:, 0]) == pytest.approx(6, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        pytest.param([rough()], id="the first image"),
+        pytest.param([BLANK], id="a blank first image"),
+        pytest.param([BLANK, BLANK], id="two blank ones"),
+        pytest.param([BLANK, view()], id="after a blank one"),
+    ],
+)
+def test_no_background_to_follow(images):
+    assert followed(*images).shape == NOTHING
+
+
+def test_into_a_blank_image_nothing_is_followed_wildly():
+    matches = followed(view(), BLANK)
+    assert matches.shape[1] == 4
+    assert np.isfinite(matches).all()
+    assert followed(view(), BLANK, view()).shape == NOTHING
+    assert len(followed(view(), BLANK, view(), view(3))) > 40
+
+
+@pytest.mark.parametrize(
+    "size",
+    [(1, 1), (2, 2), (29, 29), (30, 30), (31, 40), (3, 400), (400, 1), (2, 1100), (36, 1000)],
+    ids="{0[1]} x {0[0]}".format,
+)
+def test_of_tiny_images_no_background_is_no_error(size):
+    matches = followed(*(cv2.resize(rough(dx), size[::-1]) for dx in (0, 0, 1)))
+    assert matches.shape[1] == 4
+    assert np.isfinite(matches).all()
+
+
+def test_after_a_reset_the_next_image_is_the_first_for_the_background():
+    one = BackgroundMatcher()
+    one.match(rough(), NOBODY)
+    one.reset()
+    assert one.match(rough(2), NOBODY).shape == NOTHING
+    one.reset()
+    small = [rough(dx, 0, 320, 240) for dx in (0, 3)]  # of another size
+    assert one.match(small[0], NOBODY).shape == NOTHING
+    assert len(one.match(small[1], NOBODY)) > 20
+
+
+@pytest.mark.parametrize(
+    "size", [(240, 320), (575, 575), (1080, 1920), (2160, 3840)], ids="{0[1]} x {0[0]}".format
+)
+def test_of_the_background_only_a_small_copy_is_kept(size):
+    one = BackgroundMatcher()
+    image = cv2.resize(rough(), size[::-1])
+    for _ in range(3):
+        one.match(image, NOBODY)
+    kept = [value for value in vars(one).values() if isinstance(value, np.ndarray)]
+    assert len(kept) == 2
+    assert all(array.base is None or array.base.nbytes <= array.nbytes for array in kept)
+    # Grey, of 576 pixels' long side at most, and 150 corners of two floats.
+    assert 0 < sum(array.nbytes for array in kept) <= 576 * 576 + 150 * 2 * 4
+    assert not any(np.shares_memory(array, image) for array in kept)
+
+
+def test_images_are_read_as_they_look_and_stay_as_they_are():
+    expected = followed(rough(), rough(5))
+    views = [np.ascontiguousarray(rough(dx)[:, ::-1])[:, ::-1] for dx in (0, 5)]
+    for one in views:
+        one.flags.writeable = False
+    np.testing.assert_array_equal(followed(*views), expected)
+    np.testing.assert_array_equal(views[1], rough(5))
