@@ -22,7 +22,7 @@ _BESIDE = np.array([-0.06, 0.06])
 # Histograms over L, a and b of CIELAB as OpenCV scales it to 8 bits: range and bins.
 _CHANNELS = ((0, 255, 16), (100, 156, 12), (100, 156, 12))
 _DIMENSIONS = 2 * sum(bins for _, _, bins in _CHANNELS)
-# Less of the torso or of the legs than this inside the picture tells nothing.
+# Less of a part than this inside the picture tells nothing of it.
 _LEAST_INSIDE = 0.5
 # Keypoints farther off, pixels, are as far: their squares would overflow.
 _FAR_PX = 1e6
@@ -35,6 +35,10 @@ class ColourAppearance:
     Another description, of a network for instance, can take the place of this one: (N, D) unit
     vectors, 0 where unknown, and constants of its own in `tracking.robust`.
     """
+
+    def __init__(self) -> None:
+        # OpenCV makes its tables at the first conversion, which takes 0.1 s.
+        cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
 
     def describe(self, image: Image, poses: Poses) -> FloatArray:
         """Return (N, 80) unit vectors of the people in an (H, W, 3) RGB image, 0 where unknown."""
@@ -51,10 +55,17 @@ class ColourAppearance:
         pixels = image[y.clip(0, height - 1), x.clip(0, width - 1)]
         lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
         n = torso.shape[1]
-        seen = [inside[:, :n], inside[:, n:]]
-        parts = [_histograms(lab[:, :n], seen[0]), _histograms(lab[:, n:], seen[1])]
-        known = np.min([part.mean(axis=1) for part in seen], axis=0) >= _LEAST_INSIDE
-        return np.hstack(parts) / np.sqrt(len(parts)) * known[:, None]
+        torso_known, legs_known = (
+            part.mean(axis=1, keepdims=True) >= _LEAST_INSIDE
+            for part in (inside[:, :n], inside[:, n:])
+        )
+        of_torso, of_legs = (
+            _histograms(lab[:, :n], inside[:, :n]),
+            _histograms(lab[:, n:], inside[:, n:]),
+        )
+        # Near the camera the legs are often below the picture: the torso stands for them.
+        of_legs = np.where(legs_known, of_legs, of_torso)
+        return np.hstack([of_torso, of_legs]) / np.sqrt(2) * torso_known
 
 
 def _torso_points(keypoints: FloatArray) -> FloatArray:

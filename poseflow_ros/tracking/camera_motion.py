@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from poseflow_ros.poses import FloatArray
 
 _MIN_MATCHES = 12
-_GUESSES = 64
+_GUESSES = 32
 _ROUNDS = 4
 # A motion that leaves more than this share of how far most points moved is none.
 _MOST_LEFT = 0.5

@@ -175,6 +175,14 @@ def test_an_appearance_is_a_unit_vector_or_unknown(place):
     assert length == pytest.approx(1) or length == 0
 
 
+def test_near_the_camera_the_torso_stands_for_legs_below_the_picture():
+    near = describe((200, 320, 300), (RED, BLUE))
+    assert np.linalg.norm(near) == pytest.approx(1)
+    assert near @ describe((300, 310, 310), (RED, BLACK)) > 0.98
+    assert near @ describe(HERE, (RED, RED)) > 0.98
+    assert near @ describe((300, 310, 310), (GREEN, BLUE)) < 0.75
+
+
 def test_half_of_each_part_is_enough():
     whole = describe(HERE, (RED, BLUE))
     assert describe((200, 230, 300), (RED, BLUE)) @ whole > 0.98  # feet below the picture

@@ -230,7 +230,7 @@ def test_corners_of_a_large_image_are_where_they_are(size):
         off = off[nearest, np.arange(len(corners))]
         assert np.abs(off).max() < 30  # two of the pixels that it is reduced to
         # All four corners of a square are drawn to its middle: what is left is the matcher's.
-        np.testing.assert_allclose(off.mean(axis=0), 0, atol=1)
+        np.testing.assert_allclose(off.mean(axis=0), 0, atol=2)  # of 15 that are one there
 
 
 def test_the_background_is_followed_from_one_image_to_the_next():
