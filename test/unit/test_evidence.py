@@ -355,6 +355,7 @@ def raised(pose, dx):
         pytest.param(at(203, 101), True, id="found twice"),
         pytest.param(at(200, 100, 130), True, id="the same box, larger"),
         pytest.param(raised(at(225), -24), True, id="another box, the same keypoints"),
+        pytest.param(raised(at(225), -19), True, id="another box, the keypoints 6 px off"),
         pytest.param(raised(at(225), 10), False, id="somebody beside"),
         pytest.param(at(400), False, id="somebody elsewhere"),
         pytest.param(raised(at(400), -200), False, id="the same keypoints, a box elsewhere"),
