@@ -15,7 +15,7 @@ _MAX_RATIO = 0.8
 _BORDER_PX = 31
 
 # The background is followed in an image reduced to about this long side, from corners at least
-# this far apart, which may move by up to a fifth of it.
+# this far apart; in a pyramid, they may move by more than the window is wide.
 _SMALL_SIDE_PX = 256
 _CORNERS = 100
 _CORNER_QUALITY = 0.01
