@@ -18,7 +18,8 @@ SIGMAS = np.array(COCO_17.oks_sigmas)
 _DOUBT = 0.25
 
 _TORSO = list(COCO_17.torso)
-_HEIGHT_GAIN = 0.3
+# Over how long heights are smoothed.
+_HEIGHT_S = 0.3
 # Appearance is learned where boxes overlap less than this, and is the mean of so many sights.
 _ALONE_IOU = 0.2
 _MAX_APPEARANCE_HITS = 30
@@ -37,7 +38,7 @@ class Sight:
         confidences: (N,) in [0, 1].
         appearances: (N, D) unit vectors, 0 where unknown.
         overlaps: (N, N) IoU of the boxes, 0 with itself.
-        duplicates: (N, N) whether two are likely one person, by IoU or OKS.
+        duplicates: (N, N) whether two are likely one person.
     """
 
     poses: Poses
@@ -153,7 +154,8 @@ class People(Tracks):
     ) -> None:
         """Take these poses as these people's."""
         self.motion.correct(rows, sight.anchors[columns], self.heights)
-        self.heights[rows] += _HEIGHT_GAIN * (sight.heights[columns] - self.heights[rows])
+        gains = 1 - np.exp((self.last_seen_s[rows] - stamp_s) / _HEIGHT_S)
+        self.heights[rows] += gains * (sight.heights[columns] - self.heights[rows])
         self.anchors[rows] = sight.anchors[columns]
         put(self.poses, rows, sight.poses[columns])
         self.match_scores[rows] = match_scores

@@ -406,13 +406,14 @@ def hit(people, sight, rows, columns, stamp_s=1.0):
 def test_a_hit_is_taken_in_by_the_people_hit():
     people = people_of(at(100), at(300), at(500))
     sight = sight_of(at(504, 96), at(104, 100, 120))
-    hit(people, sight, [0, 2], [1, 0])
+    half_life_s = 0.3 * math.log(2)
+    hit(people, sight, [0, 2], [1, 0], half_life_s)
     assert people.hits.tolist() == [2, 1, 2]
-    assert people.last_seen_s.tolist() == [1, 0, 1]
+    assert people.last_seen_s.tolist() == [half_life_s, 0, half_life_s]
     assert people.match_scores.tolist() == [0.7, 0, 0.7]
     assert people.seen_as.tolist() == [1, 1, 0]  # born as the second pose, and not hit
     assert people.evidence == pytest.approx([1.2, 0.6, 1.2])
-    assert people.heights == pytest.approx([100 + 0.3 * 20, 100, 100])
+    assert people.heights == pytest.approx([100 + 20 / 2, 100, 100])
     np.testing.assert_array_equal(people.anchors[[0, 2]], sight.anchors[[1, 0]])
     np.testing.assert_array_equal(people.poses.boxes[2], sight.poses.boxes[0])
     # Two positions equally sure: half way.
