@@ -23,14 +23,14 @@ _HEIGHT_MOST = 3.0
 _BODY_WEIGHT = 3.0
 # What must be made up for, and the more the longer a person was not seen: to split a person in
 # two is better than to join two people.
-_PRIOR = -0.85
+_PRIOR = -0.6
 _UNSEEN_PRIOR = -0.3
 _UNSEEN_SCALE_S = 1.0
 # Appearance counts _WEIGHT ln(_DIFFERENT / (1 - cosine)), up to _MOST either way, from this
 # many sights on.
 _APPEARANCE_WEIGHT = 2.7
 _APPEARANCE_DIFFERENT = 0.11
-_APPEARANCE_MOST = 4.0
+_APPEARANCE_MOST = 3.5
 _APPEARANCE_HITS = 3
 
 

@@ -24,7 +24,7 @@ _HEIGHT_S = 0.3
 _ALONE_IOU = 0.2
 _MAX_APPEARANCE_HITS = 30
 # Poses of one frame more alike than this are one person found twice.
-_DUPLICATE = 0.5
+_DUPLICATE = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

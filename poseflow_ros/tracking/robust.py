@@ -17,7 +17,7 @@ from poseflow_ros.tracking.tracks import append, select
 
 # The sum of evidence that makes a person, and how long a tentative one may go unseen.
 _EVIDENCE = 0.7
-_TENTATIVE_S = 0.65
+_TENTATIVE_S = 0.9
 
 _NOBODY = Poses.empty(len(COCO_17.keypoint_names))
 _NONE = np.zeros(0, np.int64)
