@@ -49,6 +49,7 @@ def test_the_same_parameters_hold_with_another_detector(bench):
     figures = bench(YOLO)
     assert figures["HOTA"] >= 52
     assert figures["IDF1"] >= 76
+    assert 17 <= figures["identities"] <= 24
 
 
 def test_a_picture_that_pans_and_shakes_costs_little(bench):
