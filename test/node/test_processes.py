@@ -58,21 +58,27 @@ def video(tmp_path):
 
 @pytest.mark.parametrize("profile", [{}, {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}],
                          ids=["default transport", "large images profile"])  # fmt: skip
-def test_every_frame_of_a_video_is_answered(driver, start, video, profile):
+def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, profile):
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics", 100)
     start("poseflow_node", "input_size:=64", **profile)
     assert driver.change("configure")
     assert driver.change("activate")
     publisher = start("video_publisher", f"video:={video}", **profile)
-    driver.until(lambda: len(heard) == 20, "all frames")
+
+    def accounted_for():
+        return len(heard) + sum(array.dropped_since_last for array in heard)
+
+    driver.until(lambda: accounted_for() == 20, "all frames")
+    # On a machine that stalls two may come at once, and only the newer is worked on.
+    assert len(heard) >= 15
     driver.until(lambda: publisher.poll() is not None, "the publisher's end")
     said = publisher.stderr.read()
     assert publisher.returncode == 0
     assert "published 20 frames" in said
-    assert [array.sequence for array in heard] == list(range(20))
+    assert [array.sequence for array in heard] == list(range(len(heard)))
     stamps = [a.header.stamp.sec + 1e-9 * a.header.stamp.nanosec for a in heard]
-    assert np.diff(stamps).mean() == pytest.approx(0.1, abs=0.02)
+    assert stamps[-1] - stamps[0] == pytest.approx(1.9, abs=0.3)
     driver.spin(0.2)
     told = {s.name: {v.key: v.value for v in s.values} for a in diagnostics for s in a.status}
     assert told["/video_publisher: video"]["published"] == "20"
