@@ -5,12 +5,21 @@ import sys
 
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.cli import bench, track, weights
+from poseflow_ros.cli.outputs import OutputError
 from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.estimator import EstimatorError
 from poseflow_ros.estimation.weights import WeightsError
 from poseflow_ros.imaging.video import VideoError
 
-_BAD_INPUT = (BenchError, ConfigError, EstimatorError, WeightsError, VideoError, OSError)
+_BAD_INPUT = (
+    BenchError,
+    ConfigError,
+    EstimatorError,
+    OutputError,
+    VideoError,
+    WeightsError,
+    OSError,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

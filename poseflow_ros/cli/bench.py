@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +16,7 @@ from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.recording import Recording
 from poseflow_ros.bench.simulation import Settings, simulate
 from poseflow_ros.bench.trial import Trial
+from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
 from poseflow_ros.config import Config, parameters, spec_of
 from poseflow_ros.imaging.video import open_source
@@ -85,7 +86,7 @@ def _configs(args: argparse.Namespace) -> dict[str, Config]:
 
 def run_tracker(args: argparse.Namespace) -> None:
     """Let every association track the same crowd."""
-    _check_outputs([args.report])
+    check_outputs([args.report])
     settings = Settings(
         args.people, args.seconds, args.seed, args.fps, args.camera_motion, MODELS[args.detector]
     )
@@ -98,7 +99,7 @@ def run_tracker(args: argparse.Namespace) -> None:
         for name, tracker in trackers.items():
             start = perf_counter()
             tracked = tracker.update(sight.poses, sight.matches, sight.stamp_s)
-            ready = tracker.hold_back(tracked, sight.stamp_s)
+            ready = tracker.hold_back(tracked)
             trials[name].expect(sight.truth_ids, sight.truth_boxes, perf_counter() - start)
             trials[name].take(ready)
         if args.memory and sight.stamp_s >= _MINUTE_S:
@@ -115,7 +116,7 @@ def run_tracker(args: argparse.Namespace) -> None:
 def run_tracking(args: argparse.Namespace) -> None:
     """Let every association track the same recording."""
     inputs = (Path(args.video), args.detections, args.gt)
-    _check_outputs((args.report, args.plot), inputs)
+    check_outputs((args.report, args.plot), inputs)
     if args.plot:
         check_plot(args.plot)
     recording = Recording(
@@ -144,16 +145,6 @@ def _resident_mib() -> float:
     status = Path("/proc/self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
     return round(int(line.split()[1]) / 1024, 1)
-
-
-def _check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path] = ()) -> None:
-    """Refuse before the work what could not be written after it."""
-    resolved = {path.resolve() for path in inputs}
-    for output in outputs:
-        if output and output.resolve() in resolved:
-            raise BenchError(f"{output} is an input, and cannot be written too")
-        if output and not output.parent.is_dir():
-            raise BenchError(f"{output} cannot be written: {output.parent} is no folder")
 
 
 def _finish(args: argparse.Namespace, report: dict[str, Any], trials: Mapping[str, Trial]) -> None:

@@ -11,12 +11,13 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
 from poseflow_ros.config import Config, parameters, spec_of
 from poseflow_ros.estimation.estimator import PoseEstimator, make_estimator
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.annotate import draw
-from poseflow_ros.imaging.video import Source, VideoError, VideoWriter, open_source
+from poseflow_ros.imaging.video import Source, VideoWriter, open_source
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import Image, TrackedPoses
 
@@ -71,7 +72,8 @@ class Report:
 
 def run(args: argparse.Namespace) -> None:
     """Track people in the input and write what was asked for."""
-    _check_outputs(args)
+    inputs = [Path(args.input), *(path for path in (args.detections,) if path)]
+    check_outputs((args.video, args.mot, args.json, args.report), inputs)
     config = _configure(args)
     source = open_source(args.input, args.rate)
     estimator = _estimator(args, config)
@@ -98,16 +100,6 @@ def _frames(pipeline: Pipeline, images: Iterable[tuple[Image, float]]) -> Iterat
         for image, stamp_s in images:
             yield from pipeline.process(image, stamp_s)
     yield from pipeline.flush()
-
-
-def _check_outputs(args: argparse.Namespace) -> None:
-    """Refuse before the work what could not be written after it."""
-    inputs = {Path(args.input).resolve()} | {p.resolve() for p in (args.detections,) if p}
-    for output in (args.video, args.mot, args.json, args.report):
-        if output and output.resolve() in inputs:
-            raise VideoError(f"{output} is an input, and cannot be written too")
-        if output and not output.parent.is_dir():
-            raise VideoError(f"{output} cannot be written: {output.parent} is no folder")
 
 
 def _configure(args: argparse.Namespace) -> Config:
