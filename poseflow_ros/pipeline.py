@@ -88,7 +88,7 @@ class Pipeline:
             before = self._reset_where_broken(image.shape[:2], stamp_s)
             matches, appearances = self._matcher.match(image, poses)
             tracked = self._tracker.update(poses, matches, stamp_s, appearances)
-            ready = self._tracker.hold_back(tracked, stamp_s)
+            ready = self._tracker.hold_back(tracked)
             track_s = perf_counter() - estimated
             self._held.append(
                 Frame(image, stamp_s, tag, tracked, self.epoch, estimated - start, track_s)

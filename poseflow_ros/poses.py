@@ -73,6 +73,11 @@ class Poses:
         )
 
     @property
+    def heights(self) -> FloatArray:
+        """(N,) pixels, of the boxes."""
+        return self.boxes[:, 3] - self.boxes[:, 1]
+
+    @property
     def confidences(self) -> FloatArray:
         """(N,) in [0, 1]: half the person's score, half the mean of the keypoints'.
 

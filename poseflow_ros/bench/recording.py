@@ -13,6 +13,7 @@ from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.metrics import read_mot
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.recorded import RecordedPoses
+from poseflow_ros.imaging.correspondence import NO_MATCHES
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.pipeline import Pipeline
 from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
@@ -21,7 +22,6 @@ from poseflow_ros.tracking.tracker import PoseFlowTracker
 _MAX_EVERY = 1000
 _REACH_PX = 60  # farthest that the picture is shifted to any side
 _NOBODY = (np.zeros(0, int), np.zeros((0, 4)))
-_NO_MATCHES = np.zeros((0, 4))
 
 Outcome = tuple[IntArray, FloatArray, TrackedPoses, float]
 """True ids (T,) and boxes (T, 4), what was found, and seconds that it took."""
@@ -97,8 +97,8 @@ class Recording:
         for index in range(0, len(recorded), self.every):
             poses = estimator.estimate(np.zeros((1, 1, 3), np.uint8))
             start = perf_counter()
-            tracked = tracker.update(poses, _NO_MATCHES, index / rate_hz)
-            ready = tracker.hold_back(tracked, index / rate_hz)
+            tracked = tracker.update(poses, NO_MATCHES, index / rate_hz)
+            ready = tracker.hold_back(tracked)
             duration_s = perf_counter() - start
             held.append((index, duration_s))
             yield from _matched(held, ready)

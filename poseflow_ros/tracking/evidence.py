@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray
-from poseflow_ros.tracking.people import SIGMAS, People, Sight
+from poseflow_ros.tracking.people import People, Sight
+from poseflow_ros.tracking.pose_flow import SIGMAS
 from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 
 # Positions farther off than this many standard deviations, squared, are somebody else's.

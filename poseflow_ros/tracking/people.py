@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackState
 from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking.motion import Motion
-from poseflow_ros.tracking.pose_flow import SAME_PERSON, pose_distances
+from poseflow_ros.tracking.pose_flow import SAME_PERSON, SIGMAS, pose_distances
 from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 from poseflow_ros.tracking.tracks import Tracks, put, select
-
-SIGMAS = np.array(COCO_17.oks_sigmas)
 
 # A pose is evidence for a person by how far its confidence exceeds this.
 _DOUBT = 0.25
@@ -54,7 +52,7 @@ class Sight:
         """Return what these N poses with (N, D) appearances are."""
         weights = poses.keypoint_scores[:, _TORSO] + 1e-3
         anchors = (weights[..., None] * poses.keypoints[:, _TORSO]).sum(axis=1)
-        heights = poses.boxes[:, 3] - poses.boxes[:, 1]
+        heights = poses.heights
         overlaps = box_iou(poses.boxes, poses.boxes)
         np.fill_diagonal(overlaps, 0.0)
         return cls(

@@ -31,7 +31,7 @@ _NEAR_IN_TIME = 0.5
 _WALKING = 0.8
 _LEAST_GAIN = 0.9
 
-_SIGMAS = np.array(COCO_17.oks_sigmas)
+SIGMAS = np.array(COCO_17.oks_sigmas)
 
 
 def pose_scores(poses: Poses) -> FloatArray:
@@ -46,12 +46,12 @@ def pose_distances(a: Poses, b: Poses) -> FloatArray:
     K counts the keypoints that fall together and are sure in both poses, H how near all are to
     each other, here in units of what OKS allows; infinite where no keypoints fall together.
     """
-    heights = a.boxes[:, 3] - a.boxes[:, 1]
+    heights = a.heights
     apart = np.abs(a.keypoints - b.keypoints)
     together = (apart <= (_KEYPOINT_BOX / 2 * heights)[:, None, None]).all(axis=-1)
     sure = np.tanh(a.keypoint_scores / _SCORE_SCALE) * np.tanh(b.keypoint_scores / _SCORE_SCALE)
     keypoints = (together * sure).sum(axis=1)
-    near = np.exp(-(apart**2).sum(axis=-1) / (2 * oks_variances(heights, _SIGMAS))).sum(axis=1)
+    near = np.exp(-(apart**2).sum(axis=-1) / (2 * oks_variances(heights, SIGMAS))).sum(axis=1)
     with np.errstate(divide="ignore", over="ignore"):
         return 1 / keypoints + _SPATIAL_WEIGHT / near
 
@@ -89,8 +89,8 @@ def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -
 
 def _near_in_time(a: Poses, b: Poses, wait_s: float) -> NDArray[np.bool_]:
     """Return (M, N), true where a pose may be the next of the same person, `wait_s` later."""
-    heights = a.boxes[:, 3] - a.boxes[:, 1]
-    variances = oks_variances(heights, _SIGMAS) + (_WALKING * wait_s * heights[:, None]) ** 2
+    heights = a.heights
+    variances = oks_variances(heights, SIGMAS) + (_WALKING * wait_s * heights[:, None]) ** 2
     similarity = oks(
         a.keypoints[:, None],
         a.keypoint_scores[:, None],

@@ -64,17 +64,17 @@ class PoseFlowTracker:
         self._stamp_s = _never_back(self._stamp_s, stamp_s)
         return self._association.update(poses[usable], matches, self._stamp_s, appearances[usable])
 
-    def hold_back(self, tracked: TrackedPoses, stamp_s: float) -> list[TrackedPoses]:
+    def hold_back(self, tracked: TrackedPoses) -> list[TrackedPoses]:
         """Return the frames that are ready to be told, oldest first, after `update` gave this one.
 
         Without `flow_window_s` that is this one. With it, those that are so many seconds old, as
         `FlowWindow` tells them.
         """
-        if self._window is None:
+        if self._window is None or self._stamp_s is None:
             return [tracked]
         assert isinstance(self._association, RobustAssociation)
         unclaimed, same = self._association.unclaimed, self._association.same
-        return self._window.push(tracked, unclaimed, same, _never_back(self._stamp_s, stamp_s))
+        return self._window.push(tracked, unclaimed, same, self._stamp_s)
 
     def flush(self) -> list[TrackedPoses]:
         """Return the frames still held back, oldest first."""

@@ -42,7 +42,7 @@ def make_tracker(**config):
 def take(tracker, people, stamp_s, appearances=None):
     """Return what is said at once of a frame, and the frames told then."""
     tracked = tracker.update(together(*people), NO_MATCHES, stamp_s, appearances)
-    return tracked, tracker.hold_back(tracked, stamp_s)
+    return tracked, tracker.hold_back(tracked)
 
 
 def tell(frames, tracker=None, start_s=0.0, **config):
@@ -88,7 +88,7 @@ def test_frames_come_whole_in_order_each_once_and_so_many_seconds_late(stamps_s)
         people.boxes[0, 3] += i / 16
         given.append(people.boxes.tolist())
         tracked = tracker.update(people, NO_MATCHES, stamp_s)
-        told += tracker.hold_back(tracked, stamp_s)
+        told += tracker.hold_back(tracked)
         assert len(told) == sum(stamp_s - before >= WINDOW_S for before in stamps_s[: i + 1])
     told += tracker.flush()
     assert len(told) == len(stamps_s)

@@ -70,7 +70,8 @@ def longest_run(story, n):
     return longest
 
 
-# Beginnings. Evidence of 1.5 makes a person; a pose of score s has (s + 0.8) / 2.
+# Beginnings. A pose of score s has the confidence (s + 0.8) / 2; what that is above 0.25 adds up,
+# and 0.7 makes a person.
 
 
 @pytest.mark.parametrize(
