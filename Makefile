@@ -1,14 +1,18 @@
 # The two commands a newcomer needs: `make demo` and `make test`.
-.PHONY: setup demo test lint clean
+.PHONY: setup setup-torch demo test lint clean
 
 setup:
 	@tools/setup.sh
+
+setup-torch:
+	@tools/setup.sh torch
 
 # VIDEO=path runs the demo on any other video; DEMO_ARGS goes to tools/demo.py.
 demo: setup
 	@. tools/env.sh && python tools/demo.py $(if $(VIDEO),--video "$(VIDEO)") $(DEMO_ARGS)
 
-test: setup
+# Keypoint R-CNN is tested on the CPU, for which .venv gets torch.
+test: setup-torch
 	@. tools/env.sh && python -m pytest $(PYTEST_ARGS)
 
 lint: setup

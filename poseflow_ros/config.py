@@ -92,14 +92,57 @@ class EstimatorConfig(_Checked):
     """Which network finds the poses, and how."""
 
     estimator: str = _param(
-        "movenet", "network that finds the poses: movenet (CPU)", choices=("movenet",)
+        "auto",
+        "network that finds the poses: detectron2 or keypoint_rcnn (torchvision), best on a GPU; "
+        "movenet (CPU); auto: the first of them that its library and a CUDA device allow",
+        choices=("auto", "detectron2", "keypoint_rcnn", "movenet"),
     )
-    model_path: str = _param(
-        "", "file of the model; empty: the one in the cache, fetched where it is missing"
+    weights: str = _param(
+        "default",
+        "file of the network's weights; default: the published ones, fetched where they are "
+        "missing",
+    )
+    detectron2_config: str = _param(
+        "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml",
+        "detectron2: the network, a keypoint configuration of its model zoo or a path",
+    )
+    device: str = _param(
+        "auto",
+        "Keypoint R-CNN: what it runs on: cpu, cuda or cuda:N; auto: cuda where it answers",
+    )
+    precision: str = _param(
+        "auto",
+        "Keypoint R-CNN: numbers of the network; auto: float16 on a GPU, float32 on a CPU",
+        choices=("auto", "float32", "float16", "bfloat16"),
+    )
+    compile: bool = _param(
+        False,
+        "Keypoint R-CNN: let torch compile the network, a minute for each new image size",
+    )
+    image_min_side: int = _param(
+        800,
+        "Keypoint R-CNN: images are scaled until their short side is so long, pixels",
+        minimum=32,
+        maximum=4096,
+    )
+    image_max_side: int = _param(
+        1333,
+        "Keypoint R-CNN: but their long side is no longer than this, pixels",
+        minimum=32,
+        maximum=8192,
+    )
+    max_people: int = _param(
+        20,
+        "Keypoint R-CNN: people of an image whose keypoints are looked for, the surest first",
+        minimum=1,
+        maximum=100,
+    )
+    min_person_score: float = _param(
+        0.1, "people with less are left out by the network, [0, 1]", minimum=0.0, maximum=1.0
     )
     input_size: int = _param(
         512,
-        "long side of the network's input, pixels; smaller is faster, larger finds smaller people",
+        "MoveNet: long side of the input, pixels; smaller is faster, larger finds smaller people",
         minimum=64,
         maximum=1280,
         step=32,

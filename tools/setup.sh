@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv (what pip installs) and install/ (the colcon overlay). Does nothing where nothing changed.
+# `setup.sh torch` adds torch and torchvision.
 # Where a ROS 2 installation is sourced (ROS_DISTRO is set) both build on it, otherwise on the
 # ROS 2 Jazzy wheels. PYTHON chooses the interpreter.
 set -euo pipefail
@@ -22,14 +23,22 @@ find_python() {
 
 digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
 
-install_venv() {
-  local requirements=(requirements/pip_only.txt requirements/build.txt requirements/test.txt)
-  local venv_options=() pip_options=()
+pip_install() {
+  local pip_options=()
   if [ -n "${ROS_DISTRO:-}" ]; then
     # rclpy, OpenCV and cv_bridge are the distribution's, and were built for its NumPy.
-    venv_options=(--system-site-packages)
     pip_options=("numpy==$("$python" -c 'import numpy; print(numpy.__version__)')") \
       || fail "numpy does not import; first: rosdep install --from-paths . poseflow_msgs --ignore-src"
+  fi
+  .venv/bin/python -m pip install -qq --disable-pip-version-check "${pip_options[@]}" "${@/#/-r}" \
+    || fail "pip could not install $* (see above)"
+}
+
+install_venv() {
+  local requirements=(requirements/pip_only.txt requirements/build.txt requirements/test.txt)
+  local venv_options=()
+  if [ -n "${ROS_DISTRO:-}" ]; then
+    venv_options=(--system-site-packages)
   else
     requirements+=(requirements/runtime.txt requirements/ros_jazzy.txt)
   fi
@@ -42,11 +51,19 @@ install_venv() {
   rm -rf .venv build install log
   "$python" -m venv "${venv_options[@]}" .venv \
     || fail "python -m venv failed; on Debian and Ubuntu: apt install python3-venv"
-  .venv/bin/python -m pip install -qq --disable-pip-version-check \
-    "${pip_options[@]}" "${requirements[@]/#/-r}" \
-    || fail "pip could not install ${requirements[*]} (see above)"
+  pip_install "${requirements[@]}"
   if [ -z "${ROS_DISTRO:-}" ]; then .venv/bin/python tools/patch_ros_wheels.py; fi
   echo "$stamp" > .venv/setup_stamp
+}
+
+install_torch() {
+  local stamp
+  stamp=$(digest .venv/setup_stamp requirements/torch.txt)
+  if [ "$(cat .venv/torch_stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+
+  echo "setup: adding torch and torchvision to .venv (some 5 GB, a few minutes)"
+  pip_install requirements/torch.txt
+  echo "$stamp" > .venv/torch_stamp
 }
 
 build_overlay() {
@@ -70,4 +87,5 @@ build_overlay() {
 
 python=$(find_python)
 install_venv
+if [ "${1:-}" = torch ]; then install_torch; fi
 build_overlay

@@ -1,7 +1,7 @@
 """A real video with recorded detections and the truth, as it is or made harder."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -127,6 +127,10 @@ class _Shifted:
             self._recorded.estimate(image)
         boxes = poses.boxes + np.tile(shift, 2)
         return Poses(poses.keypoints + shift, poses.keypoint_scores, boxes, poses.scores)
+
+    def estimate_batch(self, images: Sequence[Image]) -> list[Poses]:
+        """Return the poses of the next frames that are shown."""
+        return [self.estimate(image) for image in images]
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -111,7 +111,11 @@ def _configure(args: argparse.Namespace) -> Config:
 def _estimator(args: argparse.Namespace, config: Config) -> PoseEstimator:
     if args.detections:
         return RecordedPoses(args.detections)
-    return make_estimator(config.estimator)
+
+    def say(line: str) -> None:
+        print(f"poseflow_ros: {line}", file=sys.stderr)
+
+    return make_estimator(config.estimator, say)
 
 
 def _open_outputs(

@@ -1,6 +1,6 @@
 """MoveNet MultiPose Lightning through LiteRT: people on a CPU, six at most."""
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import EstimatorError
-from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WeightsError, cached
+from poseflow_ros.estimation.estimator import EstimatorError, cpu_threads
+from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, find
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.skeleton import COCO_17
 
@@ -18,8 +18,6 @@ _STRIDE = 32
 _OUTPUT_SHAPE = (1, 6, 56)
 # The first image takes twice as long; a camera's first must not.
 _WARM_UP_SHAPE = (480, 640, 3)
-# The network always names six people; those it gives less are noise of the empty slots.
-_MIN_SCORE = 0.1
 
 
 class MoveNet:
@@ -32,8 +30,9 @@ class MoveNet:
 
     def __init__(self, config: EstimatorConfig) -> None:
         self._long_side = config.input_size
-        threads = config.threads or min(4, len(os.sched_getaffinity(0)))
-        self._interpreter = _load(_model_path(config), threads)
+        self._min_score = config.min_person_score
+        threads = cpu_threads(config)
+        self._interpreter = load(find(config.weights, lambda: MOVENET_MULTIPOSE), threads)
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._padded: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
@@ -41,12 +40,15 @@ class MoveNet:
         self.estimate(np.zeros(_WARM_UP_SHAPE, np.uint8))
 
     def estimate(self, image: Image) -> Poses:
-        """Return the people in an (H, W, 3) RGB image, those with a score of 0.1 and more."""
+        """Return the people in an (H, W, 3) RGB image.
+
+        The network always names six; those below `min_person_score` are noise of empty slots.
+        """
         height, width = self._fit(image)
         self._interpreter.set_tensor(self._input, self._padded[None])
         self._interpreter.invoke()
         people = self._interpreter.get_tensor(self._output)[0].astype(float)
-        people = people[people[:, 55] >= _MIN_SCORE]
+        people = people[people[:, 55] >= self._min_score]
         # Network coordinates are shares of the padded input, measured from its edge: to pixels of
         # the original, whose edge lies half a pixel before the centre of its first one.
         padded_size = np.array(self._padded.shape[1::-1], float)
@@ -59,6 +61,10 @@ class MoveNet:
             boxes=(corners * scale - 0.5).reshape(-1, 4),
             scores=np.clip(people[:, 55], 0, 1),
         )
+
+    def estimate_batch(self, images: Sequence[Image]) -> list[Poses]:
+        """Return the people in each image, one image after the other."""
+        return [self.estimate(image) for image in images]
 
     def close(self) -> None:
         """Give back the network's memory and threads."""
@@ -85,22 +91,12 @@ def _round_up(side: int) -> int:
     return -(-side // _STRIDE) * _STRIDE
 
 
-def _model_path(config: EstimatorConfig) -> Path:
-    if not config.model_path:
-        try:
-            return cached(MOVENET_MULTIPOSE)
-        except WeightsError as error:
-            raise EstimatorError(f"model_path is empty, and {error}") from error
-    path = Path(config.model_path).expanduser()
-    if not path.is_file():
-        raise EstimatorError(
-            f"model_path is {config.model_path!r}, which is no file; "
-            "must be a MoveNet MultiPose .tflite file, or empty for the one in the cache"
-        )
-    return path
+def load(path: Path, threads: int) -> Any:
+    """Return an interpreter of the network.
 
-
-def _load(path: Path, threads: int) -> Any:
+    Raises:
+        EstimatorError: LiteRT is not installed, or the file is no MoveNet MultiPose.
+    """
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
@@ -113,10 +109,10 @@ def _load(path: Path, threads: int) -> Any:
         shape = tuple(int(n) for n in interpreter.get_output_details()[0]["shape"])
     except (ValueError, RuntimeError, IndexError) as error:
         first_line = str(error).splitlines()[0]
-        raise EstimatorError(f"model_path {path} is no LiteRT model: {first_line}") from error
+        raise EstimatorError(f"weights {path} are no LiteRT model: {first_line}") from error
     if shape != _OUTPUT_SHAPE:
         raise EstimatorError(
-            f"model_path {path} is another network: its output is {shape}, "
+            f"weights {path} are of another network: its output is {shape}, "
             f"MoveNet MultiPose's {_OUTPUT_SHAPE}"
         )
     return interpreter

