@@ -331,7 +331,7 @@ def test_a_bad_parameter_is_refused_in_one_line(text, named, here, tmp_path, cap
 
 
 def test_a_bad_model_is_refused_in_one_line(here, tmp_path, capfd):
-    path = params(tmp_path / "p.yaml", f"estimator: movenet\n    weights: {here}/text.txt")
+    path = params(tmp_path / "p.yaml", f"estimator: movenet\nweights: {here}/text.txt")
     line = refusal(["track", str(here / "video.mp4"), "--params", path], capfd)
     assert f"weights {here}/text.txt" in line
 
