@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,13 +12,15 @@ from tqdm import tqdm
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.lanes import Lanes, check_plot, draw
+from poseflow_ros.bench.memory import resident_bytes
 from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.recording import Recording
 from poseflow_ros.bench.simulation import Settings, simulate
 from poseflow_ros.bench.trial import Trial
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
-from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.config import Config, EstimatorConfig, parameters, spec_of
+from poseflow_ros.estimation.estimator import require
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
@@ -33,6 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     benches = parser.add_subparsers(required=True, metavar="BENCHMARK")
     _add_tracker(benches)
     _add_tracking(benches)
+    _add_estimator(benches)
 
 
 def _add_tracker(benches: "argparse._SubParsersAction[Any]") -> None:
@@ -67,20 +70,37 @@ def _add_tracking(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.set_defaults(run=run_tracking)
 
 
+def _add_estimator(benches: "argparse._SubParsersAction[Any]") -> None:
+    parser = benches.add_parser("estimator", help="Keypoint R-CNN beside its library's own call")
+    parser.add_argument(
+        "--estimator", choices=("keypoint_rcnn", "detectron2"), default="keypoint_rcnn"
+    )
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto")
+    parser.add_argument("--precision", choices=_choices("precision"), default="auto")
+    parser.add_argument("--size", default="640x480", metavar="WxH", help="of the images, pixels")
+    parser.add_argument("--people", type=int, default=10, metavar="N", help="in each image")
+    parser.add_argument("--batch", type=int, default=1, metavar="B", help="images at a time")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="for each call")
+    parser.add_argument("--compile", action="store_true", help="let torch compile the network")
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
+    parser.set_defaults(run=run_estimator)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--association", choices=_associations(), help="only this one")
+    parser.add_argument("--association", choices=_choices("association"), help="only this one")
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
 
 
-def _associations() -> tuple[str, ...]:
-    return next(spec_of(item).choices for item in parameters() if item.name == "association")
+def _choices(name: str) -> tuple[str, ...]:
+    """Return what a parameter may be."""
+    return next(spec_of(item).choices for item in parameters() if item.name == name)
 
 
 def _configs(args: argparse.Namespace) -> dict[str, Config]:
     """Return a configuration for each association on trial."""
     values = read_parameters(args.params) if args.params else {}
-    names = (args.association,) if args.association else _associations()
+    names = (args.association,) if args.association else _choices("association")
     return {name: Config.from_parameters(values | {"association": name}) for name in names}
 
 
@@ -140,11 +160,51 @@ def run_tracking(args: argparse.Namespace) -> None:
         draw(args.plot, lanes, frame_s)
 
 
+def run_estimator(args: argparse.Namespace) -> None:
+    """Time Keypoint R-CNN and its library's own call in turns."""
+    check_outputs([args.report])
+    width, _, height = args.size.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise BenchError(f"size is {args.size!r}, must be WIDTHxHEIGHT such as 640x480")
+    config = EstimatorConfig(
+        estimator=args.estimator,
+        device=args.device,
+        precision=args.precision,
+        compile=args.compile,
+    )
+    require("detectron2" if args.estimator == "detectron2" else "torchvision")
+    from poseflow_ros.bench.estimator import Workload, measure
+
+    workload = Workload(int(width), int(height), args.people, args.batch, args.seconds)
+    report = measure(config, workload)
+    print(_estimator_table(report))
+    if args.report:
+        args.report.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _estimator_table(report: Mapping[str, Any]) -> str:
+    """Return the figures of the two calls in columns, and the stages below."""
+    names = ("images_per_second", "p50_ms", "p99_ms", "peak_memory_mib")
+    rows = [["call", *names]]
+    for call, prefix in (("ours", ""), ("the library's", "plain_")):
+        rows.append([call, *(f"{report[prefix + name]:g}" for name in names)])
+    stages = "  ".join(f"{name} {ms:g}" for name, ms in report["stages_p50_ms"].items())
+    return "\n".join(
+        [
+            f"{report['estimator']}, torch {report['torch']}, {report['size']}, a time is that "
+            f"of a batch of {report['batch']}",
+            f"random weights find nobody: {report['people_placed']} people were placed in each "
+            "image by giving their boxes to the keypoint head",
+            _aligned(rows),
+            f"stages, p50 ms: {stages}",
+            f"decode alone, p50 ms: ours {report['decode_p50_ms']:g}  "
+            f"the library's {report['plain_decode_p50_ms']:g}",
+        ]
+    )
+
+
 def _resident_mib() -> float:
-    """Return the memory of this process that is in use, as Linux counts it."""
-    status = Path("/proc/self/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return round(int(line.split()[1]) / 1024, 1)
+    return round(resident_bytes() / 2**20, 1)
 
 
 def _finish(args: argparse.Namespace, report: dict[str, Any], trials: Mapping[str, Trial]) -> None:
@@ -162,6 +222,11 @@ def _table(figures: Mapping[str, Mapping[str, float]]) -> str:
     names = [n for n in (*_COLUMNS, *_TIMES) if n in next(iter(figures.values()))]
     rows = [["association", *names]]
     rows += [[name, *(f"{row[n]:g}" for n in names)] for name, row in figures.items()]
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows in columns, the first one's words to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(

@@ -19,7 +19,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.checkpoints import load_state, read_checkpoint
 from poseflow_ros.estimation.estimator import EstimatorError
-from poseflow_ros.estimation.frozen_norm import fold
+from poseflow_ros.estimation.frozen_norm import ScaleAndShift, fold
 from poseflow_ros.estimation.keypoint_rcnn import Size, memory_format
 from poseflow_ros.estimation.weights import ModelFile, WebAddress, find, is_intact
 from poseflow_ros.skeleton import COCO_17
@@ -106,8 +106,7 @@ class TorchvisionNetwork:
         self.name = f"torchvision Keypoint R-CNN ({model.backbone.title})"
         self._model, self._precision = model, precision
         self._format = memory_format(precision)
-        if precision != torch.float32:
-            _fold_norms(model.backbone)
+        _settle_norms(model.backbone, exactly=precision == torch.float32)
         heads = model.roi_heads
         for part in (
             *(model.backbone, model.rpn.head, heads.box_head, heads.box_predictor),
@@ -202,12 +201,13 @@ def _backbone(path: Path, state: Mapping[str, Tensor]) -> nn.Module:
     return backbone
 
 
-def _fold_norms(backbone: nn.Module) -> None:
-    """Take every frozen norm into the convolution that stands before it."""
-    for parent in backbone.modules():
-        before: tuple[str, nn.Module] | None = None
+def _settle_norms(backbone: nn.Module, exactly: bool) -> None:
+    """Spare the work of every frozen norm; not exactly: all of it, with other rounding."""
+    for parent in list(backbone.modules()):
+        before: nn.Module | None = None
         for name, child in list(parent.named_children()):
-            if isinstance(child, FrozenBatchNorm2d) and before:
-                fold(before[1], child)
-                setattr(parent, name, nn.Identity())
-            before = (name, child) if isinstance(child, nn.Conv2d) else None
+            if isinstance(child, FrozenBatchNorm2d) and isinstance(before, nn.Conv2d):
+                if not exactly:
+                    fold(before, child)
+                setattr(parent, name, ScaleAndShift(child) if exactly else nn.Identity())
+            before = child
