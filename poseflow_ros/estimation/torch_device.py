@@ -1,5 +1,6 @@
 """The device that torch computes on: which, how precisely, and what its failures mean."""
 
+import contextlib
 import gc
 import re
 
@@ -12,7 +13,8 @@ _PRECISIONS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-_NO_CPU_MEMORY = "DefaultCPUAllocator"
+# How torch, CUDA's libraries and the CPU's allocator say that there is no memory left.
+_NO_MEMORY = re.compile("out of memory|ALLOC_FAILED|DefaultCPUAllocator")
 
 
 def choose_device(name: str) -> torch.device:
@@ -50,8 +52,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the device or the CPU had no memory left."""
-    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and _NO_CPU_MEMORY in str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error)))
     )
 
 
@@ -64,7 +66,9 @@ def free_memory(device: torch.device) -> None:
     """Give what nobody uses any more back to the device."""
     gc.collect()
     if device.type == "cuda":
-        torch.cuda.empty_cache()
+        # A device that is lost cannot free anything, and has been told of already.
+        with contextlib.suppress(RuntimeError):
+            torch.cuda.empty_cache()
 
 
 def describe(device: torch.device) -> str:

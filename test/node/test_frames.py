@@ -165,8 +165,8 @@ class GatedEstimator:
 def gated(monkeypatch):
     made = []
 
-    def make(config):
-        made.append(GatedEstimator(make_estimator(config)))
+    def make(config, say):
+        made.append(GatedEstimator(make_estimator(config, say)))
         return made[-1]
 
     monkeypatch.setattr(node_module, "make_estimator", make)

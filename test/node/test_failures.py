@@ -1,0 +1,166 @@
+"""A network that fails: what is dropped, when the node gives up, and how it comes back."""
+
+import numpy as np
+import pytest
+from lifecycle_msgs.msg import TransitionEvent
+from poseflow_msgs.msg import TrackedPoseArray
+from ros_driver import stamped
+
+from poseflow_ros.estimation.estimator import DeviceLostError, OutOfMemoryError
+
+BLANK = np.zeros((120, 160, 3), np.uint8)
+POSES = "/poseflow/tracked_poses"
+
+
+class Camera:
+    """Publishes images a second apart and waits for what becomes of each."""
+
+    def __init__(self, driver, node):
+        self.driver, self.node = driver, node
+        self.publisher = driver.camera()
+        self.published = 0
+
+    def show(self, image=BLANK):
+        """Publish one image; return when the node has done with it."""
+        before = self._done()
+        self.published += 1
+        self.publisher.publish(stamped(image, float(self.published)))
+        self.driver.until(lambda: self._done() > before, f"the end of image {self.published}")
+
+    def _done(self):
+        values = self.node._statistics.values()
+        return int(values["processed"]) + int(values["dropped"])
+
+
+class FailingEstimator:
+    """The real estimator, which raises what is in `errors`, an image after the other."""
+
+    def __init__(self, estimator):
+        self._estimator = estimator
+        self.skeleton, self.description = estimator.skeleton, estimator.description
+        self.close = estimator.close
+        self.errors = []
+
+    def estimate(self, image):
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        return self._estimator.estimate(image)
+
+
+def break_estimator(node, *errors):
+    node._pipeline.estimator = failing = FailingEstimator(node._pipeline.estimator)
+    failing.errors = list(errors)
+
+
+def dropped(node, reason):
+    return int(node._statistics.values().get(f"dropped: {reason}", 0))
+
+
+def come_back(driver, node):
+    """Configure and activate again, and see that an image is answered."""
+    assert driver.change("configure")
+    assert driver.change("activate")
+    heard = driver.listen(TrackedPoseArray, POSES)
+    Camera(driver, node).show()
+    driver.until(lambda: heard, "an answer after the failure")
+
+
+def test_ten_failures_in_a_row_lead_to_unconfigured_and_configure_works_again(
+    driver, active_node, capfd
+):
+    node = active_node()
+    events = driver.listen(TransitionEvent, "/poseflow/transition_event")
+    camera = Camera(driver, node)
+    break_estimator(node, *[ValueError("broken network")] * 10)
+    for _ in range(9):
+        camera.show()
+    driver.spin(0.3)
+    assert driver.state() == "active"
+    camera.publisher.publish(stamped(BLANK, 100.0))
+    driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
+    assert driver.state() == "unconfigured"
+    said = capfd.readouterr().err
+    assert "10 images failed in a row: ValueError('broken network')" in said
+    assert "configure to try again" in said
+    assert [e.goal_state.label for e in events][-3:] == [
+        "deactivating", "errorprocessing", "unconfigured",
+    ]  # fmt: skip
+    come_back(driver, node)
+
+
+def test_an_answer_in_between_begins_the_count_anew(driver, active_node):
+    node = active_node()
+    camera = Camera(driver, node)
+    nine = [RuntimeError("now and then")] * 9
+    break_estimator(node, *nine, None, *nine, None)
+    for _ in range(20):
+        camera.show()
+    driver.spin(0.3)
+    assert driver.state() == "active"
+    assert dropped(node, "failed") == 18
+
+
+def test_out_of_memory_drops_the_image_and_is_said_once(driver, active_node, capfd):
+    node = active_node()
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = Camera(driver, node)
+    break_estimator(node, OutOfMemoryError("no memory left"), None, OutOfMemoryError("no memory"))
+    for _ in range(4):
+        camera.show()
+    driver.until(lambda: len(heard) == 2, "the two answers")
+    assert [array.dropped_since_last for array in heard] == [1, 1]
+    assert dropped(node, "out of memory") == 2
+    assert capfd.readouterr().err.count("no memory") == 1
+    assert driver.state() == "active"
+
+
+def test_a_lost_device_ends_it_at_once(driver, active_node, capfd):
+    node = active_node()
+    events = driver.listen(TransitionEvent, "/poseflow/transition_event")
+    publisher = driver.camera()
+    break_estimator(node, DeviceLostError("the GPU fell off the bus"))
+    publisher.publish(stamped(BLANK, 1.0))
+    driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
+    assert capfd.readouterr().err.count("the GPU fell off the bus") == 1
+    come_back(driver, node)
+
+
+def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(driver, active_node):
+    node = active_node()
+    camera = Camera(driver, node)
+    break_estimator(node, *[ValueError("broken")] * 9)
+    for _ in range(9):
+        camera.show()
+    assert driver.change("deactivate")
+    assert driver.change("activate")
+    node._pipeline.estimator.errors = [ValueError("once more")]
+    Camera(driver, node).show()
+    driver.spin(0.3)
+    assert driver.state() == "active"
+
+
+def test_keypoint_rcnn_answers_in_the_node(driver, start_node, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    detection = pytest.importorskip("torchvision.models.detection")
+    backbone = detection.backbone_utils.resnet_fpn_backbone(
+        backbone_name="resnet18", weights=None, trainable_layers=5
+    )
+    torch.manual_seed(1)
+    model = detection.KeypointRCNN(backbone, 2, num_keypoints=17)
+    torch.save(model.state_dict(), tmp_path / "random.pth")
+    node = start_node(
+        estimator="keypoint_rcnn", weights=str(tmp_path / "random.pth"), device="cpu",
+        image_min_side=64, image_max_side=128, max_people=3, min_person_score=0.0,
+        min_pose_score=0.0, association="classic",
+    )  # fmt: skip
+    assert driver.change("configure")
+    assert driver.change("activate")
+    heard = driver.listen(TrackedPoseArray, POSES)
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    Camera(driver, node).show(noise)
+    driver.until(lambda: heard, "an answer")
+    assert 1 <= len(heard[0].poses) <= 3
+    assert all(len(pose.keypoints) == 17 for pose in heard[0].poses)
+    assert driver.change("deactivate")
+    assert driver.change("cleanup")
