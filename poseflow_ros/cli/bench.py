@@ -81,6 +81,9 @@ def _add_estimator(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--people", type=int, default=10, metavar="N", help="in each image")
     parser.add_argument("--batch", type=int, default=1, metavar="B", help="images at a time")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="for each call")
+    sides = EstimatorConfig()
+    parser.add_argument("--image-min-side", type=int, default=sides.image_min_side, metavar="PX")
+    parser.add_argument("--image-max-side", type=int, default=sides.image_max_side, metavar="PX")
     parser.add_argument("--compile", action="store_true", help="let torch compile the network")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
     parser.set_defaults(run=run_estimator)
@@ -171,6 +174,8 @@ def run_estimator(args: argparse.Namespace) -> None:
         device=args.device,
         precision=args.precision,
         compile=args.compile,
+        image_min_side=args.image_min_side,
+        image_max_side=args.image_max_side,
     )
     require("detectron2" if args.estimator == "detectron2" else "torchvision")
     from poseflow_ros.bench.estimator import Workload, measure
