@@ -9,10 +9,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 from torchvision.models import resnet18  # noqa: E402
-from torchvision.models.detection import KeypointRCNN  # noqa: E402
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone  # noqa: E402
 from torchvision.models.detection.faster_rcnn import FasterRCNN  # noqa: E402
 from torchvision.ops.misc import FrozenBatchNorm2d  # noqa: E402
+from torchvision_state import state  # noqa: E402
 
 from poseflow_ros.estimation import torchvision_rcnn  # noqa: E402
 from poseflow_ros.estimation.estimator import EstimatorError  # noqa: E402
@@ -21,17 +20,6 @@ from poseflow_ros.estimation.weights import ModelFile, WebAddress  # noqa: E402
 
 # Since 0.14 torchvision writes `.0.0.` or `.0.` more in some names, here the second group.
 NEW_NAME = r"^(backbone\.fpn\.\w+_blocks\.\d|rpn\.head\.conv)((?:\.0)+)(\.\w+)$"
-
-
-def state(backbone="resnet18", norm=FrozenBatchNorm2d, kind=KeypointRCNN, **options):
-    """Return weights without a network: one number for each, which in a file is small."""
-    with torch.device("meta"):
-        body = resnet_fpn_backbone(backbone_name=backbone, weights=None, norm_layer=norm)
-        shapes = {name: x.shape for name, x in kind(body, 2, **options).state_dict().items()}
-    return {
-        name: torch.tensor(0.001 * i).expand(shape)
-        for i, (name, shape) in enumerate(shapes.items())
-    }
 
 
 def saved(path, weights):
