@@ -398,7 +398,7 @@ def test_the_types_of_numpy_stay_what_they_are(tmp_path):
         pytest.param({"kernel": np.array(["text"])}, "", id="an array of texts"),
         pytest.param({"kernel": np.array([None])}, "", id="an array of objects"),
         pytest.param({1: KERNEL}, "1 is no name", id="a number for a name"),
-        pytest.param({"two\nlines": "text"}, "two", id="a name of two lines"),
+        pytest.param({"a\nb": KERNEL}, "'a\\nb' is no name", id="a name of two lines"),
     ],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
