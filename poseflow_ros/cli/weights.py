@@ -14,6 +14,7 @@ from poseflow_ros.estimation.weights import (
     cache_path,
     fetch,
     is_intact,
+    named_file,
 )
 
 
@@ -55,8 +56,7 @@ def run_verify(args: argparse.Namespace) -> None:
     Raises:
         WeightsError, EstimatorError: it is missing, damaged or of no network that is known.
     """
-    path = Path(args.name).expanduser()
-    if path.is_file():
+    if path := named_file(args.name):
         print(f"loads    as {_network_in(path, args.detectron2_config)}  {path}")
         return
     model = _named(args.name)

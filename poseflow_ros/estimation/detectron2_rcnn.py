@@ -24,7 +24,7 @@ from poseflow_ros.estimation.estimator import EstimatorError
 from poseflow_ros.estimation.frozen_norm import fold
 from poseflow_ros.estimation.keypoint_rcnn import Size, memory_format
 from poseflow_ros.estimation.torch_device import first_line
-from poseflow_ros.estimation.weights import ModelFile, WebAddress, find
+from poseflow_ros.estimation.weights import ModelFile, WebAddress, find, named_file
 from poseflow_ros.skeleton import COCO_17
 
 
@@ -80,9 +80,8 @@ def make_model(config: str) -> GeneralizedRCNN:
     Raises:
         EstimatorError: there is no such configuration, or it finds no people's keypoints.
     """
-    path = Path(config).expanduser()
     try:
-        file = str(path) if path.is_file() else model_zoo.get_config_file(config)
+        file = str(named_file(config) or model_zoo.get_config_file(config))
         if file.endswith(".py"):
             model = instantiate(LazyConfig.load(file).model)
         else:

@@ -94,8 +94,11 @@ class WebAddress:
                 while piece := response.read(_PIECE):
                     file.write(piece)
                     bar.update(len(piece))
+                if response.length:  # what it still has to say
+                    raise http.client.IncompleteRead(b"", response.length)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise WeightsError(f"{self.url}: {error}") from error
+            # The server's own words may be in it.
+            raise WeightsError(f"{self.url}: {' '.join(str(error).split())}") from error
         return path
 
 
@@ -143,8 +146,11 @@ def cache_path(model: ModelFile) -> Path:
 
 
 def is_intact(model: ModelFile, path: Path) -> bool:
-    """Return whether the file is there and has the digest it must have."""
-    return path.is_file() and _digest(model, path).startswith(model.digest)
+    """Return whether the file is there, can be read and has the digest it must have."""
+    try:
+        return path.is_file() and _digest(model, path).startswith(model.digest)
+    except OSError:
+        return False
 
 
 def cached(model: ModelFile) -> Path:
@@ -170,12 +176,22 @@ def find(weights: str, published: Callable[[], ModelFile]) -> Path:
             return cached(published())
         except WeightsError as error:
             raise EstimatorError(f"weights is {_DEFAULT}, and {error}") from error
-    path = Path(weights).expanduser()
-    if not path.is_file():
+    path = named_file(weights)
+    if path is None:
         raise EstimatorError(
             f"weights is {weights!r}, which is no file; must be {_DEFAULT} or the path of a file"
         )
     return path
+
+
+def named_file(name: str) -> Path | None:
+    """Return the file of this path, which may begin with ~; None where there is none."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError):
+        # A name too long, a folder that may not be searched, nobody's home.
+        return None
 
 
 def fetch(model: ModelFile) -> Path:

