@@ -22,8 +22,8 @@ from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.checkpoints import load_state, read_checkpoint
 from poseflow_ros.estimation.estimator import EstimatorError
 from poseflow_ros.estimation.frozen_norm import fold
-from poseflow_ros.estimation.keypoint_rcnn import Size, memory_format
-from poseflow_ros.estimation.torch_device import first_line
+from poseflow_ros.estimation.keypoint_rcnn import MAX_SIZES, Size
+from poseflow_ros.estimation.torch_device import convert, first_line, memory_format
 from poseflow_ros.estimation.weights import ModelFile, WebAddress, find, named_file
 from poseflow_ros.skeleton import COCO_17
 
@@ -142,11 +142,9 @@ class Detectron2Network:
         heads = model.roi_heads
         heads.box_predictor.test_score_thresh = config.min_person_score
         heads.box_predictor.test_topk_per_image = config.max_people
-        for part in (
-            *(model.backbone, model.proposal_generator.rpn_head),
-            *(heads.box_head, heads.box_predictor, heads.keypoint_head),
-        ):
-            part.to(precision, memory_format=self._format)
+        parts = [model.backbone, model.proposal_generator.rpn_head]
+        parts += [heads.box_head, heads.box_predictor, heads.keypoint_head]
+        convert(parts, device, precision)
         self._backbone = torch.compile(model.backbone) if config.compile else model.backbone
         self._anchors: dict[Size, list[Boxes]] = {}
 
@@ -218,9 +216,11 @@ class Detectron2Network:
         return pool([features.exact[name] for name in names], boxes).to(self._precision)
 
     def _anchors_of(self, levels: list[Tensor]) -> list[Boxes]:
-        """Return the anchors of images of this size, made once."""
+        """Return the anchors of images of this size, made once for each size."""
         size = tuple(levels[0].shape[-2:])
         if size not in self._anchors:
+            if len(self._anchors) == MAX_SIZES:
+                self._anchors.clear()
             self._anchors[size] = self._model.proposal_generator.anchor_generator(levels)
         return self._anchors[size]
 

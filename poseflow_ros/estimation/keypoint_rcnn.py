@@ -24,6 +24,7 @@ from poseflow_ros.estimation.torch_device import (
     free_memory,
     is_device_lost,
     is_out_of_memory,
+    precision_name,
 )
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.skeleton import COCO_17
@@ -31,6 +32,9 @@ from poseflow_ros.skeleton import COCO_17
 # The first image takes many times as long; a camera's first must not.
 _WARM_UP_SHAPE = (480, 640, 3)
 _WARM_UP_BOX = (0.0, 0.0, 64.0, 128.0)
+
+MAX_SIZES = 16
+"""Sizes of images for which a network keeps what it made once; cameras have few."""
 
 Size = tuple[int, int]
 """Height and width, pixels."""
@@ -64,15 +68,6 @@ class Network(Protocol):
     def heatmaps(self, features: Any, boxes: list[Tensor]) -> Tensor:
         """Return the logits (N, K, S, S) of the keypoints of all images' people, float32."""
         ...
-
-
-def memory_format(precision: torch.dtype) -> torch.memory_format:
-    """Return how the network's tensors lie in memory.
-
-    Half precision is there to be fast: colours together, and norms taken into the convolutions.
-    float32 is there to be exact: every number is that of the library's own call.
-    """
-    return torch.contiguous_format if precision == torch.float32 else torch.channels_last
 
 
 def no_stage(name: str) -> None:
@@ -119,7 +114,7 @@ class KeypointRCNN:
             ) from error
         self.description = (
             f"{self.network.name}, sides {config.image_min_side} to {config.image_max_side} px, "
-            f"{describe(self.device)}, {str(precision).removeprefix('torch.')}"
+            f"{describe(self.device)}, {precision_name(precision)}"
         )
 
     def estimate(self, image: Image) -> Poses:
@@ -220,11 +215,21 @@ class KeypointRCNN:
         )
 
     def _warm_up(self) -> None:
-        """Run every part once, the keypoint head too, though there is nobody yet."""
-        image = np.zeros(_WARM_UP_SHAPE, np.uint8)
+        """Run every part once, the keypoint head too, though there is nobody yet.
+
+        Raises:
+            EstimatorError: half precision cannot hold the network's numbers.
+        """
+        image = np.random.default_rng(0).integers(0, 256, _WARM_UP_SHAPE, np.uint8)
         with torch.inference_mode():
             inputs, _ = self.network.prepare(self._copy_in([image]))
             features = self.network.extract(inputs)
             box = torch.tensor([_WARM_UP_BOX], device=self.device)
-            decode(self.network.heatmaps(features, [box]), box, box[0, :2] + 0.5)
+            heatmaps = self.network.heatmaps(features, [box])
+            decode(heatmaps, box, box[0, :2] + 0.5)
+        if not heatmaps.isfinite().all():
+            raise EstimatorError(
+                "the network's numbers do not fit into its precision, or its weights are no "
+                "numbers; try precision bfloat16 or float32"
+            )
         self.estimate(image)

@@ -3,8 +3,10 @@
 import contextlib
 import gc
 import re
+from collections.abc import Iterable
 
 import torch
+from torch import nn
 
 from poseflow_ros.estimation.estimator import EstimatorError
 
@@ -48,6 +50,35 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         name = "float16" if device.type == "cuda" else "float32"
     return _PRECISIONS[name]
+
+
+def memory_format(precision: torch.dtype) -> torch.memory_format:
+    """Return how a network's tensors lie in memory.
+
+    Half precision is there to be fast: colours together. float32 is there to be exact: every
+    number is that of the library's own call.
+    """
+    return torch.contiguous_format if precision == torch.float32 else torch.channels_last
+
+
+def convert(parts: Iterable[nn.Module], device: torch.device, precision: torch.dtype) -> None:
+    """Bring parts of a network onto the device and into its precision.
+
+    Raises:
+        EstimatorError: half precision cannot hold the weights.
+    """
+    for part in parts:
+        part.to(device, precision, memory_format=memory_format(precision))
+        if not all(x.isfinite().all() for x in part.parameters()):
+            raise EstimatorError(
+                f"precision is {precision_name(precision)}, which cannot hold the weights; "
+                "try bfloat16 or float32"
+            )
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """Return the precision as the parameter calls it."""
+    return str(precision).removeprefix("torch.")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

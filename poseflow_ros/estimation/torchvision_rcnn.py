@@ -20,7 +20,8 @@ from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.checkpoints import load_state, read_checkpoint
 from poseflow_ros.estimation.estimator import EstimatorError
 from poseflow_ros.estimation.frozen_norm import ScaleAndShift, fold
-from poseflow_ros.estimation.keypoint_rcnn import Size, memory_format
+from poseflow_ros.estimation.keypoint_rcnn import MAX_SIZES, Size
+from poseflow_ros.estimation.torch_device import convert, memory_format
 from poseflow_ros.estimation.weights import ModelFile, WebAddress, find, is_intact
 from poseflow_ros.skeleton import COCO_17
 
@@ -108,11 +109,9 @@ class TorchvisionNetwork:
         self._format = memory_format(precision)
         _settle_norms(model.backbone, exactly=precision == torch.float32)
         heads = model.roi_heads
-        for part in (
-            *(model.backbone, model.rpn.head, heads.box_head, heads.box_predictor),
-            *(heads.keypoint_head, heads.keypoint_predictor),
-        ):
-            part.to(device, precision, memory_format=self._format)
+        parts = [model.backbone, model.rpn.head, heads.box_head, heads.box_predictor]
+        parts += [heads.keypoint_head, heads.keypoint_predictor]
+        convert(parts, device, precision)
         self._backbone = torch.compile(model.backbone) if config.compile else model.backbone
         self._mean, self._std = (
             torch.tensor(values, device=device).view(1, 3, 1, 1)
@@ -175,9 +174,11 @@ class TorchvisionNetwork:
         return pool(features.exact, boxes, [features.input_size] * len(boxes)).to(self._precision)
 
     def _anchors_of(self, features: Pyramid) -> Tensor:
-        """Return the anchors of images of this size, made once."""
+        """Return the anchors of images of this size, made once for each size."""
         size = features.input_size
         if size not in self._anchors:
+            if len(self._anchors) == MAX_SIZES:
+                self._anchors.clear()
             levels = [level[:1].float() for level in features.levels]
             images = ImageList(levels[0].new_empty(1, 3, *size), [size])
             self._anchors[size] = self._model.rpn.anchor_generator(images, levels)[0]
