@@ -10,6 +10,8 @@ _KEYS_A = -0.75
 # A score is the probability of lying at most so many cells beside the peak; a cell is a 56th of
 # the box, so that two are within what annotators of COCO differ by.
 _REACH = 2
+# Half precision overflows to infinity, which times zero is no number any more.
+_LARGEST_LOGIT = 1e30
 # Interpolated values held at a time: 64 MiB on a GPU, some 15 people of 400 x 150 pixels; on a
 # CPU what its caches hold, which is several times faster.
 _MAX_VALUES_GPU, _MAX_VALUES_CPU = 2**24, 2**20
@@ -35,6 +37,7 @@ def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Ten
     """
     if not len(boxes):
         return heatmaps.new_zeros(0, heatmaps.shape[1], 2), heatmaps.new_zeros(heatmaps.shape[:2])
+    heatmaps = heatmaps.nan_to_num(-_LARGEST_LOGIT, _LARGEST_LOGIT, -_LARGEST_LOGIT)
     sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
     lengths = sides.ceil()
     max_pixels = (_MAX_VALUES_GPU if boxes.is_cuda else _MAX_VALUES_CPU) // heatmaps.shape[1]
@@ -123,6 +126,6 @@ def _scores(heatmaps: Tensor, peaks: Tensor, lengths: Tensor) -> Tensor:
     inside = (columns >= 0) & (columns < side) & (rows >= 0) & (rows < side)
     person = torch.arange(n, device=heatmaps.device)[:, None, None, None]
     keypoint = torch.arange(k, device=heatmaps.device)[:, None, None]
-    around = heatmaps[person, keypoint, rows.clamp(0, side - 1), columns.clamp(0, side - 1)]
-    total = heatmaps.flatten(2).logsumexp(dim=2)[..., None, None]
-    return ((around - total).exp() * inside).sum(dim=(2, 3)).clamp(0, 1)
+    odds = heatmaps.flatten(2).softmax(dim=2).view_as(heatmaps)
+    around = odds[person, keypoint, rows.clamp(0, side - 1), columns.clamp(0, side - 1)]
+    return (around * inside).sum(dim=(2, 3)).clamp(0, 1)
