@@ -12,7 +12,10 @@ _PRECISIONS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-_NO_CPU_MEMORY = "DefaultCPUAllocator"
+# Not everything that finds no memory says so by torch's own exception.
+_NO_MEMORY = re.compile(
+    r"DefaultCPUAllocator|std::bad_alloc|CUDA error: out of memory|STATUS_ALLOC_FAILED"
+)
 
 
 def choose_device(name: str) -> torch.device:
@@ -51,7 +54,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the device or the CPU had no memory left."""
     return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and _NO_CPU_MEMORY in str(error)
+        isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error)))
     )
 
 
