@@ -36,7 +36,7 @@ def settings(weights=""):
     cfg.MODEL.DEVICE, cfg.MODEL.WEIGHTS = "cpu", weights
     cfg.INPUT.MIN_SIZE_TEST, cfg.INPUT.MAX_SIZE_TEST = SIDES
     cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = 0.0
-    cfg.TEST.DETECTIONS_PER_IMAGE = 20
+    cfg.TEST.DETECTIONS_PER_IMAGE = 10
     return cfg
 
 
@@ -77,7 +77,7 @@ def make(weights):
 
     def make_one(**changes):
         values = {"estimator": "detectron2", "weights": weights, "device": "cpu", "threads": 2,
-                  "detectron2_config": f"{NAME}.yaml", "min_person_score": 0.0,
+                  "detectron2_config": f"{NAME}.yaml", "min_person_score": 0.0, "max_people": 10,
                   "image_min_side": SIDES[0], "image_max_side": SIDES[1]} | changes  # fmt: skip
         made.append(make_estimator(EstimatorConfig(**values)))
         return made[-1]
@@ -106,7 +106,7 @@ def expected(predictor, image):
 def test_an_image_that_is_not_scaled_gives_the_predictor_s_answer(size, estimator, predictor):
     image = picture(*size)
     poses, (boxes, scores, keypoints) = estimator.estimate(image), expected(predictor, image)
-    assert len(poses) == len(boxes) == 20
+    assert len(poses) == len(boxes) == 10
     np.testing.assert_allclose(poses.boxes, boxes, rtol=1e-5, atol=1e-3)
     np.testing.assert_allclose(poses.scores, scores, rtol=1e-5)
     apart = np.abs(poses.keypoints - keypoints)
@@ -124,7 +124,11 @@ def test_an_image_that_is_not_scaled_gives_the_predictor_s_answer(size, estimato
 def test_a_scaled_image_gives_the_predictor_s_answer_but_for_rounding(size, estimator, predictor):
     image = picture(*size)
     poses, (boxes, scores, keypoints) = estimator.estimate(image), expected(predictor, image)
-    assert len(poses) == len(boxes) == 20
+    assert len(poses) == len(boxes) == 10
+    # Random networks find people as sure as each other, whose order is anybody's.
+    same = box_iou(boxes, poses.boxes).argmax(axis=1)
+    assert sorted(same) == list(range(10))
+    poses = poses[same]
     # Pillow computes with whole numbers: one grey value in thousands differs by one.
     np.testing.assert_allclose(poses.boxes, boxes, rtol=1e-3, atol=1e-3 * max(size))
     np.testing.assert_allclose(poses.scores, scores, rtol=1e-3)

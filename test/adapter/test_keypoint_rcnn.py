@@ -35,7 +35,8 @@ from poseflow_ros.estimation.torch_device import (
 from poseflow_ros.estimation.weights import ModelFile, WebAddress
 from poseflow_ros.tracking.similarity import box_iou
 
-SIDES = {"image_min_side": 32, "image_max_side": 64}  # there the box head has little to do
+# Few regions for the box head, few people for the keypoint head: both take long on a CPU.
+SIDES = {"image_min_side": 32, "image_max_side": 64, "max_people": 5}
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device answers")
 
 
@@ -105,7 +106,7 @@ def estimator(make):
     return make()
 
 
-def expected(model, image, *, min_side=32, max_side=64, max_people=20, min_score=0.0):
+def expected(model, image, *, min_side=32, max_side=64, max_people=5, min_score=0.0):
     """Return what torchvision's own call finds: boxes, scores, keypoints."""
     model.transform.min_size, model.transform.max_size = (min_side,), max_side
     model.roi_heads.detections_per_img = max_people
@@ -154,7 +155,7 @@ class TestLikeTheLibrary:
     def test_the_published_network_s_answer_is_torchvision_s(self, size, estimator50, resnet50):
         image = picture(*size)
         answer = expected(resnet50, image, min_side=160, max_side=320)
-        assert len(answer[0]) == 20
+        assert len(answer[0]) == 5
         assert_as_expected(estimator50.estimate(image), answer)
         assert estimator50.description.startswith(
             "torchvision Keypoint R-CNN (R50-FPN), sides 160 to 320 px, CPU, float32"
@@ -189,19 +190,19 @@ class TestLikeTheLibrary:
         answer = expected(library, image, min_side=sides[0], max_side=sides[1])
         assert_as_expected(estimator.estimate(image), answer)
 
-    @pytest.mark.parametrize("max_people", [1, 3, 100])
+    @pytest.mark.parametrize("max_people", [1, 3, 30])
     def test_max_people(self, max_people, make, library):
         image, sides = picture(90, 150), {"image_min_side": 64, "image_max_side": 128}
         answer = expected(library, image, min_side=64, max_side=128, max_people=max_people)
         assert len(answer[0]) <= max_people
-        assert len(answer[0]) > 20 or max_people < 20  # the default leaves nobody more
-        assert_as_expected(make(max_people=max_people, **sides).estimate(image), answer)
+        assert len(answer[0]) == max_people
+        assert_as_expected(make(**sides | {"max_people": max_people}).estimate(image), answer)
 
     def test_min_person_score(self, make, library):
         image = picture(90, 150)
         some = float(np.median(expected(library, image)[1]))
         answer = expected(library, image, min_score=some)
-        assert 0 < len(answer[0]) < 20
+        assert 0 < len(answer[0]) < 5
         assert_as_expected(make(min_person_score=some).estimate(image), answer)
 
     def test_norms_that_still_count_their_batches(self, make, tmp_path):
@@ -431,7 +432,7 @@ from poseflow_ros.estimation.estimator import OutOfMemoryError, make_estimator
 
 estimator = make_estimator(EstimatorConfig(
     estimator="keypoint_rcnn", weights=sys.argv[1], device="cpu", threads=2,
-    image_min_side=32, image_max_side=64, min_person_score=0.0))
+    image_min_side=32, image_max_side=64, max_people=5, min_person_score=0.0))
 images = [np.zeros((1080, 1920, 3), np.uint8)] * 6
 small = images[0][:60, :80]
 print(len(estimator.estimate_batch([small] * 6)[0]))
