@@ -10,6 +10,8 @@ _KEYS_A = -0.75
 # A score is the probability of lying at most so many cells beside the peak; a cell is a 56th of
 # the box, so that two are within what annotators of COCO differ by.
 _REACH = 2
+# Half precision overflows to infinity, which times zero is no number any more.
+_LARGEST_LOGIT = 1e30
 # Interpolated values held at a time: 64 MiB on a GPU, some 15 people of 400 x 150 pixels; on a
 # CPU what its caches hold, which is several times faster.
 _MAX_VALUES_GPU, _MAX_VALUES_CPU = 2**24, 2**20
@@ -35,12 +37,13 @@ def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Ten
     """
     if not len(boxes):
         return heatmaps.new_zeros(0, heatmaps.shape[1], 2), heatmaps.new_zeros(heatmaps.shape[:2])
+    heatmaps = heatmaps.nan_to_num(-_LARGEST_LOGIT, _LARGEST_LOGIT, -_LARGEST_LOGIT)
     sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
     lengths = sides.ceil()
     max_pixels = (_MAX_VALUES_GPU if boxes.is_cuda else _MAX_VALUES_CPU) // heatmaps.shape[1]
     parts = [
-        _find_peaks(heatmaps[part], lengths[part])
-        for part in _parts(lengths.int().tolist(), max_pixels)
+        _find_peaks(heatmaps[part], lengths[part], size)
+        for part, size in _parts(lengths.int().tolist(), max_pixels)
     ]
     peaks, offsets = (torch.cat(values) for values in zip(*parts, strict=True))
     pixel = (sides / lengths)[:, None]
@@ -49,21 +52,27 @@ def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Ten
     return keypoints, _scores(heatmaps, peaks, lengths)
 
 
-def _parts(sizes: Sequence[Sequence[int]], max_pixels: int) -> Iterator[slice]:
-    """Yield the people in order, as many at a time as the memory is meant for."""
+def _parts(
+    sizes: Sequence[Sequence[int]], max_pixels: int
+) -> Iterator[tuple[slice, tuple[int, int]]]:
+    """Yield the people in order, as many at a time as the memory is meant for.
+
+    With each part comes the width and height that all of its people have room in.
+    """
     start, widest, highest = 0, 0, 0
     for i, (width, height) in enumerate(sizes):
-        widest, highest = max(widest, width), max(highest, height)
-        if i > start and (i + 1 - start) * widest * highest > max_pixels:
-            yield slice(start, i)
-            start, widest, highest = i, width, height
-    yield slice(start, len(sizes))
+        w, h = max(widest, width), max(highest, height)
+        if i > start and (i + 1 - start) * w * h > max_pixels:
+            yield slice(start, i), (widest, highest)
+            start, w, h = i, width, height
+        widest, highest = w, h
+    yield slice(start, len(sizes)), (widest, highest)
 
 
-def _find_peaks(heatmaps: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+def _find_peaks(heatmaps: Tensor, lengths: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return the pixel (N, K, 2) of each maximum, and how far beside its centre the maximum is."""
     n, k, side, _ = heatmaps.shape
-    columns, rows = (_stretch(lengths[:, axis], side) for axis in (0, 1))
+    columns, rows = (_stretch(lengths[:, axis], size[axis], side) for axis in (0, 1))
     wide = heatmaps.transpose(1, 2).reshape(n, side * k, side) @ columns.transpose(1, 2)
     values = (rows @ wide.view(n, side, -1)).view(n, rows.shape[1], k, -1)
 
@@ -85,9 +94,9 @@ def _find_peaks(heatmaps: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return peaks, torch.where(inside, offsets, 0)
 
 
-def _stretch(lengths: Tensor, side: int) -> Tensor:
-    """Return matrices (N, L, side) that interpolate `side` values to the first `lengths` of L."""
-    pixels = torch.arange(int(lengths.max()), device=lengths.device)
+def _stretch(lengths: Tensor, n_rows: int, side: int) -> Tensor:
+    """Return matrices (N, R, side) that interpolate `side` values to the first `lengths` of R."""
+    pixels = torch.arange(n_rows, device=lengths.device)
     pixels = torch.minimum(pixels, lengths[:, None] - 1)
     source = (pixels + 0.5) * (side / lengths)[:, None] - 0.5
     first = source.floor()
@@ -123,6 +132,6 @@ def _scores(heatmaps: Tensor, peaks: Tensor, lengths: Tensor) -> Tensor:
     inside = (columns >= 0) & (columns < side) & (rows >= 0) & (rows < side)
     person = torch.arange(n, device=heatmaps.device)[:, None, None, None]
     keypoint = torch.arange(k, device=heatmaps.device)[:, None, None]
-    around = heatmaps[person, keypoint, rows.clamp(0, side - 1), columns.clamp(0, side - 1)]
-    total = heatmaps.flatten(2).logsumexp(dim=2)[..., None, None]
-    return ((around - total).exp() * inside).sum(dim=(2, 3)).clamp(0, 1)
+    odds = heatmaps.flatten(2).softmax(dim=2).view_as(heatmaps)
+    around = odds[person, keypoint, rows.clamp(0, side - 1), columns.clamp(0, side - 1)]
+    return (around * inside).sum(dim=(2, 3)).clamp(0, 1)

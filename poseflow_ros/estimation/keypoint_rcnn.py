@@ -100,6 +100,7 @@ class KeypointRCNN:
         self.on_stage: Callable[[str], None] = no_stage
         """Called at the end of copy in, network, decode and copy out, for benchmarks."""
         self._max_batch: int | None = None
+        self._max_aspect = config.image_max_side
         try:
             self.network = make_network(config, self.device, precision)
             self._warm_up()
@@ -153,6 +154,10 @@ class KeypointRCNN:
 
     def _answer(self, images: Sequence[Image]) -> list[Poses]:
         """Return the people in images of one size, or say what became of the device."""
+        short, long = sorted(images[0].shape[:2])
+        if long >= self._max_aspect * short:
+            # Scaled to the longest side allowed, no row of such a line is left.
+            return [Poses.empty(len(self.skeleton.keypoint_names)) for _ in images]
         try:
             with torch.inference_mode():
                 return self._infer(images)

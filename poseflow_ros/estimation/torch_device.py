@@ -15,8 +15,8 @@ _PRECISIONS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-# How torch, CUDA's libraries and the CPU's allocator say that there is no memory left.
-_NO_MEMORY = re.compile("out of memory|ALLOC_FAILED|DefaultCPUAllocator")
+# How torch, CUDA's libraries and the CPU's allocators say that there is no memory left.
+_NO_MEMORY = re.compile("out of memory|ALLOC_FAILED|DefaultCPUAllocator|std::bad_alloc")
 
 
 def choose_device(name: str) -> torch.device:
@@ -83,7 +83,7 @@ def precision_name(precision: torch.dtype) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the device or the CPU had no memory left."""
-    return isinstance(error, MemoryError) or (
+    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error)))
     )
 

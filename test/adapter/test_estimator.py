@@ -1,0 +1,210 @@
+"""Which estimator is made, what is said about it, and what is imported for it."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, cached
+
+needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
+needs_torchvision = pytest.mark.skipif(
+    not find_spec("torchvision"), reason="torchvision is not installed"
+)
+
+# Makes importing a library fail as a missing one does, or as one that does not fit the others.
+FINDER = """
+import sys
+from importlib.machinery import ModuleSpec
+
+class Finder:
+    def __init__(self, name, error):
+        self.name, self.error = name, error
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] == self.name:
+            if self.error is None:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return ModuleSpec(name, self)
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        raise self.error
+
+def spoil(name, error=None):
+    sys.meta_path.insert(0, Finder(name, error))
+"""
+MAKE = """
+from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+
+def make(**settings):
+    try:
+        estimator = make_estimator(EstimatorConfig(**settings), print)
+    except EstimatorError as error:
+        print("EstimatorError:", error)
+    else:
+        print(type(estimator).__name__)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def model():
+    """Have MoveNet's model before anything is timed or said."""
+    return cached(MOVENET_MULTIPOSE)
+
+
+def lines_of(code):
+    """Return what a new interpreter prints that runs the code."""
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-W", "ignore", "-c", FINDER + MAKE + code]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "device", "reason"),
+    [
+        pytest.param("", "cpu", "device is cpu", id="on the CPU"),
+        pytest.param(
+            "", "auto", "torch finds no CUDA device", id="without a GPU", marks=needs_torch
+        ),
+        pytest.param(
+            "", "cuda:1", "torch finds no CUDA device", id="without that GPU", marks=needs_torch
+        ),
+        pytest.param("spoil('torch')", "auto", "torch is not installed", id="without torch"),
+        pytest.param(
+            "spoil('torch', ImportError('libc10.so: cannot open shared object file'))",
+            "auto",
+            "torch does not import: libc10.so: cannot open shared object file",
+            id="with half a torch",
+        ),
+        pytest.param(
+            "spoil('torch', OSError('first line\\nand pages more'))",
+            "auto",
+            "torch does not import: first line",
+            id="with an error of many lines",
+        ),
+        pytest.param(
+            "spoil('torch', SystemError())",
+            "auto",
+            "torch does not import: SystemError",
+            id="with an error of no words",
+        ),
+    ],
+)
+def test_auto_takes_movenet_and_says_why(spoilt, device, reason):
+    lines = lines_of(f"{spoilt}\nmake(device={device!r}, threads=1)")
+    assert lines == [f"estimator auto takes movenet: {reason}", "MoveNet"]
+
+
+FAKE_GPU = """
+from poseflow_ros.estimation import torch_device
+torch_device.cuda_trouble = lambda name="cuda": ""
+"""
+
+
+@needs_torch
+def test_a_gpu_without_the_libraries_is_left_to_movenet_and_both_are_named():
+    code = FAKE_GPU + "spoil('detectron2'); spoil('torchvision'); make(threads=1)"
+    assert lines_of(code) == [
+        "estimator auto takes movenet: detectron2 is not installed, and torchvision is not "
+        "installed",
+        "MoveNet",
+    ]
+
+
+@needs_torchvision
+def test_a_gpu_with_torchvision_alone_takes_keypoint_rcnn():
+    code = FAKE_GPU + "spoil('detectron2', RuntimeError('built for another torch'))\n"
+    first, second = lines_of(code + "make(weights='/nowhere')")
+    assert first == (
+        "estimator auto takes keypoint_rcnn: a CUDA device answers, and detectron2 does not "
+        "import: built for another torch"
+    )
+    # The device is a pretended one, and so the network does not get there.
+    assert second.startswith("EstimatorError: ")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "trouble"),
+    [
+        ("spoil('torchvision')", "torchvision is not installed"),
+        ("spoil('torch')", "torch is not installed"),
+        (
+            "spoil('torchvision', RuntimeError('operator torchvision::nms does not exist'))",
+            "torchvision does not import: operator torchvision::nms does not exist",
+        ),
+    ],
+    ids=["missing", "torch missing", "of another torch"],
+)
+@needs_torchvision
+def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, trouble):
+    advice = "to install it: python3 -m pip install torch torchvision"
+    lines = lines_of(f"{spoilt}\nmake(estimator='keypoint_rcnn', device='cpu')")
+    assert lines == [f"EstimatorError: {trouble}; {advice}"]
+
+
+def test_detectron2_that_is_missing_is_found_by_the_readme():
+    lines = lines_of("spoil('detectron2')\nmake(estimator='detectron2')")
+    assert lines == [
+        "EstimatorError: detectron2 is not installed; to install it from its main branch: see "
+        "README.md"
+    ]
+
+
+def test_an_estimator_that_was_asked_for_is_taken_without_a_word():
+    assert lines_of("make(estimator='movenet', threads=1)") == ["MoveNet"]
+
+
+IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.keys()))"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("", id="to say what there is"),
+        pytest.param(
+            "import numpy\n"
+            "movenet = make_estimator(EstimatorConfig(estimator='movenet', threads=1))\n"
+            "movenet.estimate(numpy.zeros((48, 64, 3), numpy.uint8)); movenet.close()",
+            id="to run MoveNet",
+        ),
+        pytest.param(
+            "make_estimator(EstimatorConfig(device='cpu', threads=1)).close()",
+            id="to choose for the CPU",
+        ),
+    ],
+)
+def test_torch_is_not_imported(code):
+    assert lines_of(f"{code}\n{IMPORTED}")[-1] == "[]"
+
+
+def test_the_reason_is_told_only_where_somebody_listens():
+    said = []
+    make_estimator(EstimatorConfig(device="cpu", threads=1), said.append).close()
+    assert said == ["estimator auto takes movenet: device is cpu"]
+    make_estimator(EstimatorConfig(device="cpu", threads=1)).close()
+
+
+@needs_torchvision
+@pytest.mark.parametrize("estimator", ["keypoint_rcnn"])
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"device": "gpu"}, r"^device is 'gpu', must be auto, cpu, cuda or cuda:N$"),
+        ({"device": "cpu", "weights": "/no/file"}, r"^weights is '/no/file', which is no file"),
+        ({"device": "cpu", "weights": os.devnull}, r"^weights is '/dev/null', which is no file"),
+    ],
+    ids=["device", "weights", "a device for a file"],
+)
+def test_what_keypoint_rcnn_cannot_use_is_named(settings, words, estimator):
+    with pytest.raises(EstimatorError) as caught:
+        make_estimator(EstimatorConfig(estimator=estimator, **settings))
+    assert re.search(words, str(caught.value))
+    assert len(str(caught.value).splitlines()) == 1
