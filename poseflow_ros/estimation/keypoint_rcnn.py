@@ -104,10 +104,10 @@ class KeypointRCNN:
         try:
             self.network = make_network(config, self.device, precision)
             self._warm_up()
-        except EstimatorError:
-            raise
         except Exception as error:
             self.close()
+            if isinstance(error, EstimatorError):
+                raise
             advice = "; compile is true, try false" if config.compile else ""
             raise EstimatorError(
                 f"estimator {config.estimator} does not run on {describe(self.device)}: "
@@ -171,10 +171,10 @@ class KeypointRCNN:
                 raise
         # Outside the except clause: what is freed must not be held by the error any more.
         free_memory(self.device)
+        height, width = images[0].shape[:2]
         raise OutOfMemoryError(
-            f"out of memory with {len(images)} images of {images[0].shape[1]} x "
-            f"{images[0].shape[0]} on {describe(self.device)} ({reason}); from now on at most "
-            f"{self._max_batch} at a time"
+            f"out of memory with a batch of {len(images)}, {width} x {height} pixels, on "
+            f"{describe(self.device)} ({reason}); from now on at most {self._max_batch} at a time"
         )
 
     def _infer(self, images: Sequence[Image]) -> list[Poses]:

@@ -104,7 +104,12 @@ def free_memory(device: torch.device) -> None:
 
 def describe(device: torch.device) -> str:
     """Return the device's name, for people."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    if device.type == "cpu":
+        return "CPU"
+    try:
+        return torch.cuda.get_device_name(device)
+    except RuntimeError:  # it does not answer
+        return str(device)
 
 
 def first_line(error: BaseException) -> str:
