@@ -126,6 +126,8 @@ class StageClock:
         self._marks = []
         self.mark("start")
         call()
+        if self._on_gpu:
+            self._marks[-1][1].synchronize()
         for (_, before), (name, after) in zip(self._marks, self._marks[1:], strict=False):
             elapsed = before.elapsed_time(after) if self._on_gpu else 1e3 * (after - before)
             self._stages_ms[name].append(elapsed)
