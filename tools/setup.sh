@@ -62,7 +62,8 @@ install_torch() {
   if [ "$(cat .venv/torch_stamp 2>/dev/null)" = "$stamp" ]; then return; fi
 
   echo "setup: adding torch and torchvision to .venv (some 5 GB, a few minutes)"
-  pip_install requirements/torch.txt
+  # Together with what builds, or pip would take a newer setuptools than colcon can link with.
+  pip_install requirements/build.txt requirements/torch.txt
   echo "$stamp" > .venv/torch_stamp
 }
 

@@ -19,6 +19,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "config" / "fastdds_large_images.xml"
 
 
+@pytest.mark.skipif(
+    Path(get_package_prefix("poseflow_ros")) != ROOT / "install" / "poseflow_ros",
+    reason="another installation than the checkout's own is sourced",
+)
+def test_the_overlay_is_linked_to_the_sources(tmp_path):
+    # Where setuptools is too new colcon copies instead, and edits count no more.
+    code = "import poseflow_ros; print(poseflow_ros.__file__)"
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
+    assert Path(found.strip()).resolve() == ROOT / "poseflow_ros" / "__init__.py"
+
+
 @pytest.fixture
 def start(driver):
     """A function that starts one of the package's executables."""
