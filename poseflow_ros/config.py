@@ -25,6 +25,7 @@ class Spec:
         minimum, maximum: the allowed range, both ends included; None where there is none.
         step: the value is a multiple of it; 0 for any.
         choices: the allowed words; empty for any.
+        live: it may change while the node is active, and counts from the next image on.
     """
 
     description: str
@@ -32,6 +33,7 @@ class Spec:
     maximum: float | None = None
     step: int = 0
     choices: tuple[str, ...] = ()
+    live: bool = False
 
     def allowed(self) -> str:
         """Return what is allowed, in words."""
@@ -183,18 +185,21 @@ class TrackerConfig(_Checked):
         "poses of less are not tracked, [0, 1]: half the person's score, half the keypoints' mean",
         minimum=0.0,
         maximum=1.0,
+        live=True,
     )
     confident_pose_score: float = _param(
         0.4,
         "robust: poses of less continue people, but begin none, [0, 1]",
         minimum=0.0,
         maximum=1.0,
+        live=True,
     )
     max_lost_s: float = _param(
         20.0,
         "robust: for how long a person who is not seen is remembered, seconds",
         minimum=0.0,
         maximum=3600.0,
+        live=True,
     )
     flow_window_s: float = _param(
         0.0,
@@ -205,12 +210,14 @@ class TrackerConfig(_Checked):
     num: int = _param(
         7, "classic: keypoints that count in the similarity of two poses, the best ones",
         minimum=1, maximum=100,
+        live=True,
     )  # fmt: skip
     mag: float = _param(
         30.0,
         "classic: how far the box around a keypoint reaches to each side, pixels",
         minimum=1.0,
         maximum=1000.0,
+        live=True,
     )
     match: float = _param(
         0.2,
@@ -218,12 +225,14 @@ class TrackerConfig(_Checked):
         "IoU 2 + 2",
         minimum=0.0,
         maximum=6.0,
+        live=True,
     )
     link_len: int = _param(
         100,
         "classic: frames for which a person who is not seen is remembered",
         minimum=1,
         maximum=10000,
+        live=True,
     )
 
 
@@ -241,24 +250,41 @@ class NodeConfig(_Checked):
         "QoS reliability of the input; auto: reliable where all publishers offer it",
         choices=("auto", "reliable", "best_effort"),
     )
+    max_image_age_s: float = _param(
+        0.0,
+        "images older than this when their turn comes are dropped, seconds; 0: none is too old",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
     publish_lost: bool = _param(
-        False, "true: people not seen in this image are published too, as STATE_LOST"
+        False,
+        "true: people not seen in this image are published too, as STATE_LOST",
+        live=True,
     )
     publish_tentative: bool = _param(
-        False, "true: what may turn out to be no person is published too, as STATE_TENTATIVE"
+        False,
+        "true: what may turn out to be no person is published too, as STATE_TENTATIVE",
+        live=True,
     )
     min_keypoint_score: float = _param(
-        0.2, "keypoints with a lower score are not drawn, [0, 1]", minimum=0.0, maximum=1.0
+        0.2,
+        "keypoints with a lower score are not drawn, [0, 1]",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
     )
     marker_depth_m: float = _param(
         3.0,
         "distance of the plane that markers lie on where there is no depth, metres",
         minimum=0.1,
         maximum=1000.0,
+        live=True,
     )
     marker_lifetime_s: float = _param(
         1.0, "markers vanish when not renewed for this long, seconds; 0: never",
         minimum=0.0, maximum=3600.0,
+        live=True,
     )  # fmt: skip
 
 

@@ -100,6 +100,10 @@ class Pipeline:
         with self.lock:
             return self._release(self._tracker.flush())
 
+    def configure(self, config: Config) -> None:
+        """Take the live parameters from the next image on; called with `lock` held."""
+        self._tracker.configure(config.tracker)
+
     def reset(self) -> int:
         """Forget everybody; return how many frames were held back, which are not told any more.
 

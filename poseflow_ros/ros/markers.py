@@ -57,10 +57,14 @@ class MarkerMaker:
         self, skeleton: Skeleton, min_keypoint_score: float, depth_m: float, lifetime_s: float
     ) -> None:
         self._edges = np.array(skeleton.edges)
+        self.configure(min_keypoint_score, depth_m, lifetime_s)
+        self._shown: set[tuple[str, int]] = set()
+
+    def configure(self, min_keypoint_score: float, depth_m: float, lifetime_s: float) -> None:
+        """Draw the next markers in another way."""
         self._min_keypoint_score = min_keypoint_score
         self._depth_m = depth_m
         self._lifetime = duration(lifetime_s)
-        self._shown: set[tuple[str, int]] = set()
 
     def make(self, tracked: TrackedPoses, header: Header, camera: Pinhole) -> MarkerArray:
         """Return the markers of everybody seen, and the deletions of those gone."""

@@ -22,7 +22,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
-from poseflow_ros.config import Config, ConfigError
+from poseflow_ros.config import Config, ConfigError, NodeConfig
 from poseflow_ros.estimation.estimator import (
     DeviceLostError,
     EstimatorError,
@@ -68,6 +68,11 @@ def _spoken(transition: Transition) -> Transition:
             raise
 
     return wrapper
+
+
+def _drawn(node: NodeConfig) -> tuple[float, float, float]:
+    """Return what says how markers are drawn."""
+    return node.min_keypoint_score, node.marker_depth_m, node.marker_lifetime_s
 
 
 @dataclass(slots=True)
@@ -191,9 +196,7 @@ class PoseFlowNode(LifecycleNode):
         skeleton = self._pipeline.estimator.skeleton
         self._statistics = FrameStatistics()
         self._camera: Pinhole | None = None
-        self._markers = MarkerMaker(
-            skeleton, node.min_keypoint_score, node.marker_depth_m, node.marker_lifetime_s
-        )
+        self._markers = MarkerMaker(skeleton, *_drawn(node))
         self._poses_publisher = self._publisher(TrackedPoseArray, "~/tracked_poses", _RELIABLE)
         self._marker_publisher = self._publisher(MarkerArray, "~/markers", _RELIABLE)
         self._annotated_publisher = self._publisher(Image, "~/annotated", qos_profile_sensor_data)
@@ -264,12 +267,16 @@ class PoseFlowNode(LifecycleNode):
         pipeline, statistics = self._pipeline, self._statistics
         arrival.started_s = perf_counter()
         try:
-            if pipeline is None:
+            config = self._config
+            if pipeline is None or config is None:
                 statistics.drop("deactivated")
+                return
+            stamp_s = seconds(arrival.message.header.stamp)
+            if 0 < config.node.max_image_age_s < self._now_s() - stamp_s:
+                statistics.drop("too old")
                 return
             image = to_rgb(arrival.message)
             arrival.converted_s = perf_counter()
-            stamp_s = seconds(arrival.message.header.stamp)
             for frame in pipeline.process(image, stamp_s, arrival):
                 self._tell(frame, pipeline, statistics)
             self._failures = 0
@@ -289,6 +296,9 @@ class PoseFlowNode(LifecycleNode):
             statistics.drop("failed")
             self._say_dropped(traceback.format_exc())
             self._fail(arrival, repr(error))
+
+    def _now_s(self) -> float:
+        return float(1e-9 * self.get_clock().now().nanoseconds)
 
     def _fail(self, arrival: _Arrival, reason: str, lost: bool = False) -> None:
         """Count a failure; give up where the device is lost or nothing comes out any more."""
@@ -373,15 +383,21 @@ class PoseFlowNode(LifecycleNode):
         return response
 
     def _check_parameters(self, changed: list[Parameter]) -> SetParametersResult:
-        """Refuse what could not be configured, and what would take effect too late."""
-        ours = [p.name for p in changed if p.name in Config().as_parameters()]
-        if ours and self._config is not None:
-            reason = f"{', '.join(ours)}: read when the node configures; clean up first"
+        """Take what may change now; refuse all of it where something cannot be used."""
+        ours = {p.name: p.value for p in changed if p.name in Config().as_parameters()}
+        if self._config is not None and (fixed := parameters.fixed(ours)):
+            reason = f"{', '.join(fixed)}: read when the node configures; clean up first"
             return SetParametersResult(successful=False, reason=reason)
         try:
-            Config.from_parameters({p.name: p.value for p in changed if p.name in ours})
+            before = {} if self._config is None else self._config.as_parameters()
+            config = Config.from_parameters(before | ours)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        if self._pipeline is not None and ours:
+            with self._pipeline.lock:
+                self._config = config
+                self._pipeline.configure(config)
+                self._markers.configure(*_drawn(config.node))
         return SetParametersResult(successful=True)
 
     def _look(self, publisher: Any) -> None:

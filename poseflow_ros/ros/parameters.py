@@ -1,11 +1,15 @@
 """The configuration as ROS parameters."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
 from poseflow_ros.config import Config, parameters, spec_of
+
+_LIVE = "may be changed while active"
+_FIXED = "read when the node configures"
 
 
 def declare(node: Node) -> None:
@@ -20,11 +24,17 @@ def declare(node: Node) -> None:
             item.name,
             item.default,
             ParameterDescriptor(
-                description=spec.description,
+                description=f"{spec.description}; {_LIVE if spec.live else _FIXED}",
                 additional_constraints=spec.allowed(),
                 dynamic_typing=True,
             ),
         )
+
+
+def fixed(names: Iterable[str]) -> list[str]:
+    """Return those of these parameters that are read when the node configures."""
+    live = {item.name for item in parameters() if spec_of(item).live}
+    return [name for name in names if name not in live]
 
 
 def read(node: Node) -> Config:

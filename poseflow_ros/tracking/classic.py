@@ -46,7 +46,7 @@ class ClassicAssociation:
     """
 
     def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
-        self._config = config
+        self.config = config
         self._ids = ids
         self.reset()
 
@@ -81,8 +81,8 @@ class ClassicAssociation:
         if not len(tracks) or not len(poses):
             return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
         in_previous = tracks.last_seen_frame == self._frame - 1
-        grades, maxima = grade(tracks.poses, in_previous, poses, matches, self._config)
-        rows, columns = assign(grades, self._config.match).T
+        grades, maxima = grade(tracks.poses, in_previous, poses, matches, self.config)
+        rows, columns = assign(grades, self.config.match).T
         return rows, columns, (grades / maxima)[rows, columns]
 
     def _hit(
@@ -121,7 +121,7 @@ class ClassicAssociation:
         missed = self._frame - tracks.last_seen_frame
         tracks.states[:] = TrackState.CONFIRMED
         tracks.states[missed > 0] = TrackState.LOST
-        tracks.states[missed >= self._config.link_len] = TrackState.REMOVED
+        tracks.states[missed >= self.config.link_len] = TrackState.REMOVED
 
 
 def grade(

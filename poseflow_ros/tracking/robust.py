@@ -36,7 +36,7 @@ class RobustAssociation:
     """
 
     def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
-        self._config = config
+        self.config = config
         self._ids = ids
         self.reset()
 
@@ -77,7 +77,7 @@ class RobustAssociation:
     def _associate(self, sight: Sight) -> tuple[IntArray, IntArray, FloatArray]:
         """Return P rows of people, their poses and the likeness of the two."""
         evidence, likeness = compare(self._people, sight, self._stamp_s)
-        confident = sight.confidences >= self._config.confident_pose_score
+        confident = sight.confidences >= self.config.confident_pose_score
         first = assign(np.where(confident, evidence, -np.inf), 0.0)
         open_rows = self._people.confirmed.copy()
         open_rows[first[:, 0]] = False
@@ -122,7 +122,7 @@ class RobustAssociation:
         people = self._people
         taken = np.zeros(len(sight.poses), bool)
         taken[people.seen_as[people.seen_as >= 0]] = True
-        free = ~taken & (sight.confidences >= self._config.confident_pose_score)
+        free = ~taken & (sight.confidences >= self.config.confident_pose_score)
         born = []
         for column in np.argsort(-sight.confidences, kind="stable"):
             if free[column] and not (sight.duplicates[column] & taken).any():
@@ -138,7 +138,7 @@ class RobustAssociation:
         """Update the states."""
         people = self._people
         unseen_s = self._stamp_s - people.last_seen_s
-        memory_s = np.where(people.confirmed, self._config.max_lost_s, _TENTATIVE_S)
+        memory_s = np.where(people.confirmed, self.config.max_lost_s, _TENTATIVE_S)
         gone = (people.states == TrackState.REMOVED) | (unseen_s > memory_s)
         people.states[:] = np.where(people.confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE)
         people.states[people.seen_as < 0] = TrackState.LOST

@@ -30,6 +30,13 @@ class PoseFlowTracker:
             self._window = FlowWindow(config.flow_window_s)
         self._stamp_s: float | None = None
 
+    def configure(self, config: TrackerConfig) -> None:
+        """Take other thresholds and memory from the next frame on; who is known stays known.
+
+        The association and `flow_window_s` stay what they were.
+        """
+        self._config = self._association.config = config
+
     def reset(self) -> None:
         """Forget everybody. The people seen next get ids that nobody had before."""
         self._association.reset()

@@ -1,0 +1,170 @@
+"""Parameters while the node is active: what changes at once, what is refused, and old images."""
+
+import numpy as np
+import pytest
+from poseflow_msgs.msg import TrackedPose, TrackedPoseArray
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    SetParameters,
+    SetParametersAtomically,
+)
+from rclpy.parameter import Parameter
+from ros_driver import stamped
+from visualization_msgs.msg import Marker, MarkerArray
+
+from poseflow_ros.config import parameters, spec_of
+
+BLANK = np.zeros((120, 160, 3), np.uint8)
+POSES = "/poseflow/tracked_poses"
+LIVE = [item.name for item in parameters() if spec_of(item).live]
+FIXED = [item.name for item in parameters() if not spec_of(item).live]
+
+
+def messages(values) -> list[ParameterMessage]:
+    return [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+
+
+def set_each(driver, **values):
+    """Set one after the other; return the answers."""
+    name = "/poseflow/set_parameters"
+    return driver.call(SetParameters, name, parameters=messages(values)).results
+
+
+def set_all(driver, **values):
+    """Set all or nothing; return the answer."""
+    name = "/poseflow/set_parameters_atomically"
+    return driver.call(SetParametersAtomically, name, parameters=messages(values)).result
+
+
+def get(driver, name):
+    value = driver.call(GetParameters, "/poseflow/get_parameters", names=[name]).values[0]
+    return Parameter.from_parameter_msg(ParameterMessage(name=name, value=value)).value
+
+
+class Camera:
+    """Shows images a tenth of a second apart, each after the answer to the one before."""
+
+    def __init__(self, driver, start_s=1.0):
+        self.driver, self.stamp_s = driver, start_s
+        self.heard = driver.listen(TrackedPoseArray, POSES)
+        self.publisher = driver.camera()
+
+    def show(self, image):
+        """Return the answer to an image."""
+        before = len(self.heard)
+        self.publisher.publish(stamped(image, self.stamp_s))
+        self.stamp_s += 0.1
+        self.driver.until(lambda: len(self.heard) > before, "an answer")
+        return self.heard[-1].poses
+
+
+def test_a_threshold_counts_from_the_next_image_on(driver, active_node, pedestrians):
+    active_node(input_size=512, association="classic")
+    camera = Camera(driver)
+    assert camera.show(pedestrians[0])
+    assert set_each(driver, min_pose_score=1.0)[0].successful
+    assert not camera.show(pedestrians[1])
+    assert set_each(driver, min_pose_score=0.25)[0].successful
+    assert camera.show(pedestrians[2])
+
+
+def test_people_known_before_a_change_stay_known(driver, active_node, pedestrians):
+    active_node(input_size=512, association="classic", publish_lost=True)
+    camera = Camera(driver)
+    before = {pose.track_id for pose in camera.show(pedestrians[0])}
+    assert set_each(driver, link_len=50, match=0.3, num=5)[0].successful
+    after = {pose.track_id for pose in camera.show(pedestrians[1])}
+    assert before & after == before
+
+
+def test_memory_is_shortened_while_active(driver, active_node, pedestrians):
+    active_node(input_size=512, association="classic", publish_lost=True)
+    camera = Camera(driver)
+    seen = camera.show(pedestrians[0])
+    lost = camera.show(np.zeros_like(pedestrians[0]))
+    assert {pose.state for pose in lost} == {TrackedPose.STATE_LOST}
+    assert set_each(driver, link_len=1)[0].successful
+    gone = camera.show(np.zeros_like(pedestrians[0]))
+    assert [pose.state for pose in gone] == [TrackedPose.STATE_REMOVED] * len(seen)
+
+
+def test_markers_change_while_active(driver, active_node, pedestrians):
+    active_node(input_size=512, association="classic")
+    heard = driver.listen(MarkerArray, "/poseflow/markers")
+    camera = Camera(driver)
+
+    def distance():
+        heard.clear()
+        camera.show(pedestrians[0])
+        driver.until(lambda: heard, "markers")
+        joints = [m for m in heard[-1].markers if m.type == Marker.SPHERE_LIST]
+        return {point.z for marker in joints for point in marker.points}
+
+    driver.until(lambda: distance() == {3.0}, "markers at the default distance")
+    assert set_each(driver, marker_depth_m=7.0)[0].successful
+    assert distance() == {7.0}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_what_needs_a_new_configuration_is_refused_while_active(name, driver, active_node):
+    active_node()
+    before = get(driver, name)
+    (answer,) = set_each(driver, **{name: before})
+    assert not answer.successful
+    assert answer.reason == f"{name}: read when the node configures; clean up first"
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        pytest.param({"match": 7.0}, "match is 7.0, must be from 0 to 6", id="out of range"),
+        pytest.param({"match": "x"}, "match is 'x', must be of type float", id="a wrong type"),
+        pytest.param({"threads": 1}, "threads: read when the node configures", id="not live"),
+    ],
+)
+def test_a_set_with_one_bad_value_is_refused_as_a_whole(bad, reason, driver, active_node):
+    node = active_node()
+    before = node._config
+    answer = set_all(driver, num=3, **bad)
+    assert not answer.successful
+    assert answer.reason.startswith(reason)
+    assert get(driver, "num") == 7
+    assert node._config == before
+
+
+def test_what_was_set_while_active_is_what_counts_after_a_new_configuration(driver, active_node):
+    node = active_node()
+    assert set_all(driver, num=3, max_lost_s=5.0).successful
+    for transition in ("deactivate", "cleanup", "configure"):
+        assert driver.change(transition)
+    assert (node._config.tracker.num, node._config.tracker.max_lost_s) == (3, 5.0)
+
+
+def test_parameters_tell_whether_they_may_change(driver, start_node):
+    start_node()
+    name = "/poseflow/describe_parameters"
+    for names, words in (
+        (LIVE, "may be changed while active"),
+        (FIXED, "read when the node conf"),
+    ):
+        for descriptor in driver.call(DescribeParameters, name, names=names).descriptors:
+            assert words in descriptor.description
+
+
+def test_an_image_that_is_too_old_is_dropped(driver, active_node):
+    node = active_node(max_image_age_s=5.0)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    publisher = driver.camera()
+    now_s = 1e-9 * node.get_clock().now().nanoseconds
+    publisher.publish(stamped(BLANK, now_s - 6.0))
+    driver.until(
+        lambda: node._statistics.values().get("dropped: too old") == "1", "the old image's end"
+    )
+    publisher.publish(stamped(BLANK, 1e-9 * node.get_clock().now().nanoseconds))
+    driver.until(lambda: heard, "an answer to the new one")
+    assert [array.dropped_since_last for array in heard] == [1]
+    assert set_each(driver, max_image_age_s=0.0)[0].successful
+    publisher.publish(stamped(BLANK, now_s - 6.0))
+    driver.until(lambda: len(heard) == 2, "an answer where none is too old")
