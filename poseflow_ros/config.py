@@ -257,6 +257,14 @@ class NodeConfig(_Checked):
         maximum=3600.0,
         live=True,
     )
+    estimator_timeout_s: float = _param(
+        30.0,
+        "a network busy for longer with one image is given up: the node goes through its error "
+        "transition to unconfigured; seconds; 0: never",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
     publish_lost: bool = _param(
         False,
         "true: people not seen in this image are published too, as STATE_LOST",

@@ -109,6 +109,7 @@ class PoseFlowNode(LifecycleNode):
         self._activation = 0
         self._failures = 0
         self._given_up = False
+        self._in_work: _Arrival | None = None
         self._silent = False
 
     # Transitions
@@ -245,7 +246,7 @@ class PoseFlowNode(LifecycleNode):
             self._pipeline.close()
         while self._outputs:
             self._outputs.pop()()
-        self._worker = self._pipeline = self._config = None
+        self._worker = self._pipeline = self._config = self._in_work = None
 
     def _forget(self, reason: str) -> None:
         """Reset the tracking; frames held back are dropped for this reason."""
@@ -263,9 +264,18 @@ class PoseFlowNode(LifecycleNode):
 
     def _process(self, arrival: _Arrival) -> None:
         """Answer one image; called by the worker's thread."""
+        arrival.started_s = perf_counter()
+        self._in_work = arrival
+        try:
+            self._answer(arrival)
+        finally:
+            # Unless the node gave up waiting, and another worker has an image by now.
+            if self._in_work is arrival:
+                self._in_work = None
+
+    def _answer(self, arrival: _Arrival) -> None:
         # A cleanup does not wait for a slow network: these are the ones that the image came to.
         pipeline, statistics = self._pipeline, self._statistics
-        arrival.started_s = perf_counter()
         try:
             config = self._config
             if pipeline is None or config is None:
@@ -304,12 +314,22 @@ class PoseFlowNode(LifecycleNode):
         """Count a failure; give up where the device is lost or nothing comes out any more."""
         self._failures += 1
         if (lost or self._failures >= _MAX_FAILURES) and self.executor is not None:
+            reason = f"{self._failures} images failed in a row: {reason}"
             self.executor.create_task(self._give_up, arrival.activation, reason)
+
+    def _watch_over_network(self) -> None:
+        """Give up where the network has been busy with one image for too long."""
+        assert self._config
+        arrival, timeout_s = self._in_work, self._config.node.estimator_timeout_s
+        if arrival is not None and 0 < timeout_s < perf_counter() - arrival.started_s:
+            reason = f"the network has been busy with one image for more than {timeout_s:g} s"
+            # An earlier activation's image holds up this one's too.
+            self._give_up(self._activation, reason)
 
     def _give_up(self, activation: int, reason: str) -> None:
         """Go through the error transition to unconfigured; called by the executor's thread."""
         if self._active and activation == self._activation:
-            self.get_logger().error(f"{self._failures} images failed in a row: {reason}")
+            self.get_logger().error(reason)
             self._given_up = True
             self.trigger_deactivate()
 
@@ -401,8 +421,10 @@ class PoseFlowNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _look(self, publisher: Any) -> None:
-        """Look at the inputs and publish diagnostics; once a second."""
-        assert self._pipeline
+        """Look at the inputs and the network, and publish diagnostics; once a second."""
+        self._watch_over_network()
+        if self._pipeline is None:  # given up
+            return
         for subscription in self._inputs:
             subscription.refresh()
         warning = ""

@@ -1,5 +1,7 @@
 """A network that fails: what is dropped, when the node gives up, and how it comes back."""
 
+import threading
+
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import TransitionEvent
@@ -124,6 +126,36 @@ def test_a_lost_device_ends_it_at_once(driver, active_node, capfd):
     driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
     assert capfd.readouterr().err.count("the GPU fell off the bus") == 1
     come_back(driver, node)
+
+
+@pytest.mark.parametrize("meanwhile", [[], ["deactivate", "activate"]], ids=["", "reactivated"])
+def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
+    meanwhile, driver, active_node, capfd
+):
+    node = active_node(estimator_timeout_s=1.5)
+    events = driver.listen(TransitionEvent, "/poseflow/transition_event")
+    publisher = driver.camera()
+    hanging, gate = node._pipeline.estimator, threading.Event()
+    estimate = hanging.estimate
+    hanging.estimate = lambda image: gate.wait(60) and estimate(image)
+    publisher.publish(stamped(BLANK, 1.0))
+    driver.until(lambda: node._in_work is not None, "the network's work")
+    assert all(driver.change(transition) for transition in meanwhile)
+    driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
+    assert "busy with one image for more than 1.5 s" in capfd.readouterr().err
+    come_back(driver, node)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    gate.set()
+    driver.spin(1.5)  # the first network ends, and the watch looks once more
+    assert not heard
+    assert driver.state() == "active"
+
+
+def test_a_network_may_be_idle_for_longer_than_it_may_be_busy(driver, active_node):
+    node = active_node(estimator_timeout_s=0.3)
+    Camera(driver, node).show()
+    driver.spin(2.5)
+    assert driver.state() == "active"
 
 
 def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(driver, active_node):
