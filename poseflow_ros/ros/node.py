@@ -430,9 +430,7 @@ class PoseFlowNode(LifecycleNode):
         warning = ""
         if self._active and self._statistics.silence_s() > SILENCE_S:
             image = self._inputs[0]
-            warning = (
-                f"no image on {image.topic} for {SILENCE_S:g} s; publishers: {image.publishers}"
-            )
+            warning = f"no image on {image.topic} for {SILENCE_S:g} s: {image.why_silent()}"
         if warning and not self._silent:
             self.get_logger().warning(warning)
         self._silent = bool(warning)

@@ -6,6 +6,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -58,6 +59,11 @@ class AdaptiveSubscription:
         """How many publishers the topic has, of whatever type and QoS."""
         return int(self._node.count_publishers(self.topic))
 
+    def why_silent(self) -> str:
+        """Return what keeps each publisher's messages from coming; that there is none, if so."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        return "; ".join(map(self._why_silent, publishers)) or "the topic has no publishers"
+
     def refresh(self) -> None:
         """Subscribe anew where the publishers now offer something else."""
         if self._reliability in _FIXED or self._subscription is None:
@@ -80,6 +86,17 @@ class AdaptiveSubscription:
         if any(p.qos_profile.reliability == best_effort for p in publishers):
             return best_effort
         return ReliabilityPolicy.RELIABLE
+
+    def _why_silent(self, publisher: TopicEndpointInfo) -> str:
+        name = f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
+        package = self._message_type.__module__.split(".")[0]
+        wanted = f"{package}/msg/{self._message_type.__name__}"
+        if publisher.topic_type != wanted:
+            return f"{name} publishes {publisher.topic_type}, not {wanted}"
+        best_effort = publisher.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+        if best_effort and self._reliability == "reliable":
+            return f"{name} offers best effort, and reliable is asked for"
+        return f"{name} fits, and sends nothing"
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
         self._node.get_logger().debug(f"subscribing to {self.topic}, {reliability.name}")

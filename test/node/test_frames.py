@@ -360,12 +360,37 @@ def subscribed(node, reliability):
     return [info.qos_profile.reliability.name for info in infos] == [reliability]
 
 
-def test_silence_is_diagnosed(driver, active_node, capfd):
-    active_node()
+SILENT = [
+    # what publishes, the reliability asked for, what is said of it
+    pytest.param(None, "auto", "the topic has no publishers", id="nobody"),
+    pytest.param(
+        (CompressedImage, 5), "auto",
+        "/driver publishes sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image",
+        id="another type",
+    ),
+    pytest.param(
+        (Image, qos_profile_sensor_data), "reliable",
+        "/driver offers best effort, and reliable is asked for",
+        id="less than is asked for",
+    ),
+    pytest.param((Image, 5), "auto", "/driver fits, and sends nothing", id="a silent camera"),
+    pytest.param(
+        (Image, qos_profile_sensor_data), "best_effort", "/driver fits, and sends nothing",
+        id="a silent camera of best effort",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("publisher", "reliability", "said"), SILENT)
+def test_silence_is_diagnosed(publisher, reliability, said, driver, active_node, capfd):
+    if publisher is not None:
+        driver.node.create_publisher(publisher[0], "image", publisher[1])
+    active_node(image_reliability=reliability)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
     driver.until(lambda: "no image" in diagnosed(diagnostics).get("message", ""), "a warning")
-    assert "no image on /image" in diagnosed(diagnostics)["message"]
-    assert "publishers: 0" in capfd.readouterr().err
+    line = f"no image on /image for 3 s: {said}"
+    assert diagnosed(diagnostics)["message"] == line
+    assert capfd.readouterr().err.count(line) == 1
 
 
 def test_lost_people_are_published_where_asked_for(driver, active_node, pedestrians):
