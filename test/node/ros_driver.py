@@ -81,6 +81,12 @@ class Driver:
         self.until(future.done, f"an answer of {name}")
         return future.result()
 
+    def forget_clients(self):
+        """Look for services anew: those known are of a node that is gone."""
+        for client in self._clients.values():
+            self.node.destroy_client(client)
+        self._clients.clear()
+
     def change(self, transition, name="/poseflow"):
         """Ask for a transition; return whether it succeeded."""
         number = TRANSITIONS.get(transition, transition)

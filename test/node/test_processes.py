@@ -95,6 +95,32 @@ def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, pro
     assert told["/video_publisher: video"]["published"] == "20"
 
 
+def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, video):
+    profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}
+    heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
+    publisher = start("video_publisher", f"video:={video}", "loop:=true", **profile)
+    known = set()
+
+    def nodes():
+        infos = driver.node.get_publishers_info_by_topic("/poseflow/transition_event")
+        return {bytes(info.endpoint_gid) for info in infos}
+
+    for _ in range(2):
+        node = start("poseflow_node", "input_size:=64", "estimator:=movenet", **profile)
+        # Whoever was killed is listed for a while yet.
+        driver.until(lambda: nodes() - known, "the new node")
+        known.update(nodes())
+        driver.spin(1.0)
+        assert driver.change("configure")
+        assert driver.change("activate")
+        heard.clear()
+        driver.until(lambda: len(heard) > 3, "answers")
+        node.kill()
+        node.wait(10)
+        driver.forget_clients()
+    assert publisher.poll() is None
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
