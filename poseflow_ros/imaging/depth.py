@@ -161,7 +161,7 @@ def _patches(
     values = depth.ravel().take(index)
     known = rows_in[..., :, None] & columns_in[..., None, :] & (values > 0)
     # NaN is not above 0, and infinite stays so.
-    return np.where(known, values, np.float32(np.inf)).reshape(*seen.shape, -1)
+    return np.where(known, values, np.float32(np.inf)).reshape(*seen.shape, _SIDE**2)
 
 
 def _torso_depths(
@@ -172,7 +172,8 @@ def _torso_depths(
     n_seen = seen.sum(axis=1)[:, None]
     middle = known.sum(axis=1) / np.maximum(n_seen, 1)
     inward = known + _INWARD * (middle[:, None] - known)
-    pixels = _patches(depth, inward, seen, radii).reshape(len(seen), -1)
+    patches = _patches(depth, inward, seen, radii)
+    pixels = patches.reshape(len(seen), seen.shape[1] * _SIDE**2)
     ordered, n_known = _ordered(pixels)
     # Of the pixels whose depth is known: a torso may have holes.
     least = np.ceil(_LEAST_TORSO_SHARE * n_known)

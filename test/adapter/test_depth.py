@@ -1,0 +1,295 @@
+"""Poses in space: what is known of a scene comes out of its depth image again."""
+
+import cv2
+import numpy as np
+import pytest
+from depth_scene import CX, CY, FOCAL, HEIGHT, SIZE, WIDTH, moving, poses_of, render, standing
+
+from poseflow_ros.imaging.depth import Points, lift, metres
+from poseflow_ros.imaging.lens import Lens
+from poseflow_ros.poses import Poses
+from poseflow_ros.skeleton import COCO_17
+
+LENS = Lens(FOCAL, FOCAL, CX, CY)
+LEFT_WRIST, RIGHT_WRIST = 9, 10
+TORSO = list(COCO_17.torso)
+
+
+def lifted(poses, depth, lens=LENS, image_size=SIZE, min_keypoint_score=0.3):
+    return lift(
+        poses,
+        depth,
+        lens,
+        image_size=image_size,
+        skeleton=COCO_17,
+        min_keypoint_score=min_keypoint_score,
+    )
+
+
+def with_holes(depth, share, random):
+    return np.where(random.random(depth.shape) < share, np.float32(np.nan), depth)
+
+
+def flat(depth_m, size=SIZE):
+    return np.full(size, depth_m, np.float32)
+
+
+def one_pose(keypoints=None):
+    """Somebody 300 pixels tall with all keypoints in the middle of the image but these."""
+    points = np.tile([[WIDTH / 2, HEIGHT / 2]], (17, 1))
+    for index, point in (keypoints or {}).items():
+        points[index] = point
+    box = [WIDTH / 2 - 50, HEIGHT / 2 - 150, WIDTH / 2 + 50, HEIGHT / 2 + 150]
+    return Poses(points[None], np.ones((1, 17)), np.array([box]), np.ones(1))
+
+
+@pytest.fixture(scope="module")
+def two_people():
+    return [standing(-0.7, 3.0), standing(0.7, 3.0)]
+
+
+@pytest.fixture(scope="module")
+def scene(two_people):
+    return render(two_people, wall_m=5.0)
+
+
+def test_keypoints_are_where_their_rays_meet_the_person(two_people, scene):
+    points = lifted(poses_of(two_people), scene)
+    truth = np.array([person.seen() for person in two_people])
+    assert np.linalg.norm(points.points - truth, axis=-1).max() < 0.01
+
+
+def test_the_position_is_the_middle_of_the_torso_seen(two_people, scene):
+    points = lifted(poses_of(two_people), scene)
+    # Shoulders and hips at x = +-0.18 and +-0.12, y = -0.42 and 0.1, 0.1 m below the surface;
+    # a ray through a joint meets the surface a little nearer to the axis than the joint.
+    shrunk = (3.0 - 0.1) / 3.0
+    expected = [[x * shrunk, -0.16 * shrunk, 2.9] for x in (-0.7, 0.7)]
+    assert points.positions == pytest.approx(np.array(expected), abs=0.02)
+
+
+def test_a_thin_forearm_before_a_wall_has_the_arms_depth():
+    # A body of 100 x 200 pixels at 3 m, a forearm two pixels wide at 2.8 m beside it, and the
+    # wall 2 m behind. A share of 28 of 100 pixels around the wrist, at most, is the arm's.
+    depth = flat(5.0)
+    depth[140:340, 270:370] = 3.0
+    depth[220:222, 370:440] = 2.8
+    torso = {5: (290, 160), 6: (350, 160), 11: (290, 300), 12: (350, 300)}
+    points = lifted(one_pose(torso | {LEFT_WRIST: (425, 221)}), depth)
+    assert points.points[0, LEFT_WRIST, 2] == pytest.approx(2.8)
+    assert points.points[0, 5, 2] == pytest.approx(3.0)
+
+
+def test_a_limb_is_told_from_what_is_behind_it_within_reach():
+    # The background is a table half a metre behind the arm: no torso's depth rules it out.
+    depth = flat(3.4)
+    depth[140:340, 270:370] = 3.0
+    depth[220:222, 370:440] = 2.9
+    torso = {5: (290, 160), 6: (350, 160), 11: (290, 300), 12: (350, 300)}
+    points = lifted(one_pose(torso | {LEFT_WRIST: (425, 221)}), depth)
+    assert points.points[0, LEFT_WRIST, 2] == pytest.approx(2.9)
+
+
+def test_a_shoulder_at_the_outline_does_not_take_the_wall_for_the_torso():
+    depth = flat(6.0)
+    depth[140:340, 270:370] = 3.0
+    # Three quarters of the shoulders' and hips' patches are wall.
+    torso = {5: (269, 139), 6: (370, 139), 11: (269, 340), 12: (370, 340)}
+    points = lifted(one_pose(torso), depth)
+    assert points.points[0, TORSO, 2] == pytest.approx(np.full(4, 3.0))
+
+
+def test_a_slanted_surface_is_not_cut_in_two():
+    columns = np.arange(WIDTH, dtype=np.float32)
+    depth = np.tile(3.0 + (columns - WIDTH / 2) * 0.05, (HEIGHT, 1))
+    points = lifted(one_pose(), depth)
+    assert points.points[0, :, 2] == pytest.approx(np.full(17, 3.0))
+
+
+def test_a_keypoint_with_nothing_within_reach_is_unknown():
+    depth = flat(3.0)
+    depth[:, :100] = 4.5
+    depth[:, 540:] = 1.5
+    points = lifted(one_pose({LEFT_WRIST: (50, 240), RIGHT_WRIST: (590, 240)}), depth)
+    known = np.isfinite(points.points[0, :, 2])
+    assert known.sum() == 15
+    assert not known[[LEFT_WRIST, RIGHT_WRIST]].any()
+
+
+def test_without_a_torso_every_depth_is_plausible():
+    scores = np.ones((1, 17))
+    scores[:, TORSO] = 0.1
+    pose = one_pose({LEFT_WRIST: (50, 240)})
+    depth = flat(3.0)
+    depth[:, :100] = 4.5
+    points = lifted(Poses(pose.keypoints, scores, pose.boxes, pose.scores), depth)
+    assert points.points[0, LEFT_WRIST, 2] == pytest.approx(4.5)
+    assert points.points[0, 0, 2] == pytest.approx(3.0)
+    assert np.isnan(points.positions).all()
+
+
+def test_holes_are_filled_from_their_neighbours(two_people, scene):
+    random = np.random.default_rng(3)
+    points = lifted(poses_of(two_people), with_holes(scene, 0.3, random))
+    truth = np.array([person.seen() for person in two_people])
+    assert np.linalg.norm(points.points - truth, axis=-1).max() < 0.015
+
+
+def test_a_keypoint_needs_a_share_of_its_patch():
+    # 300 pixels tall: a radius of 4, of which 7 x 7 pixels are looked at, and 3 are needed.
+    depth = flat(np.nan)
+    depth[100:140, 100:140] = 3.0
+    torso = dict.fromkeys(TORSO, (120, 120))
+    depth[240, 320:322] = 3.0
+    assert np.isnan(lifted(one_pose(torso), depth).points[0, 0]).all()
+    depth[241, 320] = 3.0
+    assert lifted(one_pose(torso), depth).points[0, 0, 2] == pytest.approx(3.0)
+
+
+def test_the_patch_grows_with_the_person():
+    # Only a ring 6 pixels away knows its depth.
+    depth = flat(np.nan)
+    depth[234:247, 314:327] = 3.0
+    depth[235:246, 315:326] = np.nan
+    pose = one_pose(dict.fromkeys(range(17), (320, 240)))
+    tall = Poses(pose.keypoints, pose.keypoint_scores, pose.boxes * 2, pose.scores)
+    assert np.isnan(lifted(pose, depth).points).all()
+    assert np.isfinite(lifted(tall, depth).points).all()
+
+
+def test_what_is_outside_or_not_sure_is_unknown():
+    outside = {0: (-0.6, 9), 1: (9, -0.6), 2: (WIDTH - 0.4, 9), 3: (9, HEIGHT - 0.4)}
+    inside = {5: (-0.4, 9), 6: (9, -0.4), 7: (WIDTH - 0.6, 9), 8: (9, HEIGHT - 0.6)}
+    odd = {9: (np.nan, 9), 10: (9, np.inf), 11: (-1e30, 1e30)}
+    pose = one_pose(outside | inside | odd)
+    pose.keypoint_scores[0, 12], pose.keypoint_scores[0, 13] = 0.29, 0.3
+    points = lifted(pose, flat(3.0))
+    unknown = [0, 1, 2, 3, 9, 10, 11, 12]
+    assert np.flatnonzero(np.isnan(points.points).any(axis=2)[0]).tolist() == unknown
+    assert np.flatnonzero(np.isnan(points.stddevs)[0]).tolist() == unknown
+
+
+def test_millimetres_and_metres_are_the_same(two_people, scene):
+    millimetres = np.rint(scene * 1000).astype(np.uint16)
+    poses = poses_of(two_people)
+    from_mm = lifted(poses, metres(millimetres))
+    from_m = lifted(poses, metres(millimetres.astype(np.float64) / 1000))
+    assert metres(millimetres).dtype == np.float32
+    np.testing.assert_allclose(from_mm.points, from_m.points, atol=1e-5)
+    np.testing.assert_allclose(from_mm.stddevs, from_m.stddevs, atol=1e-5)
+
+
+@pytest.mark.parametrize("depth", [np.zeros((2, 2), np.uint8), np.zeros((2, 2, 1), np.float32)])
+def test_what_is_no_depth_image_is_refused(depth):
+    with pytest.raises(ValueError, match="a depth image must"):
+        metres(depth)
+
+
+def test_another_size_is_refused_with_both_sizes():
+    with pytest.raises(ValueError, match=r"640 x 480.*320 x 240"):
+        lifted(one_pose(), flat(3.0, (240, 320)))
+
+
+def test_nobody_is_nowhere():
+    points = lifted(Poses.empty(17), flat(3.0))
+    shapes = points.points.shape, points.stddevs.shape, points.positions.shape
+    assert shapes == ((0, 17, 3), (0, 17), (0, 3))
+
+
+@pytest.mark.parametrize("nothing", [np.nan, 0.0, np.inf, -1.0])
+@pytest.mark.filterwarnings("error")
+def test_without_depth_nothing_is_known(two_people, nothing):
+    points = lifted(poses_of(two_people), flat(nothing))
+    assert isinstance(points, Points)
+    for values in (points.points, points.stddevs, points.positions):
+        assert np.isnan(values).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_known_where_no_depth_was():
+    """However poses and holes lie: a finite point has a known pixel in reach of its patch."""
+    random = np.random.default_rng(7)
+    depth = random.uniform(2.5, 3.5, SIZE).astype(np.float32)
+    holes = cv2.resize(random.random((24, 32)), (WIDTH, HEIGHT), interpolation=0) < 0.6
+    depth[holes] = random.choice([np.nan, 0, np.inf, -1], holes.sum())
+    keypoints = random.uniform(-50, 690, (50, 17, 2))
+    boxes = random.uniform(0, 480, (50, 4))
+    points = lifted(Poses(keypoints, np.ones((50, 17)), boxes, np.ones(50)), depth)
+    finite = np.isfinite(points.points).all(axis=-1)
+    assert 100 < finite.sum() < 800
+    assert (np.isfinite(points.stddevs) == finite).all()
+    for x, y in keypoints[finite]:
+        column, row = round(x), round(y)
+        patch = ~holes[max(0, row - 6) : row + 7, max(0, column - 6) : column + 7]
+        assert patch.any()
+
+
+def test_the_stddev_tells_how_far_pixels_scatter():
+    random = np.random.default_rng(5)
+    depth = random.normal(3.0, 0.06, SIZE).astype(np.float32)
+    keypoints = random.uniform(10, 470, (40, 17, 2))
+    boxes = np.tile([0.0, 0.0, 100.0, 400.0], (40, 1))
+    points = lifted(Poses(keypoints, np.ones((40, 17)), boxes, np.ones(40)), depth)
+    # 49 pixels: sqrt(0.06**2 + pi / 2 * (0.06**2 + 0.03**2) / 49) = 0.0612.
+    assert np.median(points.stddevs) == pytest.approx(0.0612, rel=0.05)
+
+
+def test_one_smooth_surface_is_as_sure_as_its_pixels_are_many():
+    tall, small = one_pose(), one_pose()
+    small.boxes[0] = [0, 0, 10, 20]
+    # Only the usual noise is left: 0.03 m * sqrt(pi / 2 / n) for 49 pixels and for 9.
+    assert lifted(tall, flat(3.0)).stddevs == pytest.approx(0.03 * np.sqrt(np.pi / 2 / 49))
+    assert lifted(small, flat(3.0)).stddevs == pytest.approx(0.03 * np.sqrt(np.pi / 2 / 9))
+
+
+def _crowd(random):
+    """Return scenes of three people side by side, 2 to 6 m away, and their truth."""
+    for _ in range(12):
+        people = [
+            moving(side * z * 0.4, z, random)
+            for side, z in zip((-1, 0, 1), random.uniform(2.5, 6, 3), strict=True)
+        ]
+        yield poses_of(people), render(people, 8.0), np.array([p.seen() for p in people])
+
+
+@pytest.fixture(scope="module")
+def crowds():
+    return list(_crowd(np.random.default_rng(11)))
+
+
+_TABLE = [
+    # noise of the depth, holes, keypoints off by this share of the height, bounds: median, 95 %
+    pytest.param(0.0, 0.0, 0.0, 0.003, 0.03, id="a perfect image"),
+    pytest.param(0.0, 0.3, 0.0, 0.003, 0.03, id="holes"),
+    pytest.param(0.01, 0.3, 0.0, 0.012, 0.05, id="1 % noise and holes"),
+    pytest.param(0.02, 0.3, 0.0, 0.02, 0.08, id="2 % noise and holes"),
+    pytest.param(0.05, 0.3, 0.0, 0.05, 0.17, id="5 % noise and holes"),
+    pytest.param(0.02, 0.3, 0.01, 0.025, 0.09, id="keypoints 1 % of the height off"),
+    pytest.param(0.02, 0.3, 0.02, 0.035, 0.15, id="keypoints 2 % of the height off"),
+]
+
+
+@pytest.mark.parametrize(("noise", "holes", "off", "middle", "most"), _TABLE)
+def test_table_of_noise(crowds, noise, holes, off, middle, most):
+    """Prints a row of docs/depth.md."""
+    random = np.random.default_rng(13)
+    errors, known, within = [], [], []
+    for poses, clean, truth in crowds:
+        depth = (clean * (1 + noise * random.normal(size=SIZE))).astype(np.float32)
+        shift = off * poses.heights[:, None, None] * random.normal(size=poses.keypoints.shape)
+        moved = Poses(poses.keypoints + shift, poses.keypoint_scores, poses.boxes, poses.scores)
+        points = lifted(moved, with_holes(depth, holes, random))
+        error = np.abs(points.points[..., 2] - truth[..., 2])
+        inside = np.isfinite(points.points[..., 2])
+        errors.append(error[inside])
+        within.append((error < 2 * points.stddevs)[inside])
+        known.append(inside[((poses.keypoints > 0) & (poses.keypoints < SIZE[::-1])).all(-1)])
+    median, high = np.percentile(np.concatenate(errors), [50, 95])
+    share, honest = np.concatenate(known).mean(), np.concatenate(within).mean()
+    print(
+        f"\n| {noise:.0%} | {holes:.0%} | {off:.0%} | {100 * median:.1f} cm | "
+        f"{100 * high:.1f} cm | {share:.1%} | {honest:.0%} |"
+    )
+    assert median < middle
+    assert high < most
+    assert share > 0.95
