@@ -128,6 +128,66 @@ def test_without_a_torso_every_depth_is_plausible():
     assert np.isnan(points.positions).all()
 
 
+def test_a_small_step_is_one_surface():
+    # A sleeve's fold of 10 cm: two of seven columns are nearer, the median is the others'.
+    depth = flat(3.1)
+    depth[:, 323:] = 3.0
+    assert lifted(one_pose(), depth).points[0, 0, 2] == pytest.approx(3.1)
+
+
+def test_one_wrong_pixel_is_no_limb():
+    depth = flat(3.0)
+    depth[240, 320] = 2.2
+    assert lifted(one_pose(), depth).points[0, :, 2] == pytest.approx(np.full(17, 3.0))
+
+
+def test_a_hand_before_the_hip_is_not_the_torso():
+    # An eighth of the torso's pixels are at 1.9 m, from where the body is out of reach.
+    depth = flat(3.0)
+    depth[290:310, 280:298] = 1.9
+    torso = {5: (290, 160), 6: (350, 160), 11: (290, 300), 12: (350, 300)}
+    points = lifted(one_pose(torso), depth)
+    assert points.points[0, [0, 5, 6, 12], 2] == pytest.approx(np.full(4, 3.0))
+
+
+@pytest.mark.parametrize("turns", range(4), ids=["left", "top", "right", "bottom"])
+def test_what_lies_outside_the_image_does_not_count(turns):
+    # At the border half of a patch is inside: four columns, of which one is nearer.
+    depth = np.full((400, 400), 3.1, np.float32)
+    depth[:, 0] = 3.0
+    turned = np.ascontiguousarray(np.rot90(depth, -turns))
+    keypoint = [(0, 200), (199, 0), (399, 199), (200, 399)][turns]
+    pose = one_pose({LEFT_WRIST: keypoint})
+    points = lifted(pose, turned, image_size=(400, 400))
+    assert points.points[0, LEFT_WRIST, 2] == pytest.approx(3.1)
+
+
+def test_a_point_lies_on_the_ray_of_its_keypoint_not_of_its_pixel():
+    points = lifted(one_pose({LEFT_WRIST: (400.4, 100.25)}), flat(3.0))
+    expected = [3 * (400.4 - 319.5) / 525, 3 * (100.25 - 239.5) / 525, 3]
+    assert points.points[0, LEFT_WRIST] == pytest.approx(expected)
+
+
+def test_the_lens_is_undone_and_z_stays_the_depth():
+    coefficients = (-0.2, 0.05, 0.001, -0.001, 0.0)
+    there = np.array([[[1.0, -0.6, 3.0]]])
+    matrix = np.array([[FOCAL, 0, CX], [0, FOCAL, CY], [0, 0, 1]])
+    pixel, _ = cv2.projectPoints(there, np.zeros(3), np.zeros(3), matrix, np.array(coefficients))
+    lens = Lens(FOCAL, FOCAL, CX, CY, coefficients)
+    points = lifted(one_pose({LEFT_WRIST: pixel.ravel()}), flat(3.0), lens)
+    assert points.points[0, LEFT_WRIST] == pytest.approx(there[0, 0], abs=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_keypoint_without_a_ray_is_unknown():
+    # No ray leads farther out than 0.703 focal lengths of this lens.
+    lens = Lens(400, 400, CX, CY, (-0.3, 0, 0, 0))
+    points = lifted(one_pose({LEFT_WRIST: (CX + 0.75 * 400, CY)}), flat(3.0), lens)
+    unknown = np.isnan(points.points).all(axis=2)[0]
+    assert np.flatnonzero(unknown).tolist() == [LEFT_WRIST]
+    assert (np.isnan(points.stddevs[0]) == unknown).all()
+
+
 def test_holes_are_filled_from_their_neighbours(two_people, scene):
     random = np.random.default_rng(3)
     points = lifted(poses_of(two_people), with_holes(scene, 0.3, random))

@@ -106,6 +106,7 @@ def test_the_same_stamp_twice_is_one_time():
     velocity = SpatialVelocity()
     walked(velocity, [1.7e9])
     assert np.isnan(velocity.update(ids(1), np.ones((1, 3)), 1.7e9)).all()
+    assert np.isnan(velocity.update(ids(1), np.ones((1, 3)), 1.7e9 + 1e-5)).all()
 
 
 def test_everybody_has_a_velocity_of_their_own():
