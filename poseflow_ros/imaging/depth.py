@@ -116,8 +116,10 @@ def lift(
             image.
 
     Raises:
-        ValueError: the depth image is not as large as the colour image.
+        ValueError: the depth image is not as large as the colour image, or not in metres.
     """
+    if depth.dtype.kind != "f":
+        raise ValueError(f"the depth image must be float metres, got {depth.dtype}")
     if depth.shape != tuple(image_size):
         (h, w), have = image_size, " x ".join(str(n) for n in depth.shape[::-1])
         raise ValueError(f"the depth image must be {w} x {h}, as the colour image, got {have}")
