@@ -384,9 +384,10 @@ def test_table_of_noise(crowds, near_wall, noise, holes, off, middle, most):
     share, honest = np.concatenate(known).mean(), np.concatenate(within).mean()
     print(
         f"\n| {'0.6 m' if near_wall else '2 m and more'} | {noise:.0%} | {holes:.0%} | {off:.0%} "
-        f"| {100 * median:.1f} cm | {100 * high:.1f} cm | {100 * plain_high:.1f} cm | {share:.1%} | {honest:.0%} |"
+        f"| {100 * median:.1f} cm | {100 * high:.1f} cm | {100 * plain_high:.1f} cm "
+        f"| {share:.1%} | {honest:.0%} |"
     )
     assert median < middle
     assert high < most
-    assert high < 1.1 * plain_high
+    assert high < plain_high / 1.5 or not off
     assert share > 0.95
