@@ -257,6 +257,13 @@ class NodeConfig(_Checked):
         maximum=3600.0,
         live=True,
     )
+    depth_slop_s: float = _param(
+        0.02,
+        "how far the stamps of an image and its depth image may lie apart, seconds",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
     estimator_timeout_s: float = _param(
         30.0,
         "a network busy for longer with one image is given up: the node goes through its error "

@@ -5,9 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Vector3
-from poseflow_msgs.msg import Keypoint, SkeletonDefinition, TrackedPose, TrackedPoseArray
+from geometry_msgs.msg import Point, Point32, Vector3
+from poseflow_msgs.msg import (
+    Keypoint,
+    Keypoint3D,
+    SkeletonDefinition,
+    TrackedPose,
+    TrackedPoseArray,
+)
 
+from poseflow_ros.imaging.depth import Points
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
 from poseflow_ros.skeleton import Skeleton
 
@@ -34,6 +41,25 @@ def skeleton_message(skeleton: Skeleton) -> SkeletonDefinition:
         flip_pairs=[index for pair in skeleton.flip_pairs for index in pair],
         oks_sigmas=list(skeleton.oks_sigmas),
     )
+
+
+def put_into_space(people: Sequence[TrackedPose], points: Points, velocities: FloatArray) -> None:
+    """Fill in where the people are: keypoints_3d, position and velocity_3d.
+
+    Args:
+        people: N messages, which change.
+        points: of the N people, metres.
+        velocities: (N, 3) metres a second.
+    """
+    rows = np.concatenate([points.points, points.stddevs[..., None]], axis=2)
+    columns = (people, rows.tolist(), points.positions.tolist(), velocities.tolist())
+    for person, keypoints, position, velocity in zip(*columns, strict=True):
+        person.keypoints_3d = [
+            Keypoint3D(point=Point32(x=x, y=y, z=z), stddev=stddev)
+            for x, y, z, stddev in keypoints
+        ]
+        person.position = Point(**dict(zip("xyz", position, strict=True)))
+        person.velocity_3d = Vector3(**dict(zip("xyz", velocity, strict=True)))
 
 
 def tracked_pose_messages(tracked: TrackedPoses) -> list[TrackedPose]:

@@ -33,7 +33,13 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import TrackState
 from poseflow_ros.ros import parameters
-from poseflow_ros.ros.conversions import seconds, skeleton_message, tracked_pose_messages
+from poseflow_ros.ros.conversions import (
+    put_into_space,
+    seconds,
+    skeleton_message,
+    tracked_pose_messages,
+)
+from poseflow_ros.ros.depth import Lifter
 from poseflow_ros.ros.diagnostics import SILENCE_S, FrameStatistics, Stages, status
 from poseflow_ros.ros.images import ImageError, to_message, to_rgb
 from poseflow_ros.ros.markers import MarkerMaker, Pinhole
@@ -150,6 +156,7 @@ class PoseFlowNode(LifecycleNode):
             for kind, topic, callback in (
                 (image_type, "image", self._on_image),
                 (CameraInfo, "camera_info", self._on_camera_info),
+                (Image, "depth", self._on_depth),
             )
         ]
         self.get_logger().info(f"active: listening to {self._inputs[0].topic}")
@@ -197,6 +204,7 @@ class PoseFlowNode(LifecycleNode):
         skeleton = self._pipeline.estimator.skeleton
         self._statistics = FrameStatistics()
         self._camera: Pinhole | None = None
+        self._lifter = Lifter(skeleton)
         self._markers = MarkerMaker(skeleton, *_drawn(node))
         self._poses_publisher = self._publisher(TrackedPoseArray, "~/tracked_poses", _RELIABLE)
         self._marker_publisher = self._publisher(MarkerArray, "~/markers", _RELIABLE)
@@ -363,16 +371,29 @@ class PoseFlowNode(LifecycleNode):
             shown &= tracked.states != TrackState.LOST
         if not node.publish_tentative:
             shown &= tracked.states != TrackState.TENTATIVE
+        told = tracked[shown]
+        people = tracked_pose_messages(told)
+        space = self._lifter.lift(
+            told,
+            frame.stamp_s,
+            (height, width),
+            frame.epoch,
+            slop_s=node.depth_slop_s,
+            min_keypoint_score=node.min_keypoint_score,
+        )
+        if space is not None:
+            put_into_space(people, space.points, space.velocities)
         self._poses_publisher.publish(
             TrackedPoseArray(
                 header=header,
                 skeleton=skeleton.name,
+                frame_3d="" if space is None else header.frame_id,
                 image_width=width,
                 image_height=height,
                 epoch=frame.epoch,
                 sequence=self._sequence,
                 dropped_since_last=self._statistics.take_dropped(),
-                poses=tracked_pose_messages(tracked[shown]),
+                poses=people,
             )
         )
         self._sequence += 1
@@ -390,6 +411,13 @@ class PoseFlowNode(LifecycleNode):
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._camera = Pinhole.from_camera_info(message) or self._camera
+        try:
+            self._lifter.add_camera(message)
+        except ValueError as error:
+            self.get_logger().warning(f"camera_info passed over: {error}", once=True)
+
+    def _on_depth(self, message: Image) -> None:
+        self._lifter.add_depth(message)
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._pipeline
@@ -441,7 +469,11 @@ class PoseFlowNode(LifecycleNode):
                 f"{self.get_fully_qualified_name()}: camera",
                 self._pipeline.estimator.description,
                 warning,
-                {"active": str(self._active), "epoch": str(self._pipeline.epoch)}
+                {
+                    "active": str(self._active),
+                    "epoch": str(self._pipeline.epoch),
+                    "depth": self._lifter.trouble or "matched",
+                }
                 | self._statistics.values(),
             )
         ]

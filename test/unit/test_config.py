@@ -115,7 +115,7 @@ def test_every_value_arrives_in_its_group():
         "publish_tentative": True,
         "min_pose_score": 0.5, "num": 3, "mag": 9.5, "match": 1.5, "link_len": 4,
         "image_transport": "compressed", "image_reliability": "reliable", "publish_lost": True,
-        "max_image_age_s": 0.5, "estimator_timeout_s": 4.5,
+        "max_image_age_s": 0.5, "estimator_timeout_s": 4.5, "depth_slop_s": 0.1,
         "min_keypoint_score": 0.75, "marker_depth_m": 2.5, "marker_lifetime_s": 0.25,
     }  # fmt: skip
     config = Config.from_parameters(other)
