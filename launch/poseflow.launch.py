@@ -21,6 +21,7 @@ ARGUMENTS = (
     ("namespace", "", "namespace of the node"),
     ("image_topic", "image", "images to look at"),
     ("camera_info_topic", "camera_info", "calibration of the camera"),
+    ("depth_topic", "depth", "depth images registered to the images, where there are any"),
     ("autostart", "true", "configure and activate; false leaves that to a lifecycle manager"),
     ("use_sim_time", "false", "follow /clock"),
     ("rviz", "false", "show images and markers in RViz"),
@@ -34,6 +35,7 @@ def generate_launch_description() -> LaunchDescription:
     remappings = [
         ("image", LaunchConfiguration("image_topic")),
         ("camera_info", LaunchConfiguration("camera_info_topic")),
+        ("depth", LaunchConfiguration("depth_topic")),
     ]
     poseflow = LifecycleNode(
         package="poseflow_ros",
