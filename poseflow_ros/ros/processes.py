@@ -46,8 +46,12 @@ def executable(name: str) -> list[str]:
 
 
 def start(
-    stack: ExitStack, command: Sequence[str], namespace: str, parameters: Sequence[str] = ()
-) -> subprocess.Popen[bytes]:
+    stack: ExitStack,
+    command: Sequence[str],
+    namespace: str,
+    parameters: Sequence[str] = (),
+    stdout: int | None = None,
+) -> "subprocess.Popen[bytes]":
     """Start a node; it is interrupted when the stack unwinds.
 
     Args:
@@ -55,9 +59,11 @@ def start(
         command: what runs the node, such as `executable` returns.
         namespace: of the node, "/demo".
         parameters: "name:=value" each.
+        stdout: `subprocess.PIPE` for what it prints, or None.
     """
     ros = ["--ros-args", "-r", f"__ns:={namespace}", "--log-level", "warn"]
-    process = subprocess.Popen([*command, *ros, *(part for p in parameters for part in ("-p", p))])
+    assignments = [part for p in parameters for part in ("-p", p)]
+    process = subprocess.Popen([*command, *ros, *assignments], stdout=stdout)
     stack.callback(_stop, process)
     return process
 
