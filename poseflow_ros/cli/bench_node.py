@@ -53,10 +53,13 @@ def run(args: argparse.Namespace) -> int:
     options = {f"--{name.replace('_', '-')}": getattr(args, name) for name in names}
     command = [f"{name}={value}" for name, value in options.items() if value is not None]
     with subprocess.Popen([sys.executable, "-m", _PROGRAM, *command]) as process:
+        # It has nodes to stop, and of a signal to this process alone it would not hear.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return process.wait()
         except KeyboardInterrupt:
-            # It has nodes to stop; a signal sent to this process alone did not reach it.
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait()
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)

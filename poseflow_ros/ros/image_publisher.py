@@ -13,6 +13,7 @@ import rclpy
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -67,7 +68,7 @@ def _wait_for_subscriber(publisher: "rclpy.publisher.Publisher") -> None:
 def main() -> int:
     """Send one stream; return 0, or 2 where nobody listens."""
     stream = ImageStream(**json.loads(sys.argv[1]))
-    rclpy.init()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # then SIGINT ends a sleep too
     try:
         print(publish(rclpy.create_node("camera"), stream), flush=True)
     except TimeoutError as error:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +21,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         # Here, so that their absence is one line.
-        from rclpy.executors import ExternalShutdownException
-
         from poseflow_ros.ros.node_trial import NodeTrial
         from poseflow_ros.ros.processes import ProcessError
     except ImportError as error:
         return _refuse(f"this benchmark needs ROS 2 and this package built and sourced: {error}")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         stream, estimator = checked(args)
         cached(MOVENET_MULTIPOSE)  # before the clock runs
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
             args.report.write_text(json.dumps(report, indent=2) + "\n")
     except (BenchError, ConfigError, OutputError, ProcessError, WeightsError, OSError) as error:
         return _refuse(error)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         return 130
     print(table(report))
     return 0
@@ -50,6 +51,13 @@ def table(report: Mapping[str, Any]) -> str:
             rows.append((name, "-" if value is None else value))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _interrupt(*_: object) -> None:
+    """Raise KeyboardInterrupt, once: a second signal must not interrupt stopping the nodes."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _refuse(reason: object) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import rclpy
 from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.config import EstimatorConfig
@@ -112,7 +113,8 @@ class NodeTrial:
         """
         profile = use_large_images_profile()
         with ExitStack() as stack:
-            rclpy.init()
+            # A signal is the caller's to answer: rclpy's own would only end the waiting at times.
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             stack.callback(rclpy.try_shutdown)
             self._node = rclpy.create_node("benchmark", namespace=self._namespace)
             self._told = Told(self._node)
