@@ -195,7 +195,7 @@ def test_without_ros_it_says_so_in_one_line(driver, tmp_path):
 
 def test_a_node_that_does_not_start_is_a_line_and_leaves_nothing(driver, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nif sys.argv[0].endswith('poseflow_node'): raise SystemExit(3)\n"
+        "import os, sys\nif any(a.endswith('poseflow_node') for a in sys.orig_argv): os._exit(3)\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     command = Command(driver.domain_id, "bench", "node", *SHORT, PYTHONPATH=path)
