@@ -31,13 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     bench.add_parser(commands)
     args = parser.parse_args(argv)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except _BAD_INPUT as error:
         print(f"poseflow_ros: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ summary.json in out/.
 
 import argparse
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,36 +17,31 @@ from typing import Any
 
 import cv2
 import numpy as np
+import rclpy
+from poseflow_msgs.msg import TrackedPoseArray
+from rcl_interfaces.srv import GetParameters
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
+from tqdm import tqdm
+
+from poseflow_ros.config import NodeConfig
+from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WeightsError, cached
+from poseflow_ros.imaging.annotate import draw
+from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source
+from poseflow_ros.poses import Image, Poses, TrackedPoses
+from poseflow_ros.ros.conversions import seconds, tracked_poses
+from poseflow_ros.ros.processes import (
+    ProcessError,
+    Told,
+    bring_up,
+    executable,
+    start,
+    use_large_images_profile,
+)
+from poseflow_ros.skeleton import COCO_17
 
 ROOT = Path(__file__).resolve().parent.parent
-# Before rclpy is imported by anything: participants read it at their start.
-os.environ.setdefault(
-    "FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml")
-)
-
-import rclpy  # noqa: E402
-from ament_index_python.packages import get_package_prefix  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState  # noqa: E402
-from poseflow_msgs.msg import TrackedPoseArray  # noqa: E402
-from rcl_interfaces.srv import GetParameters  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from sensor_msgs.msg import CameraInfo  # noqa: E402
-from tqdm import tqdm  # noqa: E402
-
-from poseflow_ros.config import NodeConfig  # noqa: E402
-from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WeightsError, cached  # noqa: E402
-from poseflow_ros.imaging.annotate import draw  # noqa: E402
-from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source  # noqa: E402
-from poseflow_ros.poses import Image, Poses, TrackedPoses  # noqa: E402
-from poseflow_ros.ros.conversions import seconds, tracked_poses  # noqa: E402
-from poseflow_ros.skeleton import COCO_17  # noqa: E402
-
 N_MOMENTS = 6
-START_TIMEOUT_S = 30.0
-# A client sees a service before the service sees the client: an answer sent in between is lost.
-SETTLE_S = 0.5
 # After the publisher's end: how long without a pose until none is to come. The diagnostics of the
 # last second arrive in it.
 QUIET_S = 1.1
@@ -71,15 +64,15 @@ class Recorder:
     latencies_s: list[float] = field(default_factory=list)
     arrivals_s: list[float] = field(default_factory=list)
     answers_s: list[float] = field(default_factory=list)
-    diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
+    told: Told = field(init=False)
 
     def listen(self) -> None:
         """Subscribe."""
+        self.told = Told(self.node)
         self.node.create_subscription(
             TrackedPoseArray, "/demo/poseflow/tracked_poses", self._on_poses, 100
         )
         self.node.create_subscription(CameraInfo, "/demo/camera_info", self._on_camera_info, 100)
-        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 100)
 
     def _on_poses(self, message: TrackedPoseArray) -> None:
         now_s = self.node.get_clock().now().nanoseconds * 1e-9
@@ -90,58 +83,17 @@ class Recorder:
     def _on_camera_info(self, message: CameraInfo) -> None:
         self.stamps_s.append(seconds(message.header.stamp))
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            self.diagnostics[status.name] = {v.key: v.value for v in status.values}
-
     def ask(self, client: Any) -> None:
         """Ask the node for a parameter and note how long the answer takes."""
         asked_s = time.perf_counter()
         future = client.call_async(GetParameters.Request(names=["input_size"]))
         future.add_done_callback(lambda _: self.answers_s.append(time.perf_counter() - asked_s))
 
-    def count(self, status: str, key: str) -> int:
-        """Return a number from the diagnostics, 0 where it was not told yet."""
-        return int(self.diagnostics.get(status, {}).get(key, 0))
-
-
-def start(stack: ExitStack, executable: str, *parameters: str) -> subprocess.Popen[bytes]:
-    """Start one of the package's executables; it is interrupted when the stack unwinds."""
-    program = Path(get_package_prefix("poseflow_ros"), "lib", "poseflow_ros", executable)
-    command = [str(program), "--ros-args", "-r", "__ns:=/demo", "--log-level", "warn"]
-    process = subprocess.Popen(command + [part for p in parameters for part in ("-p", p)])
-
-    def stop() -> None:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-    stack.callback(stop)
-    return process
-
-
-def bring_up(node: Node, process: subprocess.Popen[bytes]) -> None:
-    """Configure and activate the PoseFlow node, as a lifecycle manager does."""
-    client = node.create_client(ChangeState, "/demo/poseflow/change_state")
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not client.wait_for_service(0.2):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise DemoError("the PoseFlow node did not start; see its lines above")
-    time.sleep(SETTLE_S)
-    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-        future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-        rclpy.spin_until_future_complete(node, future, timeout_sec=START_TIMEOUT_S)
-        if not (future.done() and future.result().success):
-            raise DemoError(f"the PoseFlow node refused transition {transition}; see above")
-    node.destroy_client(client)
-
 
 def record(video: str, input_size: int) -> Recorder:
     """Run both nodes until the video's end; return what was published."""
     total = open_source(video).n_frames
+    use_large_images_profile()
     with ExitStack() as stack:
         rclpy.init()
         stack.callback(rclpy.try_shutdown)
@@ -149,9 +101,10 @@ def record(video: str, input_size: int) -> Recorder:
         recorder = Recorder(node)
         recorder.listen()
         network = ("estimator:=movenet", f"input_size:={input_size}")
-        poseflow = start(stack, "poseflow_node", *network)
-        bring_up(node, poseflow)
-        publisher = start(stack, "video_publisher", f"video:={json.dumps(video)}")
+        poseflow = start(stack, executable("poseflow_node"), "/demo", network)
+        bring_up(node, poseflow, "/demo/poseflow")
+        source = [f"video:={json.dumps(video)}"]
+        publisher = start(stack, executable("video_publisher"), "/demo", source)
         bar = stack.enter_context(tqdm(total=total or None, unit="frame", disable=None))
         parameters = node.create_client(GetParameters, "/demo/poseflow/get_parameters")
         node.create_timer(ASK_PERIOD_S, lambda: recorder.ask(parameters))
@@ -187,12 +140,12 @@ def summarize(recorder: Recorder) -> dict[str, Any]:
     }
     elapsed_s = recorder.arrivals_s[-1] - recorder.arrivals_s[0] if len(arrays) > 1 else 0.0
     p50, p99 = 1e3 * np.percentile(recorder.latencies_s or [0.0], [50, 99])
-    told = recorder.diagnostics.get(CAMERA_STATUS, {})
+    told = recorder.told
     return {
-        "published": recorder.count(VIDEO_STATUS, "published"),
-        "received": recorder.count(CAMERA_STATUS, "received"),
+        "published": told.count(VIDEO_STATUS, "published"),
+        "received": told.count(CAMERA_STATUS, "received"),
         "processed": len(arrays),
-        "dropped": recorder.count(CAMERA_STATUS, "dropped"),
+        "dropped": told.count(CAMERA_STATUS, "dropped"),
         "people_now": len(seen[-1]) if seen else 0,
         "people_mean": round(float(np.mean([len(people) for people in seen])), 2) if seen else 0.0,
         "track_ids": len(ids),
@@ -200,10 +153,10 @@ def summarize(recorder: Recorder) -> dict[str, Any]:
         "latency_p99_ms": round(float(p99), 1),
         "answer_max_ms": round(1e3 * max(recorder.answers_s, default=0.0), 1),
         "frames_per_second": round((len(arrays) - 1) / elapsed_s, 2) if elapsed_s else 0.0,
-        "estimate_p50_ms": float(told.get("estimate p50 (ms)", 0)),
-        "track_p50_ms": float(told.get("track p50 (ms)", 0)),
-        "overhead_p50_ms": float(told.get("overhead p50 (ms)", 0)),
-        "overhead_p99_ms": float(told.get("overhead p99 (ms)", 0)),
+        "estimate_p50_ms": told.number(CAMERA_STATUS, "estimate p50 (ms)"),
+        "track_p50_ms": told.number(CAMERA_STATUS, "track p50 (ms)"),
+        "overhead_p50_ms": told.number(CAMERA_STATUS, "overhead p50 (ms)"),
+        "overhead_p99_ms": told.number(CAMERA_STATUS, "overhead p99 (ms)"),
     }
 
 
@@ -211,7 +164,7 @@ def by_frame(recorder: Recorder) -> dict[int, TrackedPoses]:
     """Return the recorded people by the number of their frame in the video."""
     # Every frame has a camera_info of its stamp. Those sent before this program was discovered
     # are missing, at the start.
-    missing = recorder.count(VIDEO_STATUS, "published") - len(recorder.stamps_s)
+    missing = recorder.told.count(VIDEO_STATUS, "published") - len(recorder.stamps_s)
     numbers = {stamp_s: i + missing for i, stamp_s in enumerate(recorder.stamps_s)}
     return {
         numbers[seconds(array.header.stamp)]: tracked_poses(array)
@@ -274,7 +227,7 @@ def main() -> int:
         summary = summarize(recorder)
         draw_video(video, recorder, args.out)
         (args.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    except (DemoError, VideoError, WeightsError, OSError) as error:
+    except (DemoError, ProcessError, VideoError, WeightsError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     for name, value in summary.items():

@@ -17,6 +17,7 @@ from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.recording import Recording
 from poseflow_ros.bench.simulation import Settings, simulate
 from poseflow_ros.bench.trial import Trial
+from poseflow_ros.cli import bench_node
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
 from poseflow_ros.config import Config, EstimatorConfig, parameters, spec_of
@@ -36,6 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_tracker(benches)
     _add_tracking(benches)
     _add_estimator(benches)
+    bench_node.add_parser(benches)
 
 
 def _add_tracker(benches: "argparse._SubParsersAction[Any]") -> None:

@@ -1,0 +1,65 @@
+"""The images that the node is fed with when it is measured."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from poseflow_ros.bench.error import BenchError
+from poseflow_ros.poses import Image
+
+QOS = ("best_effort", "reliable")
+_N_PICTURES = 4
+_TILE_PX, _STEP_PX = 16, 4
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStream:
+    """How large, how often, for how long and how surely images are sent.
+
+    Attributes:
+        width, height: of the images, pixels.
+        rate_hz: images a second.
+        seconds: from the first image to the end.
+        qos: best_effort or reliable.
+
+    Raises:
+        BenchError: a value is out of its range.
+    """
+
+    width: int
+    height: int
+    rate_hz: float
+    seconds: float
+    qos: str = "reliable"
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            *(("width", 32, 4096), ("height", 32, 4096)),
+            *(("rate_hz", 1.0, 1000.0), ("seconds", 3.0, 3600.0)),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise BenchError(f"{name} is {value:g}, must be from {least:g} to {most:g}")
+        if self.qos not in QOS:
+            raise BenchError(f"qos is {self.qos!r}, must be one of {', '.join(QOS)}")
+
+    @property
+    def n_images(self) -> int:
+        """How many images are due."""
+        return round(self.rate_hz * self.seconds)
+
+    def pictures(self) -> list[Image]:
+        """Return what is sent in turns: coloured tiles that move to and fro, without noise.
+
+        Returns:
+            (height, width, 3) uint8 each, blue first; two that follow each other differ by a
+            shift of 4 pixels. There is nobody in them.
+        """
+        margin = _STEP_PX * (_N_PICTURES - 1)
+        y = np.arange(self.height)[:, None] // _TILE_PX
+        x = np.arange(self.width + margin)[None] // _TILE_PX
+        scene = np.stack([x * a + y * b + x * y * c for a, b, c in
+                          ((53, 97, 11), (89, 31, 7), (17, 71, 13))], axis=2)  # fmt: skip
+        pixels = (scene % 256).astype(np.uint8)
+        shifts = [_STEP_PX * i for i in range(_N_PICTURES)]
+        return [pixels[:, s : s + self.width] for s in shifts + shifts[-2:0:-1]]
