@@ -26,39 +26,53 @@ def driver():
     driver.close()
 
 
+@contextlib.contextmanager
+def spun(domain_id, make):
+    """A node in this process, made by `make(context)` and spun by a thread of its own."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    node = make(context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def spin():
+        with contextlib.suppress(ExternalShutdownException):
+            executor.spin()
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    yield node
+    executor.shutdown()
+    thread.join(10)
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
+    assert not thread.is_alive()
+
+
 @pytest.fixture
 def start_node(driver):
-    """A function that starts a node in this process, spun by a thread of its own."""
-    ends = []
+    """A function that starts a node."""
+    with contextlib.ExitStack() as nodes:
 
-    def start(**parameters):
-        context = rclpy.Context()
-        rclpy.init(context=context, domain_id=driver.domain_id)
-        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        node = PoseFlowNode(context=context, parameter_overrides=overrides)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
+        def start(**parameters):
+            overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+            return nodes.enter_context(
+                spun(
+                    driver.domain_id,
+                    lambda context: PoseFlowNode(context=context, parameter_overrides=overrides),
+                )
+            )
 
-        def spin():
-            with contextlib.suppress(ExternalShutdownException):
-                executor.spin()
+        yield start
 
-        thread = threading.Thread(target=spin)
-        thread.start()
 
-        def end():
-            executor.shutdown()
-            thread.join(10)
-            node.destroy_node()
-            rclpy.try_shutdown(context=context)
-            assert not thread.is_alive()
-
-        ends.append(end)
-        return node
-
-    yield start
-    for end in ends:
-        end()
+@pytest.fixture
+def bare_node(driver):
+    """A node without any of ours."""
+    with spun(
+        driver.domain_id, lambda context: rclpy.create_node("bare", context=context)
+    ) as node:
+        yield node
 
 
 @pytest.fixture

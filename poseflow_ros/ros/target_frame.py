@@ -1,0 +1,105 @@
+"""Where points in a camera's frame are in another frame, through TF."""
+
+import threading
+import time
+
+import numpy as np
+from builtin_interfaces.msg import Time as Stamp
+from geometry_msgs.msg import TransformStamped
+from rclpy.node import Node
+from rclpy.time import Time
+from scipy.spatial.transform import Rotation
+
+from poseflow_ros.poses import FloatArray
+
+_LOOK_PERIOD_S = 0.005
+# TF's own default. It refuses what is older than its newest by more.
+_KEPT_NS = 10_000_000_000
+
+
+class FrameError(RuntimeError):
+    """Points that cannot be put into a frame: which frames, when, and why not."""
+
+
+class TargetFrame:
+    """Moves points from a camera's frame into `target_frame` through TF, at the image's stamp.
+
+    The node's executor takes TF's messages in; lookups are made by one other thread.
+    """
+
+    def __init__(self, node: Node, target_frame: str) -> None:
+        """Begin to listen to TF.
+
+        Raises:
+            FrameError: tf2_ros does not import.
+        """
+        try:
+            from tf2_ros import Buffer, TransformListener
+        except ImportError as error:
+            raise FrameError(
+                f"target_frame is {target_frame!r}, which needs tf2_ros ({error})"
+            ) from error
+        self.name = target_frame
+        # Not with the node: that would leave a service behind on it.
+        self._buffer = Buffer()
+        self._listener: TransformListener | None = TransformListener(self._buffer, node)
+        self._ended = threading.Event()
+        self._newest_ns = 0
+
+    def lookup(
+        self, frame_id: str, stamp: Stamp, timeout_s: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return what takes points from `frame_id` to the target frame: R and t of R p + t.
+
+        Args:
+            frame_id: of the points.
+            stamp: when; zero is TF's word for the newest it knows.
+            timeout_s: how long to wait, by the wall clock, where TF knows the way but not yet
+                at this stamp. What TF does not know at all fails at once.
+
+        Returns:
+            The rotation (3, 3), for columns, and the translation (3,) in metres.
+
+        Raises:
+            FrameError: TF does not tell; or `destroy` was called meanwhile.
+        """
+        from tf2_ros import TransformException
+
+        if frame_id == self.name:
+            return np.eye(3), np.zeros(3)
+        try:
+            found = self._look(frame_id, Time.from_msg(stamp), timeout_s).transform
+        except (TransformException, ValueError) as error:  # ValueError: a stamp below zero
+            raise FrameError(
+                f"no transform from {frame_id!r} to {self.name!r} at "
+                f"{stamp.sec}.{stamp.nanosec:09d}: {' '.join(str(error).split())}"
+            ) from error
+        turn, shift = found.rotation, found.translation
+        rotation = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
+        return rotation, np.array([shift.x, shift.y, shift.z])
+
+    def destroy(self) -> None:
+        """Stop listening; a lookup that waits fails."""
+        self._ended.set()
+        if self._listener is not None:
+            self._listener.unregister()
+            self._listener = None
+
+    def _look(self, frame_id: str, when: Time, timeout_s: float) -> TransformStamped:
+        from tf2_ros import ExtrapolationException
+
+        self._forget_after_return(when.nanoseconds)
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self._buffer.lookup_transform(self.name, frame_id, when)
+            except ExtrapolationException:
+                if time.monotonic() >= deadline_s or self._ended.wait(_LOOK_PERIOD_S):
+                    raise
+
+    def _forget_after_return(self, stamp_ns: int) -> None:
+        """Forget what moved before a bag began anew; TF would refuse what comes from now on."""
+        if 0 < stamp_ns < self._newest_ns - _KEPT_NS:
+            self._buffer.clear()
+            self._newest_ns = stamp_ns
+        self._newest_ns = max(self._newest_ns, stamp_ns)
