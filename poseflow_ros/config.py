@@ -7,9 +7,13 @@ the ROS parameters, which are flat.
 import contextlib
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
+
+# A part of a topic's name, without the tricks that ROS allows.
+_CAMERA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class ConfigError(ValueError):
@@ -24,7 +28,7 @@ class Spec:
         description: one line, with the unit.
         minimum, maximum: the allowed range, both ends included; None where there is none.
         step: the value is a multiple of it; 0 for any.
-        choices: the allowed words; empty for any.
+        choices: the allowed words, of a list for each of its words; empty for any.
         live: it may change while the node is active, and counts from the next image on.
     """
 
@@ -47,7 +51,8 @@ class Spec:
     def admits(self, value: object) -> bool:
         """Return whether the value, of the right type, is allowed."""
         if self.choices:
-            return value in self.choices
+            words = value if isinstance(value, tuple) else (value,)
+            return all(word in self.choices for word in words)
         if self.minimum is None or self.maximum is None or not isinstance(value, int | float):
             return True
         in_range = math.isfinite(value) and self.minimum <= value <= self.maximum
@@ -66,16 +71,28 @@ def spec_of(item: Field[Any]) -> Spec:
 
 def _check(name: str, value: object, item: Field[Any]) -> object:
     """Return the value in its parameter's type; raise ConfigError where it cannot be used."""
-    kind = type(item.default)
+    kind, given = type(item.default), value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             value = float(value)
+    if kind is tuple:
+        value = _words(name, value)
     if type(value) is not kind:
         raise ConfigError(f"{name} is {value!r}, must be of type {kind.__name__}")
     spec = spec_of(item)
     if not spec.admits(value):
-        raise ConfigError(f"{name} is {value!r}, {spec.allowed()}")
+        raise ConfigError(f"{name} is {given!r}, {spec.allowed()}")
     return value
+
+
+def _words(name: str, value: object) -> tuple[str, ...]:
+    """Return a list of words; one alone is a list of one."""
+    if isinstance(value, str):
+        return (value,)
+    words = tuple(value) if isinstance(value, Sequence) else ()
+    if not words or not all(isinstance(word, str) for word in words):
+        raise ConfigError(f"{name} is {value!r}, must be a list of at least one str")
+    return words
 
 
 class _Checked:
@@ -87,6 +104,10 @@ class _Checked:
         for item in fields(self):  # type: ignore[arg-type]
             value = _check(item.name, getattr(self, item.name), item)
             object.__setattr__(self, item.name, value)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Raise ConfigError where values that are allowed alone cannot be used together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +261,15 @@ class TrackerConfig(_Checked):
 class NodeConfig(_Checked):
     """How the node talks to the rest of the robot."""
 
-    image_transport: str = _param(
-        "raw",
-        "type of the image topic: raw (sensor_msgs/Image) or compressed (CompressedImage)",
+    cameras: tuple[str, ...] = _param(
+        ("",),
+        "names of the cameras; each is a part of its topics' names: front/image and "
+        "~/front/tracked_poses; one without a name: image and ~/tracked_poses",
+    )
+    image_transport: tuple[str, ...] = _param(
+        ("raw",),
+        "type of the image topic: raw (sensor_msgs/Image) or compressed (CompressedImage); one "
+        "for all cameras or one for each",
         choices=("raw", "compressed"),
     )
     image_reliability: str = _param(
@@ -250,12 +277,21 @@ class NodeConfig(_Checked):
         "QoS reliability of the input; auto: reliable where all publishers offer it",
         choices=("auto", "reliable", "best_effort"),
     )
+    replay: bool = _param(
+        False,
+        "true, for bags: every image is worked on in order, none is dropped, and the clock is "
+        "/clock",
+    )
     max_image_age_s: float = _param(
         0.0,
         "images older than this when their turn comes are dropped, seconds; 0: none is too old",
         minimum=0.0,
         maximum=3600.0,
         live=True,
+    )
+    target_frame: str = _param(
+        "",
+        "frame in which people are told in space, through TF; empty: the camera's optical frame",
     )
     depth_slop_s: float = _param(
         0.02,
@@ -301,6 +337,92 @@ class NodeConfig(_Checked):
         minimum=0.0, maximum=3600.0,
         live=True,
     )  # fmt: skip
+    warn_silence_s: float = _param(
+        3.0,
+        "diagnostics WARN, and a line in the log, after so long without an image, seconds",
+        minimum=0.1,
+        maximum=3600.0,
+        live=True,
+    )
+    error_silence_s: float = _param(
+        10.0,
+        "diagnostics ERROR after so long without an image, seconds",
+        minimum=0.1,
+        maximum=3600.0,
+        live=True,
+    )
+    warn_latency_s: float = _param(
+        0.5,
+        "diagnostics WARN where an image in a hundred takes longer from its arrival to its "
+        "messages, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
+    error_latency_s: float = _param(
+        2.0,
+        "diagnostics ERROR where an image in a hundred takes longer, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
+    warn_dropped: float = _param(
+        0.5,
+        "diagnostics WARN where this share of the latest 5 s' images is dropped, [0, 1]",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+    error_dropped: float = _param(
+        1.0,
+        "diagnostics ERROR where this share is dropped, [0, 1]",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+
+    def _check_together(self) -> None:
+        self._check_cameras()
+        if self.replay and self.max_image_age_s > 0:
+            raise ConfigError(
+                f"max_image_age_s is {self.max_image_age_s:g}, must be 0 where replay is true, "
+                "which drops no image"
+            )
+        if self.replay and self.image_reliability == "best_effort":
+            raise ConfigError(
+                "image_reliability is 'best_effort', must be auto or reliable where replay is "
+                "true: best effort loses images"
+            )
+        for name in ("silence_s", "latency_s", "dropped"):
+            warn, error = (getattr(self, f"{level}_{name}") for level in ("warn", "error"))
+            if warn > error:
+                raise ConfigError(
+                    f"warn_{name} is {warn:g}, must be no more than error_{name}, {error:g}"
+                )
+
+    def _check_cameras(self) -> None:
+        names = list(self.cameras)
+        for name in names:
+            if names != [""] and not _CAMERA_NAME.fullmatch(name):
+                raise ConfigError(
+                    f"cameras is {names}, but {name!r} is no name: letters, digits and _, which "
+                    "does not begin with a digit"
+                )
+        if len(set(names)) < len(names):
+            raise ConfigError(f"cameras is {names}, must be names that differ")
+        if len(self.image_transport) not in (1, len(names)):
+            raise ConfigError(
+                f"image_transport is {list(self.image_transport)}, must be one for all cameras "
+                f"or one for each of {names}"
+            )
+
+    @property
+    def transports(self) -> dict[str, str]:
+        """The image transport of each camera, by its name."""
+        each = self.image_transport
+        if len(each) == 1:
+            each *= len(self.cameras)
+        return dict(zip(self.cameras, each, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.imaging.matcher import ImageMatcher
-from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.poses import Image, Poses, TrackedPoses
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 
@@ -40,7 +40,8 @@ class Frame:
 class Pipeline:
     """Estimator, matcher and tracker of one camera.
 
-    `process` is called by one thread; `reset` and `close` by any.
+    `process` and `track` are called by one thread; `reset` and `close` by any. Cameras that share
+    an estimator call it for all of them at once, then each its own `track`.
     """
 
     def __init__(
@@ -70,11 +71,7 @@ class Pipeline:
         self._forget()
 
     def process(self, image: Image, stamp_s: float, tag: Any = None) -> list[Frame]:
-        """Return the frames whose people are known now, oldest first.
-
-        Without `flow_window_s` that is the one given, with it those that are so many seconds old.
-        A stamp before the last one (a bag that loops, a clock set back) and another size of image
-        reset the tracking.
+        """Find the people in an image and tell who they are; returns what `track` does.
 
         Args:
             image: (H, W, 3) RGB.
@@ -83,6 +80,24 @@ class Pipeline:
         """
         start = perf_counter()
         poses = self.estimator.estimate(image)
+        return self.track(image, poses, stamp_s, tag, perf_counter() - start)
+
+    def track(
+        self, image: Image, poses: Poses, stamp_s: float, tag: Any = None, estimate_s: float = 0.0
+    ) -> list[Frame]:
+        """Return the frames whose people are known now, oldest first.
+
+        Without `flow_window_s` that is the one given, with it those that are so many seconds old.
+        A stamp before the last one (a bag that loops, a clock set back) and another size of image
+        reset the tracking.
+
+        Args:
+            image: (H, W, 3) RGB.
+            poses: the people in it.
+            stamp_s: when it was taken, seconds.
+            tag: comes back in `Frame.tag`.
+            estimate_s: seconds that the estimator took, for `Frame.estimate_s`.
+        """
         estimated = perf_counter()
         with self.lock:
             before = self._reset_where_broken(image.shape[:2], stamp_s)
@@ -90,9 +105,7 @@ class Pipeline:
             tracked = self._tracker.update(poses, matches, stamp_s, appearances)
             ready = self._tracker.hold_back(tracked)
             track_s = perf_counter() - estimated
-            self._held.append(
-                Frame(image, stamp_s, tag, tracked, self.epoch, estimated - start, track_s)
-            )
+            self._held.append(Frame(image, stamp_s, tag, tracked, self.epoch, estimate_s, track_s))
             return before + self._release(ready)
 
     def flush(self) -> list[Frame]:

@@ -116,6 +116,9 @@ def _matched(
 class _Shifted:
     """Recorded poses of every n-th frame, shifted with the picture: an estimator."""
 
+    batches = False
+    device_bytes = 0
+
     def __init__(self, recorded: RecordedPoses, every: int, shifts: IntArray) -> None:
         self.skeleton, self.description = recorded.skeleton, recorded.description
         self._recorded, self._every, self._shifts = recorded, every, iter(shifts)

@@ -28,6 +28,13 @@ class PoseEstimator(Protocol):
     skeleton: Skeleton
     description: str
     """The network, its input and its device, for logs and diagnostics."""
+    batches: bool
+    """Whether several images at once take less time than one after the other."""
+
+    @property
+    def device_bytes(self) -> int:
+        """Memory that the network takes on a device of its own; 0 on a CPU."""
+        ...
 
     def estimate(self, image: Image) -> Poses:
         """Return the people in an (H, W, 3) RGB image, every score in [0, 1].

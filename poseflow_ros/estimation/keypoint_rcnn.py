@@ -95,6 +95,7 @@ class KeypointRCNN:
             EstimatorError: a parameter, the device, the library or the weights cannot be used.
         """
         self.device = choose_device(config.device)
+        self.batches = self.device.type == "cuda"
         precision = choose_precision(config.precision, self.device)
         torch.set_num_threads(cpu_threads(config))
         self.on_stage: Callable[[str], None] = no_stage
@@ -146,6 +147,13 @@ class KeypointRCNN:
                 part = group[start : start + step]
                 answers.update(zip(part, self._answer([images[i] for i in part]), strict=True))
         return [answers[i] for i in range(len(images))]
+
+    @property
+    def device_bytes(self) -> int:
+        """Memory that torch has taken on the GPU; 0 on a CPU."""
+        if self.device.type != "cuda":
+            return 0
+        return int(torch.cuda.memory_allocated(self.device))
 
     def close(self) -> None:
         """Give back the network's memory."""

@@ -27,6 +27,8 @@ class MoveNet:
     """
 
     skeleton = COCO_17
+    batches = False
+    device_bytes = 0
 
     def __init__(self, config: EstimatorConfig) -> None:
         self._long_side = config.input_size

@@ -27,6 +27,8 @@ class RecordedPoses:
     """
 
     skeleton = COCO_17
+    batches = False
+    device_bytes = 0
 
     def __init__(self, path: Path) -> None:
         """Read the file.

@@ -128,8 +128,8 @@ def lift(
     torso = list(skeleton.torso)
     middles = _torso_depths(depth, poses.keypoints[:, torso], seen[:, torso], radii)
     z, stddevs = _keypoint_depths(depth, poses.keypoints, seen, radii, middles)
-    rays = lens.rays(np.where(seen[..., None], poses.keypoints, np.nan))
-    points = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * z[..., None]
+    pixels = np.where(seen[..., None], poses.keypoints, np.nan)
+    points = lens.on_plane(pixels, 1.0) * z[..., None]
     unknown = np.isnan(points).any(axis=-1)
     points[unknown], stddevs[unknown] = np.nan, np.nan
     return Points(points, stddevs, _middles(points[:, torso]))

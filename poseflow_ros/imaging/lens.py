@@ -62,6 +62,19 @@ class Lens:
             numbers = ", ".join(map(str, wanted[:-1])) + f" or {wanted[-1]}"
             raise ValueError(f"{self.model} has {numbers} coefficients, got {given}")
 
+    @classmethod
+    def assumed(cls, width: int, height: int) -> "Lens":
+        """Return a common camera's: 53 degrees across."""
+        return cls(float(width), float(width), (width - 1) / 2, (height - 1) / 2)
+
+    def on_plane(self, pixels: FloatArray, depth_m: float) -> FloatArray:
+        """Return (..., 3) metres in the optical frame, `depth_m` away, for (..., 2) pixels.
+
+        NaN as of `rays`.
+        """
+        rays = self.rays(pixels)
+        return np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth_m
+
     def rays(self, pixels: FloatArray) -> FloatArray:
         """Return (..., 2) metres (x, y) at a depth of 1 m for (..., 2) pixels (x, y).
 

@@ -1,4 +1,4 @@
-"""Depth images and calibrations as they come, and where they put tracked people in space."""
+"""Depth images as they come, and where they put tracked people in space."""
 
 import threading
 from collections import deque
@@ -6,23 +6,49 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
 from poseflow_ros.imaging.depth import DepthImage, Points, lift, metres
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import FloatArray, TrackedPoses
+from poseflow_ros.ros.calibration import Calibration
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.images import ImageError
+from poseflow_ros.ros.target_frame import FrameError, TargetFrame
 from poseflow_ros.skeleton import Skeleton
 from poseflow_ros.tracking.velocity import SpatialVelocity
 
 # The network is this many depth images behind at most; more are not worth their memory.
 _KEPT = 16
+# Stamps are whole nanoseconds, which floats of today's seconds tell to a quarter of a microsecond.
+_ROUNDING_S = 1e-6
 _TYPES: dict[str, np.dtype[Any]] = {
     "16UC1": np.dtype(np.uint16),
     "mono16": np.dtype(np.uint16),
     "32FC1": np.dtype(np.float32),
 }
+_UP = np.array([0.0, -1.0, 0.0])  # in an optical frame, REP 103
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What puts the people of one image into space.
+
+    Attributes:
+        calibration: of the camera.
+        depth: the message that fits the image; None where none does.
+        frame: in which people are told.
+        rotation: (3, 3) from the camera's optical frame to `frame`.
+        translation: (3,) metres, likewise.
+        trouble: why people cannot be put into space; empty where they can.
+    """
+
+    calibration: Calibration
+    depth: Image | None
+    frame: str
+    rotation: FloatArray
+    translation: FloatArray
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,25 +58,41 @@ class Space:
     Attributes:
         points: their keypoints, uncertainties and positions, metres.
         velocities: (N, 3) metres a second, NaN where unknown.
+        frame: of points and velocities.
+        up: (3,) the image's upward direction in that frame.
     """
 
     points: Points
     velocities: FloatArray
+    frame: str
+    up: FloatArray
 
 
 class Lifter:
-    """Lifts tracked people of one camera into its optical frame.
+    """Lifts tracked people of one camera into space.
 
-    Messages are added by the executor's thread, people lifted by the worker's.
+    Depth images and calibrations are added by the executor's thread, people lifted by the
+    worker's.
     """
 
-    def __init__(self, skeleton: Skeleton) -> None:
+    def __init__(
+        self, skeleton: Skeleton, target: TargetFrame | None = None, keep_all: bool = False
+    ) -> None:
+        """Make a lifter.
+
+        Args:
+            skeleton: of the people.
+            target: the frame in which people are told; None for the camera's own.
+            keep_all: depth images wait for theirs, however many there are.
+        """
         self._skeleton = skeleton
+        self._target = target
         self._lock = threading.Lock()
-        self._depths: deque[Image] = deque(maxlen=_KEPT)
-        self._lens: Lens | None = None
+        self._depths: deque[Image] = deque(maxlen=None if keep_all else _KEPT)
         self._velocity = SpatialVelocity()
         self._epoch = -1
+        self.calibration: Calibration | None = None
+        self.depth_came = False
         self.trouble = "no depth image came yet"
         """Why the last people were not lifted; empty where they were."""
 
@@ -58,47 +100,66 @@ class Lifter:
         """Keep a depth image until its colour image is worked on."""
         with self._lock:
             self._depths.append(message)
+            self.depth_came = True
 
-    def add_camera(self, info: CameraInfo) -> None:
-        """Take the calibration; one that is none (zeros, by convention) is passed over.
+    def has_depth_until(self, stamp_s: float) -> bool:
+        """Return whether the depth image of this time came, or a later one."""
+        with self._lock:
+            newest_first = reversed(self._depths)
+            return any(_stamp_s(d) >= stamp_s - _ROUNDING_S for d in newest_first)
 
-        Raises:
-            ValueError: it is of a model that is not known, or has numbers that cannot be.
+    def forget_depths(self) -> None:
+        """Begin anew: depth images from before are of another time."""
+        with self._lock:
+            self._depths.clear()
+            self.depth_came = False
+
+    def view(self, header: Header, slop_s: float, wait_s: float) -> View | None:
+        """Return what puts an image's people into space; None where no depth or lens is known.
+
+        Args:
+            header: of the colour image.
+            slop_s: how far the stamps of depth and colour may lie apart.
+            wait_s: how long a transform is waited for, seconds.
         """
-        if info.k[0] > 0 and info.k[4] > 0:
-            model = info.distortion_model or "plumb_bob"
-            lens = Lens(info.k[0], info.k[4], info.k[2], info.k[5], tuple(info.d), model)
-            with self._lock:
-                self._lens = lens
+        calibration = self.calibration
+        if calibration is None or not self.depth_came:
+            missing = "depth image" if calibration else "calibrated camera_info"
+            self.trouble = f"no {missing} came yet"
+            return None
+        frame, rotation, translation = header.frame_id, np.eye(3), np.zeros(3)
+        depth, trouble = None, ""
+        try:
+            depth = self._take(seconds(header.stamp), slop_s)
+            if self._target is not None:
+                frame = self._target.name
+                rotation, translation = self._target.lookup(header.frame_id, header.stamp, wait_s)
+        except (ImageError, FrameError) as error:
+            trouble = str(error)
+        return View(calibration, depth, frame, rotation, translation, trouble)
 
     def lift(
         self,
         tracked: TrackedPoses,
+        view: View,
         stamp_s: float,
         image_size: tuple[int, int],
         epoch: int,
-        *,
-        slop_s: float,
         min_keypoint_score: float,
-    ) -> Space | None:
-        """Return where these people are; None where no depth came at all or the lens is unknown.
+    ) -> Space:
+        """Return where these people are.
 
-        People who are not seen in this image, and everybody where no depth image fits, are
+        People who are not seen in this image, and everybody where the view is in trouble, are
         nowhere: NaN.
 
         Args:
             tracked: the people, each id once.
+            view: of their image.
             stamp_s: of the colour image.
             image_size: (height, width) of the colour image, pixels.
             epoch: of the people; another one than before forgets velocities.
-            slop_s: how far the stamps of depth and colour may lie apart.
             min_keypoint_score: in [0, 1]; keypoints below it are unknown.
         """
-        with self._lock:
-            lens, depths = self._lens, list(self._depths)
-        if lens is None or not depths:
-            self.trouble = "no depth image came yet" if lens else "no calibrated camera_info came"
-            return None
         if epoch != self._epoch:
             self._velocity.reset()
             self._epoch = epoch
@@ -106,45 +167,68 @@ class Lifter:
         seen = tracked.time_since_update_s == 0
         points = _nowhere(tracked)
         try:
-            depth = _image(_nearest(depths, stamp_s, slop_s))
-            found = lift(
-                tracked.poses[seen],
-                depth,
-                lens,
-                image_size=image_size,
-                skeleton=self._skeleton,
-                min_keypoint_score=min_keypoint_score,
-            )
-            points.points[seen], points.stddevs[seen] = found.points, found.stddevs
-            points.positions[seen] = found.positions
+            found = self._found(tracked[seen], view, image_size, min_keypoint_score)
+            points.points[seen] = found.points @ view.rotation.T + view.translation
+            points.positions[seen] = found.positions @ view.rotation.T + view.translation
+            points.stddevs[seen] = found.stddevs
             self.trouble = ""
         except (ImageError, ValueError) as error:
             self.trouble = str(error)
         velocities = self._velocity.update(tracked.track_ids, points.positions, stamp_s)
-        return Space(points, velocities)
+        return Space(points, velocities, view.frame, view.rotation @ _UP)
+
+    def _found(
+        self,
+        tracked: TrackedPoses,
+        view: View,
+        image_size: tuple[int, int],
+        min_keypoint_score: float,
+    ) -> Points:
+        """Return where people are in the camera's optical frame.
+
+        Raises:
+            ImageError, ValueError: the view is in trouble, or its parts do not fit the image.
+        """
+        if view.depth is None or view.trouble:
+            raise ImageError(view.trouble)
+        if not view.calibration.fits(image_size):
+            have, want = (f"{w} x {h}" for h, w in (view.calibration.size, image_size))
+            raise ImageError(f"camera_info is for images of {have} pixels, these are {want}")
+        return lift(
+            tracked.poses,
+            _image(view.depth),
+            view.calibration.lens,
+            image_size=image_size,
+            skeleton=self._skeleton,
+            min_keypoint_score=min_keypoint_score,
+        )
+
+    def _take(self, stamp_s: float, slop_s: float) -> Image:
+        """Return the depth image whose stamp is nearest, and let go of the older ones.
+
+        Raises:
+            ImageError: none is near enough.
+        """
+        with self._lock:
+            apart = [abs(_stamp_s(message) - stamp_s) for message in self._depths]
+            nearest = int(np.argmin(apart))
+            if apart[nearest] > slop_s + _ROUNDING_S:
+                raise ImageError(
+                    f"the nearest depth image is {apart[nearest]:.3f} s from the image; "
+                    f"depth_slop_s is {slop_s:g}"
+                )
+            for _ in range(nearest):
+                self._depths.popleft()
+            return self._depths[0]
+
+
+def _stamp_s(message: Image) -> float:
+    return seconds(message.header.stamp)
 
 
 def _nowhere(tracked: TrackedPoses) -> Points:
     n, k = tracked.poses.keypoint_scores.shape
     return Points(np.full((n, k, 3), np.nan), np.full((n, k), np.nan), np.full((n, 3), np.nan))
-
-
-def _nearest(depths: list[Image], stamp_s: float, slop_s: float) -> Image:
-    """Return the depth image whose stamp is nearest.
-
-    Raises:
-        ImageError: none is near enough.
-    """
-    apart = [abs(seconds(message.header.stamp) - stamp_s) for message in depths]
-    nearest = int(np.argmin(apart))
-    # Stamps are whole nanoseconds, which floats of today's seconds tell to a quarter of a
-    # microsecond.
-    if apart[nearest] > slop_s + 1e-6:
-        raise ImageError(
-            f"the nearest depth image is {apart[nearest]:.3f} s from the image; "
-            f"depth_slop_s is {slop_s:g}"
-        )
-    return depths[nearest]
 
 
 def _image(message: Image) -> DepthImage:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -9,7 +10,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 _WINDOW = 300  # frames that the percentiles are taken over
-SILENCE_S = 3.0
+_LATEST = 5  # looks, a second apart, that the share of dropped images is taken over
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class FrameStatistics:
         self._dropped_since_last = 0
         self._last_received_s = monotonic()
         self._looked_at = (monotonic(), 0, 0)
+        self._totals = deque([(0, Counter[str]())], maxlen=_LATEST + 1)
 
     def receive(self) -> None:
         """Count an image that arrived."""
@@ -83,6 +85,21 @@ class FrameStatistics:
         with self._lock:
             self._last_received_s = monotonic()
 
+    def latency_s(self) -> float:
+        """Return what an image in a hundred exceeds, seconds; 0 where there was none."""
+        with self._lock:
+            totals = [stages.total for stages in self._stages]
+        return float(np.percentile(totals, 99)) if totals else 0.0
+
+    def dropped_lately(self) -> tuple[float, dict[str, int]]:
+        """Return the share of images dropped, and how many by reason, in the latest looks."""
+        with self._lock:
+            self._totals.append((self._processed, self._dropped.copy()))
+            processed, dropped = self._totals[0]
+            lately = self._dropped - dropped
+            n_done = self._processed - processed + lately.total()
+        return lately.total() / max(1, n_done), dict(lately)
+
     def values(self) -> dict[str, str]:
         """Return counts, rates since the last call, and percentiles of the latest frames."""
         with self._lock:
@@ -106,12 +123,25 @@ class FrameStatistics:
         return values
 
 
-def status(name: str, hardware_id: str, warning: str, values: dict[str, str]) -> DiagnosticStatus:
-    """Return a status, OK where there is no warning."""
+Worry = tuple[bytes, str]
+"""A level of DiagnosticStatus, and in words what is wrong."""
+
+
+def worry(value: float, warn: float, error: float, words: str) -> list[Worry]:
+    """Return a worry where a value reaches the threshold of one."""
+    if value >= error:
+        return [(DiagnosticStatus.ERROR, words)]
+    return [(DiagnosticStatus.WARN, words)] if value >= warn else []
+
+
+def status(
+    name: str, hardware_id: str, worries: Sequence[Worry], values: dict[str, str]
+) -> DiagnosticStatus:
+    """Return a status as bad as the worst worry, OK where there is none."""
     return DiagnosticStatus(
-        level=DiagnosticStatus.WARN if warning else DiagnosticStatus.OK,
+        level=max((level for level, _ in worries), default=DiagnosticStatus.OK),
         name=name,
-        message=warning or "running",
+        message="; ".join(words for _, words in worries) or "running",
         hardware_id=hardware_id,
         values=[KeyValue(key=key, value=value) for key, value in values.items()],
     )

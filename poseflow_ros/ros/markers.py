@@ -1,49 +1,22 @@
 """Tracked people as RViz markers."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from geometry_msgs.msg import Point
-from sensor_msgs.msg import CameraInfo
+from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from poseflow_ros.imaging.annotate import track_color
+from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.conversions import duration
+from poseflow_ros.ros.depth import Space
 from poseflow_ros.skeleton import Skeleton
 
-# Sizes as shares of the distance, so that they look alike at any.
-_LINE_WIDTH = 0.01
-_JOINT_SIZE = 0.02
-_LABEL_SIZE = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Pinhole:
-    """Focal lengths and principal point of a camera, pixels."""
-
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-
-    @classmethod
-    def from_camera_info(cls, info: CameraInfo) -> "Pinhole | None":
-        """Return the camera's, or None where it is not calibrated (zeros, by convention)."""
-        fx, fy = float(info.k[0]), float(info.k[4])
-        return cls(fx, fy, float(info.k[2]), float(info.k[5])) if fx > 0 and fy > 0 else None
-
-    @classmethod
-    def assumed(cls, width: int, height: int) -> "Pinhole":
-        """Return a common camera's: 53 degrees across."""
-        return cls(float(width), float(width), (width - 1) / 2, (height - 1) / 2)
-
-    def at_depth(self, points: FloatArray, depth_m: float) -> FloatArray:
-        """Return (..., 3) metres in the optical frame for (..., 2) pixels on a plane."""
-        x = (points[..., 0] - self.cx) / self.fx * depth_m
-        y = (points[..., 1] - self.cy) / self.fy * depth_m
-        return np.stack([x, y, np.full_like(x, depth_m)], axis=-1)
+# Metres for people 3 m away; on a plane elsewhere in proportion, so that they look alike.
+_LINE_WIDTH_M, _JOINT_SIZE_M, _LABEL_SIZE_M = 0.03, 0.06, 0.15
+_USUAL_DISTANCE_M = 3.0
+_UP = np.array([0.0, -1.0, 0.0])  # on the plane, in the optical frame
 
 
 class MarkerMaker:
@@ -66,23 +39,66 @@ class MarkerMaker:
         self._depth_m = depth_m
         self._lifetime = duration(lifetime_s)
 
-    def make(self, tracked: TrackedPoses, header: Header, camera: Pinhole) -> MarkerArray:
-        """Return the markers of everybody seen, and the deletions of those gone."""
+    def on_plane(self, tracked: TrackedPoses, header: Header, lens: Lens) -> MarkerArray:
+        """Return the markers of everybody seen, on a plane before the camera, and deletions.
+
+        Args:
+            tracked: the people.
+            header: of the image.
+            lens: of the camera.
+        """
+        scale = self._depth_m / _USUAL_DISTANCE_M
+        points = lens.on_plane(tracked.poses.keypoints, self._depth_m)
+        boxes = tracked.poses.boxes
+        tops = lens.on_plane((boxes[:, :2] + boxes[:, [2, 1]]) / 2, self._depth_m)
+        return self._make(tracked, points, tops + scale * _LABEL_SIZE_M * _UP, header, scale)
+
+    def in_space(self, tracked: TrackedPoses, header: Header, space: Space) -> MarkerArray:
+        """Return the markers of everybody seen where they are in space, and deletions.
+
+        Args:
+            tracked: the people.
+            header: of the image.
+            space: where these people are.
+        """
+        points, up = space.points.points, space.up
+        heights = np.where(self._drawn(tracked, points), points @ up, -np.inf)
+        tops = points[np.arange(len(tracked)), heights.argmax(axis=1)] + _LABEL_SIZE_M * up
+        tops[np.isneginf(heights).all(axis=1)] = np.nan
+        in_frame = Header(stamp=header.stamp, frame_id=space.frame)
+        return self._make(tracked, points, tops, in_frame, 1.0)
+
+    def clear(self) -> MarkerArray:
+        """Return the message that deletes everything."""
+        self._shown = set()
+        return MarkerArray(markers=[Marker(action=Marker.DELETEALL)])
+
+    def _drawn(self, tracked: TrackedPoses, points: FloatArray) -> NDArray[np.bool_]:
+        """Return (N, K), true for the keypoints that are drawn."""
+        found = tracked.poses.keypoint_scores >= self._min_keypoint_score
+        return np.asarray(found & np.isfinite(points).all(axis=2))
+
+    def _make(
+        self,
+        tracked: TrackedPoses,
+        points: FloatArray,
+        labels: FloatArray,
+        header: Header,
+        scale: float,
+    ) -> MarkerArray:
+        """Return the markers; (N, K, 3) points and (N, 3) labels in metres, NaN where unknown."""
         markers: list[Marker] = []
-        poses = tracked.poses
-        shown = (poses.keypoint_scores >= self._min_keypoint_score) & np.isfinite(
-            poses.keypoints
-        ).all(axis=2)
-        points = camera.at_depth(poses.keypoints, self._depth_m)
-        tops = camera.at_depth((poses.boxes[:, :2] + poses.boxes[:, [2, 1]]) / 2, self._depth_m)
+        drawn = self._drawn(tracked, points)
         for i in np.flatnonzero(tracked.visible):
             track_id = int(tracked.track_ids[i])
-            edges = self._edges[shown[i][self._edges].all(axis=1)]
+            edges = self._edges[drawn[i][self._edges].all(axis=1)]
+            lines, joints = points[i][edges.ravel()], points[i][drawn[i]]
             markers += [
-                self._list("skeleton", track_id, Marker.LINE_LIST, points[i][edges.ravel()]),
-                self._list("joints", track_id, Marker.SPHERE_LIST, points[i][shown[i]]),
-                self._label(track_id, tops[i]),
+                self._list("skeleton", track_id, Marker.LINE_LIST, lines, scale * _LINE_WIDTH_M),
+                self._list("joints", track_id, Marker.SPHERE_LIST, joints, scale * _JOINT_SIZE_M),
             ]
+            if np.isfinite(labels[i]).all():
+                markers.append(self._label(track_id, labels[i], scale * _LABEL_SIZE_M))
         # RViz complains about a list without points.
         markers = [m for m in markers if m.points or m.type == Marker.TEXT_VIEW_FACING]
         now = {(marker.ns, marker.id) for marker in markers}
@@ -92,24 +108,20 @@ class MarkerMaker:
             marker.header = header
         return MarkerArray(markers=gone + markers)
 
-    def clear(self) -> MarkerArray:
-        """Return the message that deletes everything."""
-        self._shown = set()
-        return MarkerArray(markers=[Marker(action=Marker.DELETEALL)])
-
-    def _list(self, namespace: str, track_id: int, kind: int, points: FloatArray) -> Marker:
+    def _list(
+        self, namespace: str, track_id: int, kind: int, points: FloatArray, size_m: float
+    ) -> Marker:
         marker = self._marker(namespace, track_id, kind)
-        size = _LINE_WIDTH if kind == Marker.LINE_LIST else _JOINT_SIZE
-        marker.scale.x = marker.scale.y = marker.scale.z = size * self._depth_m
+        marker.scale.x = marker.scale.y = marker.scale.z = size_m
         marker.points = [Point(x=x, y=y, z=z) for x, y, z in points.tolist()]
         return marker
 
-    def _label(self, track_id: int, top: FloatArray) -> Marker:
+    def _label(self, track_id: int, place: FloatArray, size_m: float) -> Marker:
         marker = self._marker("labels", track_id, Marker.TEXT_VIEW_FACING)
         marker.text = str(track_id)
-        marker.scale.z = _LABEL_SIZE * self._depth_m
-        x, y, z = top.tolist()
-        marker.pose.position = Point(x=x, y=y - marker.scale.z, z=z)  # y points down
+        marker.scale.z = size_m
+        x, y, z = place.tolist()
+        marker.pose.position = Point(x=x, y=y, z=z)
         return marker
 
     def _marker(self, namespace: str, track_id: int, kind: int) -> Marker:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
@@ -17,7 +17,7 @@ _FIXED = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPoli
 
 
 class AdaptiveSubscription:
-    """Subscribes with depth 1, reliably where every publisher of the topic offers it.
+    """Subscribes to the newest message, reliably where every publisher of the topic offers it.
 
     A reliable subscription hears no best-effort publisher at all; a best-effort one loses most
     large images. So `auto` begins reliably, changes over when a publisher turns out to offer
@@ -31,6 +31,7 @@ class AdaptiveSubscription:
         topic: str,
         reliability: str,
         callback: Callable[[Any], None],
+        keep_all: bool = False,
     ) -> None:
         """Subscribe.
 
@@ -40,12 +41,14 @@ class AdaptiveSubscription:
             topic: relative to the node's namespace, remapped as usual.
             reliability: auto, reliable or best_effort.
             callback: called with each message.
+            keep_all: messages wait in line to be taken; otherwise only the newest does.
         """
         self._node = node
         self._message_type = message_type
         self._topic = topic
         self._reliability = reliability
         self._callback = callback
+        self._history = HistoryPolicy.KEEP_ALL if keep_all else HistoryPolicy.KEEP_LAST
         self._subscription: Subscription | None = None
         self._subscribe(_FIXED.get(reliability) or self._offered())
 
@@ -104,7 +107,7 @@ class AdaptiveSubscription:
             self._message_type,
             self._topic,
             self._callback,
-            QoSProfile(depth=1, reliability=reliability),
+            QoSProfile(depth=1, history=self._history, reliability=reliability),
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=lambda _: self.refresh(), use_default_callbacks=False
             ),

@@ -121,7 +121,7 @@ class VideoPublisher(Node):
             "rate (Hz)": f"{self._source.rate_hz:g}",
         }
         name = f"{self.get_fully_qualified_name()}: video"
-        message.status = [status(name, self._source.name, "", values)]
+        message.status = [status(name, self._source.name, [], values)]
         self._diagnostics.publish(message)
 
 

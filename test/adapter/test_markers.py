@@ -5,15 +5,17 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment")
 
-from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
+from poseflow_ros.imaging.depth import Points
+from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.ros.markers import MarkerMaker, Pinhole
+from poseflow_ros.ros.depth import Space
+from poseflow_ros.ros.markers import MarkerMaker
 from poseflow_ros.skeleton import COCO_17
 
-CAMERA = Pinhole(fx=500.0, fy=400.0, cx=320.0, cy=240.0)
+CAMERA = Lens(fx=500.0, fy=400.0, cx=320.0, cy=240.0)
 HEADER = Header(frame_id="camera")
 KINDS = ("joints", "labels", "skeleton")
 
@@ -40,7 +42,7 @@ def keys(array, action):
 
 
 def test_one_namespace_a_kind_and_the_track_id_as_id():
-    array = maker().make(people(5, 9), HEADER, CAMERA)
+    array = maker().on_plane(people(5, 9), HEADER, CAMERA)
     assert keys(array, Marker.ADD) == [(kind, i) for kind in KINDS for i in (5, 9)]
     assert {m.header.frame_id for m in array.markers} == {"camera"}
     assert {(m.lifetime.sec, m.lifetime.nanosec) for m in array.markers} == {(1, 500_000_000)}
@@ -49,7 +51,7 @@ def test_one_namespace_a_kind_and_the_track_id_as_id():
 
 
 def test_points_lie_on_the_plane():
-    array = maker().make(people(1), HEADER, CAMERA)
+    array = maker().on_plane(people(1), HEADER, CAMERA)
     (joints,) = (m for m in array.markers if m.ns == "joints")
     point = joints.points[10]  # pixel (330, 330)
     assert (point.x, point.y, point.z) == pytest.approx((10 / 500 * 2, 90 / 400 * 2, 2.0))
@@ -58,8 +60,8 @@ def test_points_lie_on_the_plane():
 
 
 def test_a_color_belongs_to_an_id_and_stays_within_range():
-    first = maker().make(people(*range(1, 40)), HEADER, CAMERA)
-    second = maker().make(people(7), HEADER, CAMERA)
+    first = maker().on_plane(people(*range(1, 40)), HEADER, CAMERA)
+    second = maker().on_plane(people(7), HEADER, CAMERA)
     colors = {m.id: (m.color.r, m.color.g, m.color.b) for m in first.markers}
     assert {(m.color.r, m.color.g, m.color.b) for m in second.markers} == {colors[7]}
     assert all(0 <= channel <= 1 for color in colors.values() for channel in color)
@@ -69,10 +71,10 @@ def test_a_color_belongs_to_an_id_and_stays_within_range():
 
 def test_who_is_gone_is_deleted_once():
     markers = maker()
-    markers.make(people(1, 2), HEADER, CAMERA)
-    second = markers.make(people(2), HEADER, CAMERA)
+    markers.on_plane(people(1, 2), HEADER, CAMERA)
+    second = markers.on_plane(people(2), HEADER, CAMERA)
     assert keys(second, Marker.DELETE) == [(kind, 1) for kind in KINDS]
-    third = markers.make(people(2), HEADER, CAMERA)
+    third = markers.on_plane(people(2), HEADER, CAMERA)
     assert keys(third, Marker.DELETE) == []
     assert keys(third, Marker.ADD) == [(kind, 2) for kind in KINDS]
 
@@ -80,8 +82,8 @@ def test_who_is_gone_is_deleted_once():
 @pytest.mark.parametrize("state", [TrackState.LOST, TrackState.REMOVED])
 def test_who_is_not_seen_is_not_shown(state):
     markers = maker()
-    markers.make(people(1), HEADER, CAMERA)
-    array = markers.make(people(1, states=[state]), HEADER, CAMERA)
+    markers.on_plane(people(1), HEADER, CAMERA)
+    array = markers.on_plane(people(1, states=[state]), HEADER, CAMERA)
     assert keys(array, Marker.ADD) == []
     assert keys(array, Marker.DELETE) == [(kind, 1) for kind in KINDS]
 
@@ -90,7 +92,7 @@ def test_keypoints_unknown_or_of_low_score_are_left_out_with_their_edges():
     tracked = people(1)
     tracked.poses.keypoint_scores[0, 9] = 0.1  # left wrist: one edge
     tracked.poses.keypoints[0, 0] = np.nan  # nose: two edges
-    array = maker().make(tracked, HEADER, CAMERA)
+    array = maker().on_plane(tracked, HEADER, CAMERA)
     points = {m.ns: [(p.x, p.y, p.z) for p in m.points] for m in array.markers}
     assert len(points["joints"]) == 15
     assert len(points["skeleton"]) == 2 * (len(COCO_17.edges) - 3)
@@ -99,23 +101,84 @@ def test_keypoints_unknown_or_of_low_score_are_left_out_with_their_edges():
 
 def test_a_list_without_points_is_not_sent_but_deleted():
     markers = maker()
-    markers.make(people(1), HEADER, CAMERA)
+    markers.on_plane(people(1), HEADER, CAMERA)
     hidden = people(1)
     hidden.poses.keypoint_scores[:] = 0
-    array = markers.make(hidden, HEADER, CAMERA)
+    array = markers.on_plane(hidden, HEADER, CAMERA)
     assert keys(array, Marker.ADD) == [("labels", 1)]
     assert keys(array, Marker.DELETE) == [("joints", 1), ("skeleton", 1)]
 
 
 def test_clear_deletes_everything_and_forgets():
     markers = maker()
-    markers.make(people(1), HEADER, CAMERA)
+    markers.on_plane(people(1), HEADER, CAMERA)
     assert [m.action for m in markers.clear().markers] == [Marker.DELETEALL]
-    assert keys(markers.make(people(), HEADER, CAMERA), Marker.DELETE) == []
+    assert keys(markers.on_plane(people(), HEADER, CAMERA), Marker.DELETE) == []
 
 
-def test_an_uncalibrated_camera_is_told_by_its_zeros():
-    info = CameraInfo()
-    assert Pinhole.from_camera_info(info) is None
-    info.k = [500.0, 0.0, 320.0, 0.0, 400.0, 240.0, 0.0, 0.0, 1.0]
-    assert Pinhole.from_camera_info(info) == CAMERA
+# From an optical frame (z ahead, y down) to one with x ahead and z up, 1 m above the ground.
+TO_BASE = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+ABOVE = np.array([0.0, 0.0, 1.0])
+
+
+def in_space(tracked, points):
+    """Space in a robot's frame, from (N, 17, 3) points in the optical frame."""
+    moved = points @ TO_BASE.T + ABOVE
+    stddevs = np.where(np.isnan(points[..., 0]), np.nan, 0.01)
+    found = Points(moved, stddevs, moved[:, 0])
+    return Space(found, np.zeros((len(tracked), 3)), "base_link", TO_BASE @ [0.0, -1.0, 0.0])
+
+
+def standing(n):
+    """n people 4 m ahead, from head to foot: keypoint k is 0.1 k m below the first."""
+    points = np.zeros((n, 17, 3))
+    points[..., 1], points[..., 2] = 0.1 * np.arange(17) - 0.8, 4.0
+    points[..., 0] = np.arange(n)[:, None]
+    return points
+
+
+def test_in_space_markers_are_where_people_are():
+    tracked = people(3, 4)
+    array = maker().in_space(tracked, HEADER, in_space(tracked, standing(2)))
+    assert {m.header.frame_id for m in array.markers} == {"base_link"}
+    assert keys(array, Marker.ADD) == [(kind, i) for kind in KINDS for i in (3, 4)]
+    joints = next(m for m in array.markers if (m.ns, m.id) == ("joints", 4))
+    assert len(joints.points) == 17
+    # The second stands 1 m to the right; its keypoint 10 is 0.2 m below the camera.
+    place = joints.points[10]
+    assert (place.x, place.y, place.z) == pytest.approx((4.0, -1.0, 0.8))
+    label = next(m for m in array.markers if (m.ns, m.id) == ("labels", 4)).pose.position
+    assert (label.x, label.y, label.z) == pytest.approx((4.0, -1.0, 1.8 + 0.15))
+
+
+def test_in_space_nothing_is_drawn_at_nan():
+    tracked = people(1, 2)
+    points = standing(2)
+    points[0, :3] = np.nan  # the first one's head
+    points[1] = np.nan
+    array = maker().in_space(tracked, HEADER, in_space(tracked, points))
+    assert keys(array, Marker.ADD) == [(kind, 1) for kind in KINDS]
+    drawn = [p for m in array.markers for p in (*m.points, m.pose.position)]
+    assert np.isfinite([(p.x, p.y, p.z) for p in drawn]).all()
+    label = next(m for m in array.markers if m.ns == "labels").pose.position
+    assert label.z == pytest.approx(1.5 + 0.15)  # above keypoint 3
+
+
+def test_a_skeleton_is_deleted_where_its_person_is_nowhere():
+    markers, tracked = maker(), people(1)
+    markers.in_space(tracked, HEADER, in_space(tracked, standing(1)))
+    array = markers.in_space(tracked, HEADER, in_space(tracked, standing(1) * np.nan))
+    assert keys(array, Marker.ADD) == []
+    assert keys(array, Marker.DELETE) == [(kind, 1) for kind in KINDS]
+
+
+def test_no_label_floats_where_no_keypoint_is_drawn():
+    tracked = people(1)
+    tracked.poses.keypoint_scores[:] = 0
+    array = maker().in_space(tracked, HEADER, in_space(tracked, standing(1)))
+    assert not array.markers
+
+
+def test_nobody_in_space_is_no_marker():
+    tracked = people()
+    assert not maker().in_space(tracked, HEADER, in_space(tracked, standing(0))).markers

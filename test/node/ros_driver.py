@@ -81,11 +81,31 @@ class Driver:
         self.until(future.done, f"an answer of {name}")
         return future.result()
 
-    def forget_clients(self):
-        """Look for services anew: those known are of a node that is gone."""
-        for client in self._clients.values():
-            self.node.destroy_client(client)
-        self._clients.clear()
+    def bring_up_beside_a_ghost(self, name="/poseflow"):
+        """Configure and activate a node while one of its name that was killed is still listed.
+
+        A service of a ghost is ready, so nobody knows when the new one has seen the client: an
+        answer may be lost, and is asked for again.
+        """
+        change = self.node.create_client(ChangeState, f"{name}/change_state")
+        get = self.node.create_client(GetState, f"{name}/get_state")
+        for transition, wanted in (("configure", "inactive"), ("activate", "active")):
+            request = ChangeState.Request(transition=Transition(id=TRANSITIONS[transition]))
+            for _ in range(10):
+                self._ask(change, request)
+                state = self._ask(get, GetState.Request())
+                if state is not None and state.current_state.label == wanted:
+                    break
+            else:
+                raise AssertionError(f"{name} did not become {wanted}")
+        self.node.destroy_client(change)
+        self.node.destroy_client(get)
+
+    def _ask(self, client, request, patience_s=3.0):
+        """Return an answer, or None where none comes."""
+        future = client.call_async(request)
+        self.executor.spin_until_future_complete(future, timeout_sec=patience_s)
+        return future.result() if future.done() else None
 
     def change(self, transition, name="/poseflow"):
         """Ask for a transition; return whether it succeeded."""

@@ -30,7 +30,7 @@ class Camera:
         self.driver.until(lambda: self._done() > before, f"the end of image {self.published}")
 
     def _done(self):
-        values = self.node._statistics.values()
+        values = self.node.cameras[""].statistics.values()
         return int(values["processed"]) + int(values["dropped"])
 
 
@@ -40,23 +40,26 @@ class FailingEstimator:
     def __init__(self, estimator):
         self._estimator = estimator
         self.skeleton, self.description = estimator.skeleton, estimator.description
+        self.batches, self.device_bytes = estimator.batches, estimator.device_bytes
         self.close = estimator.close
         self.errors = []
 
-    def estimate(self, image):
+    def estimate_batch(self, images):
         error = self.errors.pop(0) if self.errors else None
         if error is not None:
             raise error
-        return self._estimator.estimate(image)
+        return self._estimator.estimate_batch(images)
 
 
 def break_estimator(node, *errors):
-    node._pipeline.estimator = failing = FailingEstimator(node._pipeline.estimator)
+    node.cameras[""].pipeline.estimator = failing = FailingEstimator(
+        node.cameras[""].pipeline.estimator
+    )
     failing.errors = list(errors)
 
 
 def dropped(node, reason):
-    return int(node._statistics.values().get(f"dropped: {reason}", 0))
+    return int(node.cameras[""].statistics.values().get(f"dropped: {reason}", 0))
 
 
 def come_back(driver, node):
@@ -135,11 +138,11 @@ def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
     node = active_node(estimator_timeout_s=1.5)
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
-    hanging, gate = node._pipeline.estimator, threading.Event()
-    estimate = hanging.estimate
-    hanging.estimate = lambda image: gate.wait(60) and estimate(image)
+    hanging, gate = node.cameras[""].pipeline.estimator, threading.Event()
+    estimate = hanging.estimate_batch
+    hanging.estimate_batch = lambda images: gate.wait(60) and estimate(images)
     publisher.publish(stamped(BLANK, 1.0))
-    driver.until(lambda: node._in_work is not None, "the network's work")
+    driver.until(lambda: node._in_work, "the network's work")
     assert all(driver.change(transition) for transition in meanwhile)
     driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
     assert "busy with one image for more than 1.5 s" in capfd.readouterr().err
@@ -166,7 +169,7 @@ def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(drive
         camera.show()
     assert driver.change("deactivate")
     assert driver.change("activate")
-    node._pipeline.estimator.errors = [ValueError("once more")]
+    node.cameras[""].pipeline.estimator.errors = [ValueError("once more")]
     Camera(driver, node).show()
     driver.spin(0.3)
     assert driver.state() == "active"

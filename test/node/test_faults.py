@@ -45,7 +45,9 @@ def counted(driver, node):
     values = {}
 
     def settled():
-        values.update({k: int(v) for k, v in node._statistics.values().items() if v.isdecimal()})
+        values.update(
+            {k: int(v) for k, v in node.cameras[""].statistics.values().items() if v.isdecimal()}
+        )
         return values["received"] == values["processed"] + values["dropped"]
 
     driver.until(settled, "received = processed + dropped")
@@ -112,7 +114,9 @@ def test_malformed_messages_among_good_ones_cost_none_of_them(driver, active_nod
         camera.publisher.publish(malformed(i))
         # Of two images that arrive together only the newer is looked at.
         driver.until(
-            lambda n=i + 1: node._statistics.values().get("dropped: malformed") == str(n),
+            lambda n=i + 1: (
+                node.cameras[""].statistics.values().get("dropped: malformed") == str(n)
+            ),
             "the malformed image's end",
         )
         camera.show()

@@ -160,7 +160,8 @@ def test_an_image_that_is_too_old_is_dropped(driver, active_node):
     now_s = 1e-9 * node.get_clock().now().nanoseconds
     publisher.publish(stamped(BLANK, now_s - 6.0))
     driver.until(
-        lambda: node._statistics.values().get("dropped: too old") == "1", "the old image's end"
+        lambda: node.cameras[""].statistics.values().get("dropped: too old") == "1",
+        "the old image's end",
     )
     publisher.publish(stamped(BLANK, 1e-9 * node.get_clock().now().nanoseconds))
     driver.until(lambda: heard, "an answer to the new one")

@@ -46,7 +46,9 @@ class Rig:
 
     def calibrate(self, info):
         self.info.publish(info)
-        self.driver.until(lambda: self.node._lifter._lens is not None, "the calibration")
+        self.driver.until(
+            lambda: self.node.cameras[""].lifter.calibration is not None, "the calibration"
+        )
 
     def show(self, image, depth=None, late_s=0.0, encoding="32FC1"):
         """Publish depth, where given, and then the image; return the people in the answer."""
@@ -56,7 +58,8 @@ class Rig:
             self.depth.publish(message)
             stamp = message.header.stamp
             self.driver.until(
-                lambda: any(m.header.stamp == stamp for m in self.node._lifter._depths), "depth"
+                lambda: any(m.header.stamp == stamp for m in self.node.cameras[""].lifter._depths),
+                "depth",
             )
         before = len(self.heard)
         self.image.publish(stamped(image, self.stamp_s))

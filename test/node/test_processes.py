@@ -110,14 +110,11 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
         # Whoever was killed is listed for a while yet.
         driver.until(lambda: nodes() - known, "the new node")
         known.update(nodes())
-        driver.spin(1.0)
-        assert driver.change("configure")
-        assert driver.change("activate")
+        driver.bring_up_beside_a_ghost()
         heard.clear()
         driver.until(lambda: len(heard) > 3, "answers")
         node.kill()
         node.wait(10)
-        driver.forget_clients()
     assert publisher.poll() is None
 
 

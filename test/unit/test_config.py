@@ -114,14 +114,66 @@ def test_every_value_arrives_in_its_group():
         "orb_features": 7, "confident_pose_score": 0.6, "max_lost_s": 3.0, "flow_window_s": 0.5,
         "publish_tentative": True,
         "min_pose_score": 0.5, "num": 3, "mag": 9.5, "match": 1.5, "link_len": 4,
-        "image_transport": "compressed", "image_reliability": "reliable", "publish_lost": True,
-        "max_image_age_s": 0.5, "estimator_timeout_s": 4.5, "depth_slop_s": 0.1,
+        "cameras": ("front", "rear"), "image_transport": ("raw", "compressed"),
+        "replay": True, "target_frame": "base_link",
+        "warn_silence_s": 4.0, "error_silence_s": 5.0, "warn_latency_s": 0.1,
+        "error_latency_s": 0.2, "warn_dropped": 0.3, "error_dropped": 0.4,
+        "image_reliability": "reliable", "publish_lost": True,
+        "max_image_age_s": 0.0, "estimator_timeout_s": 4.5, "depth_slop_s": 0.1,
         "min_keypoint_score": 0.75, "marker_depth_m": 2.5, "marker_lifetime_s": 0.25,
     }  # fmt: skip
     config = Config.from_parameters(other)
     assert config.as_parameters() == other | {"estimator": "auto", "association": "robust"}
     assert (config.estimator.threads, config.matcher.orb_features) == (3, 7)
     assert (config.tracker.link_len, config.node.publish_lost) == (4, True)
+
+
+def test_a_word_alone_is_a_list_of_one():
+    node = Config.from_parameters({"cameras": "front", "image_transport": "compressed"}).node
+    assert (node.cameras, node.transports) == (("front",), {"front": "compressed"})
+
+
+def test_one_transport_is_every_cameras():
+    node = Config.from_parameters({"cameras": ["a", "b"]}).node
+    assert node.transports == {"a": "raw", "b": "raw"}
+
+
+IMPOSSIBLE = [
+    pytest.param({"cameras": ["a", "a"]}, "must be names that differ", id="a name twice"),
+    pytest.param({"cameras": ["a", ""]}, "'' is no name: letters", id="no name among names"),
+    pytest.param({"cameras": ["a/b"]}, "'a/b' is no name: letters", id="a name of two parts"),
+    pytest.param({"cameras": ["2nd"]}, "'2nd' is no name: letters", id="a digit at first"),
+    pytest.param({"cameras": []}, "must be a list of at least one str", id="no camera"),
+    pytest.param({"cameras": [1]}, "must be a list of at least one str", id="numbers"),
+    pytest.param(
+        {"cameras": ["a", "b", "c"], "image_transport": ["raw", "raw"]},
+        "must be one for all cameras or one for each of ['a', 'b', 'c']", id="two for three",
+    ),
+    pytest.param(
+        {"replay": True, "max_image_age_s": 1.0}, "must be 0 where replay is true", id="too old",
+    ),
+    pytest.param(
+        {"replay": True, "image_reliability": "best_effort"}, "best effort loses", id="lossy",
+    ),
+    pytest.param(
+        {"warn_silence_s": 11.0}, "warn_silence_s is 11, must be no more than error_silence_s, 10",
+        id="an error before its warning",
+    ),
+    pytest.param(
+        {"error_latency_s": 0.1}, "warn_latency_s is 0.5, must be no more", id="likewise, of time",
+    ),
+    pytest.param(
+        {"warn_dropped": 0.9, "error_dropped": 0.8}, "must be no more", id="likewise, of shares",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "said"), IMPOSSIBLE)
+def test_what_cannot_be_together_is_refused_in_one_line(values, said):
+    with pytest.raises(ConfigError) as caught:
+        Config.from_parameters(values)
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_no_two_groups_share_a_name():

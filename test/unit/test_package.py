@@ -45,7 +45,10 @@ def test_the_parameter_file_holds_every_parameter_and_its_default():
     document = yaml.safe_load(PARAMETERS_FILE.read_text())
     assert list(document) == ["/**"]
     assert list(document["/**"]) == ["ros__parameters"]
-    values = document["/**"]["ros__parameters"]
+    values = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in document["/**"]["ros__parameters"].items()
+    }
     assert values == {item.name: item.default for item in parameters()}
     # ROS takes 30 for an integer where 30.0 is declared, and refuses it.
     assert {n: type(v) for n, v in values.items()} == {
