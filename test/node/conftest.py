@@ -54,14 +54,13 @@ def start_node(driver):
     """A function that starts a node."""
     with contextlib.ExitStack() as nodes:
 
-        def start(**parameters):
+        def start(node_name="poseflow", **parameters):
             overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-            return nodes.enter_context(
-                spun(
-                    driver.domain_id,
-                    lambda context: PoseFlowNode(context=context, parameter_overrides=overrides),
-                )
-            )
+
+            def make(context):
+                return PoseFlowNode(node_name, context=context, parameter_overrides=overrides)
+
+            return nodes.enter_context(spun(driver.domain_id, make))
 
         yield start
 

@@ -1,7 +1,9 @@
 """The world around a node: what publishes to it, listens and calls."""
 
 import time
+from array import array
 
+import numpy as np
 import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -34,6 +36,17 @@ def stamped(image, stamp_s, encoding="rgb8"):
     header = Header(frame_id="camera")
     header.stamp.sec, header.stamp.nanosec = time_.sec, time_.nanosec
     return to_message(image, header, encoding)
+
+
+def depth_message(depth, stamp_s, encoding="32FC1"):
+    """Return a depth image message of (H, W) metres."""
+    if encoding == "16UC1":
+        depth = np.rint(1000 * depth).astype(np.uint16)
+    message = stamped(np.zeros((1, 1, 3), np.uint8), stamp_s)
+    message.height, message.width = depth.shape
+    message.encoding, message.step = encoding, depth.shape[1] * depth.itemsize
+    message.data = array("B", depth.tobytes())
+    return message
 
 
 class Driver:

@@ -1,27 +1,14 @@
 """Depth images beside colour images: where people are in space, and what is said where not."""
 
-from array import array
-
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from poseflow_msgs.msg import TrackedPoseArray
-from ros_driver import stamped
+from ros_driver import depth_message, stamped
 from sensor_msgs.msg import CameraInfo, Image
 
 FX, FY, CX, CY = 700.0, 710.0, 380.0, 290.0
 SIZE = (576, 768)
-
-
-def depth_message(depth, stamp_s, encoding="32FC1"):
-    """Return a depth image message of (H, W) metres."""
-    if encoding == "16UC1":
-        depth = np.rint(1000 * depth).astype(np.uint16)
-    message = stamped(np.zeros((1, 1, 3), np.uint8), stamp_s)
-    message.height, message.width = depth.shape
-    message.encoding, message.step = encoding, depth.shape[1] * depth.itemsize
-    message.data = array("B", depth.tobytes())
-    return message
 
 
 def calibration(**changes):
