@@ -368,14 +368,15 @@ class NodeConfig(_Checked):
     )
     warn_dropped: float = _param(
         0.5,
-        "diagnostics WARN where this share of the latest 5 s' images is dropped, [0, 1]",
+        "diagnostics WARN where this share of the latest 5 s' images is dropped, or lost on the "
+        "way by best effort, [0, 1]",
         minimum=0.0,
         maximum=1.0,
         live=True,
     )
     error_dropped: float = _param(
         1.0,
-        "diagnostics ERROR where this share is dropped, [0, 1]",
+        "diagnostics ERROR where this share is dropped or lost, [0, 1]",
         minimum=0.0,
         maximum=1.0,
         live=True,

@@ -175,6 +175,7 @@ class Camera:
             self._config.node.image_reliability,
             callbacks[topic],
             keep_all=self._config.node.replay,
+            on_lost=self.statistics.lose if topic == "image" else None,
         )
 
     def _on_image(self, message: Image | CompressedImage) -> None:
@@ -300,9 +301,9 @@ class Camera:
 
     def _worries(self) -> list[Worry]:
         node = self._config.node
-        share, reasons = self.statistics.dropped_lately()
+        share, reasons = self.statistics.missing_lately()
         why = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-        words = f"{share:.0%} of the latest images dropped: {why}"
+        words = f"{share:.0%} of the latest images missing: {why}"
         worries = worry(share, node.warn_dropped, node.error_dropped, words) if reasons else []
         latency_s = self.statistics.latency_s()
         words = f"an image in a hundred takes longer than {latency_s:.2f} s"

@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 _WINDOW = 300  # frames that the percentiles are taken over
 _LATEST = 5  # looks, a second apart, that the share of dropped images is taken over
+_LOST = "lost on the way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class FrameStatistics:
         self._lock = threading.Lock()
         self._dropped: Counter[str] = Counter()
         self._stages: deque[Stages] = deque(maxlen=_WINDOW)
-        self._received = self._processed = self._people = 0
+        self._received = self._processed = self._lost = self._people = 0
         self._dropped_since_last = 0
         self._last_received_s = monotonic()
         self._looked_at = (monotonic(), 0, 0)
@@ -55,6 +56,11 @@ class FrameStatistics:
         with self._lock:
             self._received += 1
             self._last_received_s = monotonic()
+
+    def lose(self, n: int) -> None:
+        """Count images that the transport lost: they never arrived."""
+        with self._lock:
+            self._lost += n
 
     def drop(self, reason: str) -> None:
         """Count an image that will not be answered."""
@@ -91,12 +97,13 @@ class FrameStatistics:
             totals = [stages.total for stages in self._stages]
         return float(np.percentile(totals, 99)) if totals else 0.0
 
-    def dropped_lately(self) -> tuple[float, dict[str, int]]:
-        """Return the share of images dropped, and how many by reason, in the latest looks."""
+    def missing_lately(self) -> tuple[float, dict[str, int]]:
+        """Return the share of images dropped or lost, and how many by reason, in latest looks."""
         with self._lock:
-            self._totals.append((self._processed, self._dropped.copy()))
-            processed, dropped = self._totals[0]
-            lately = self._dropped - dropped
+            missing = self._dropped + Counter({_LOST: self._lost})
+            self._totals.append((self._processed, missing))
+            processed, before = self._totals[0]
+            lately = missing - before
             n_done = self._processed - processed + lately.total()
         return lately.total() / max(1, n_done), dict(lately)
 
@@ -111,6 +118,7 @@ class FrameStatistics:
                 "received": str(self._received),
                 "processed": str(self._processed),
                 "dropped": str(self._dropped.total()),
+                _LOST: str(self._lost),
                 **{f"dropped: {reason}": str(n) for reason, n in sorted(self._dropped.items())},
                 "rate in (Hz)": f"{(self._received - received) / elapsed:.1f}",
                 "rate out (Hz)": f"{(self._processed - processed) / elapsed:.1f}",

@@ -32,6 +32,7 @@ class AdaptiveSubscription:
         reliability: str,
         callback: Callable[[Any], None],
         keep_all: bool = False,
+        on_lost: Callable[[int], None] | None = None,
     ) -> None:
         """Subscribe.
 
@@ -42,6 +43,8 @@ class AdaptiveSubscription:
             reliability: auto, reliable or best_effort.
             callback: called with each message.
             keep_all: messages wait in line to be taken; otherwise only the newest does.
+            on_lost: called with the number of messages that the transport lost, as far as it
+                notices: best effort does not send them again.
         """
         self._node = node
         self._message_type = message_type
@@ -49,6 +52,7 @@ class AdaptiveSubscription:
         self._reliability = reliability
         self._callback = callback
         self._history = HistoryPolicy.KEEP_ALL if keep_all else HistoryPolicy.KEEP_LAST
+        self._on_lost = on_lost
         self._subscription: Subscription | None = None
         self._subscribe(_FIXED.get(reliability) or self._offered())
 
@@ -103,12 +107,15 @@ class AdaptiveSubscription:
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
         self._node.get_logger().debug(f"subscribing to {self.topic}, {reliability.name}")
+        events = SubscriptionEventCallbacks(
+            incompatible_qos=lambda _: self.refresh(), use_default_callbacks=False
+        )
+        if (on_lost := self._on_lost) is not None:
+            events.message_lost = lambda event: on_lost(event.total_count_change)
         self._subscription = self._node.create_subscription(
             self._message_type,
             self._topic,
             self._callback,
             QoSProfile(depth=1, history=self._history, reliability=reliability),
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=lambda _: self.refresh(), use_default_callbacks=False
-            ),
+            event_callbacks=events,
         )

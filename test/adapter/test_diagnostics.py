@@ -54,23 +54,32 @@ def test_the_share_of_dropped_images_is_that_of_the_latest_looks():
     statistics = FrameStatistics()
     process(statistics, 3)
     drop(statistics, "malformed", 1)
-    assert statistics.dropped_lately() == (0.25, {"malformed": 1})
+    assert statistics.missing_lately() == (0.25, {"malformed": 1})
     drop(statistics, "too old", 2)
-    share, reasons = statistics.dropped_lately()
+    share, reasons = statistics.missing_lately()
     assert (share, reasons) == (0.5, {"malformed": 1, "too old": 2})
     for _ in range(4):  # the fifth look after the first drop forgets it
         process(statistics, 1)
-        share, reasons = statistics.dropped_lately()
+        share, reasons = statistics.missing_lately()
     assert reasons == {"too old": 2}
     assert share == 2 / 6
     for _ in range(5):
         process(statistics, 1)
-        share, reasons = statistics.dropped_lately()
+        share, reasons = statistics.missing_lately()
     assert (share, reasons) == (0.0, {})
 
 
+def test_images_lost_on_the_way_are_missing_but_not_dropped():
+    statistics = FrameStatistics()
+    process(statistics, 1)
+    statistics.lose(3)
+    assert statistics.missing_lately() == (0.75, {"lost on the way": 3})
+    values = statistics.values()
+    assert (values["received"], values["dropped"], values["lost on the way"]) == ("1", "0", "3")
+
+
 def test_without_images_nothing_was_dropped():
-    assert FrameStatistics().dropped_lately() == (0.0, {})
+    assert FrameStatistics().missing_lately() == (0.0, {})
 
 
 def test_the_latency_is_that_of_the_slowest_in_a_hundred():
@@ -95,7 +104,7 @@ def test_counts_add_up():
     counts = {k: v for k, v in values.items() if v.isdecimal()}
     assert counts == {
         "received": "6", "processed": "3", "dropped": "3", "dropped: malformed": "2",
-        "dropped: reset": "1", "people": "2",
+        "dropped: reset": "1", "people": "2", "lost on the way": "0",
     }  # fmt: skip
     assert (values["overhead p50 (ms)"], values["total p99 (ms)"]) == ("80.00", "150.00")
     assert (statistics.take_dropped(), statistics.take_dropped()) == (3, 0)

@@ -49,7 +49,7 @@ class Watch:
 def test_images_that_are_all_dropped_are_an_error_and_the_reason_is_told(driver, active_node):
     watch = Watch(driver, active_node)
     watch.until(OK, "running", watch.show)
-    watch.until(ERROR, "100% of the latest images dropped", lambda: watch.show("nonsense"))
+    watch.until(ERROR, "100% of the latest images missing", lambda: watch.show("nonsense"))
     assert "malformed" in watch.said()[1]
     watch.until(OK, "running", watch.show)
 
