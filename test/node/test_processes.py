@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,16 @@ def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path)
         arrays = heard[robot]
         assert {(array.image_width, array.image_height) for array in arrays} == {size}
         assert [array.sequence for array in arrays] == list(range(len(arrays)))
+
+
+def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
+    # `ros2 launch` passes it on to processes that have it from the terminal already.
+    node = start("poseflow_node")
+    assert driver.state() == "unconfigured"
+    while node.poll() is None:
+        node.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    assert (node.returncode, node.stderr.read()) == (0, "")
 
 
 def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, video):
