@@ -1,5 +1,6 @@
 """Play a video through the PoseFlow node: `video` is a file, a folder of images or a camera."""
 
+from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     IncludeLaunchDescription,
@@ -10,8 +11,6 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-
-from launch import LaunchDescription
 
 SHARE = FindPackageShare("poseflow_ros")
 PROFILE = PathJoinSubstitution([SHARE, "config", "fastdds_large_images.xml"])

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from poseflow_ros.config import ConfigError
+from poseflow_ros.yaml_file import read_yaml
 
 NODE_NAME = "poseflow"
 _SECTIONS = ("/**", NODE_NAME, f"/{NODE_NAME}")
@@ -18,12 +17,9 @@ def read_parameters(path: Path) -> dict[str, Any]:
     """Return the node's parameters in a file such as config/poseflow.yaml.
 
     Raises:
-        ConfigError: it is no YAML, or holds no `ros__parameters` of this node.
+        ConfigError: it cannot be read, is no YAML, or holds no `ros__parameters` of this node.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    document = read_yaml(path)
     sections = document if isinstance(document, Mapping) else {}
     values: dict[str, Any] = {}
     for name in _SECTIONS:

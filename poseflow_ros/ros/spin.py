@@ -1,5 +1,6 @@
 """Running a node until it is done or a signal ends it, without rclpy's races at the end."""
 
+import signal
 from collections.abc import Callable
 
 import rclpy
@@ -12,7 +13,10 @@ _LONGEST_WAIT_S = 0.5
 
 
 def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
-    """Execute the node's callbacks until it is done or a signal (SIGINT, SIGTERM) ends it."""
+    """Execute the node's callbacks until it is done or a signal (SIGINT, SIGTERM) ends it.
+
+    SIGINT is ignored from then on: nothing may follow but cleaning up.
+    """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
@@ -24,4 +28,6 @@ def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
         if rclpy.ok():  # otherwise the signal came between two of rclpy's steps
             raise
     finally:
+        # `ros2 launch` passes on a Ctrl-C that the process has from the terminal already.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         executor.shutdown()

@@ -4,18 +4,26 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("launch_ros", reason="launch_ros does not import: no apt ROS 2 installation")
 
+import cv2
+import numpy as np
 import rclpy
 from lifecycle_msgs.srv import GetState
 from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from poseflow_ros.ros.images import to_message
 
 DOMAIN = 103 + os.getpid() % 100
+PATIENCE_S = 60
 RUN = "import sys; from ros2cli.cli import main; sys.exit(main())"
 
 
@@ -36,10 +44,11 @@ def observer():
 def launch(tmp_path):
     processes = []
 
-    def start(*arguments):
+    def start(file, *arguments):
+        where = [file] if Path(file).is_absolute() else ["poseflow_ros", file]
         environment = {"ROS_DOMAIN_ID": str(DOMAIN), "ROS_LOG_DIR": str(tmp_path)}
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, "launch", "poseflow_ros", *arguments],
+            [sys.executable, "-c", RUN, "launch", *where, *arguments],
             env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, start_new_session=True,
         )  # fmt: skip
@@ -63,8 +72,9 @@ def interrupt(process):
 def wait_for_state(observer, name, wanted):
     node, executor = observer
     client = node.create_client(GetState, f"{name}/get_state")
-    assert client.wait_for_service(30)
-    for _ in range(100):
+    assert client.wait_for_service(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
         future = client.call_async(GetState.Request())
         executor.spin_until_future_complete(future, timeout_sec=5)
         if future.done() and future.result().current_state.label == wanted:
@@ -79,6 +89,7 @@ def test_the_node_becomes_active_and_ctrl_c_ends_with_code_0(launch, observer):
     code, output = interrupt(process)
     assert code == 0
     assert "active: listening to /camera/image_raw" in output
+    assert "process has finished cleanly" in output
 
 
 def test_without_autostart_the_node_waits(launch, observer):
@@ -100,6 +111,84 @@ def test_a_bad_params_file_is_explained(launch, observer, tmp_path):
     assert code == 0
     assert "input_size is 100, must be from 64 to 1280 in steps of 32" in output
     assert "could not be configured" in output
+
+
+def test_all_cameras_of_a_file_are_heard_on_their_topics(launch, observer, tmp_path):
+    node, executor = observer
+    cameras = tmp_path / "cameras.yaml"
+    cameras.write_text("""
+cameras:
+  - {name: front, image: /front_camera/image_raw}
+  - {name: rear, image: rear_camera/compressed, image_transport: compressed}
+""")
+    small, large = (np.zeros((height, 64, 3), np.uint8) for height in (48, 64))
+    jpeg = CompressedImage(format="jpeg", data=cv2.imencode(".jpg", large)[1].tobytes())
+    front = node.create_publisher(Image, "/front_camera/image_raw", 10)
+    rear = node.create_publisher(CompressedImage, "/robot/rear_camera/compressed", 10)
+    heights = {}
+    for name in ("front", "rear"):
+        node.create_subscription(
+            TrackedPoseArray, f"/robot/poseflow/{name}/tracked_poses",
+            lambda array, name=name: heights.update({name: array.image_height}), 10,
+        )  # fmt: skip
+    process = launch("cameras.launch.py", f"cameras_file:={cameras}", "namespace:=robot")
+    wait_for_state(observer, "/robot/poseflow", "active")
+    deadline = time.monotonic() + PATIENCE_S
+    while len(heights) < 2 and time.monotonic() < deadline:
+        stamp = node.get_clock().now().to_msg()
+        jpeg.header.stamp = stamp
+        rear.publish(jpeg)
+        front.publish(to_message(small, Header(stamp=stamp)))
+        executor.spin_once(timeout_sec=0.1)
+    assert heights == {"front": 48, "rear": 64}
+    code, output = interrupt(process)
+    assert code == 0
+    assert "process has finished cleanly" in output
+
+
+TWO_ROBOTS = """
+<launch>
+  <group>
+    <push_ros_namespace namespace="robot1"/>
+    <include file="$(find-pkg-share poseflow_ros)/launch/poseflow.launch.py"/>
+  </group>
+  <group>
+    <push_ros_namespace namespace="robot2"/>
+    <include file="$(find-pkg-share poseflow_ros)/launch/cameras.launch.py">
+      <arg name="cameras_file" value="$(find-pkg-share poseflow_ros)/config/cameras.yaml"/>
+    </include>
+  </group>
+</launch>
+"""
+
+
+def test_groups_of_a_larger_launch_file_give_robots_their_namespaces(launch, observer, tmp_path):
+    node, _ = observer
+    path = tmp_path / "robots.launch.xml"
+    path.write_text(TWO_ROBOTS)
+    process = launch(str(path))
+    wait_for_state(observer, "/robot1/poseflow", "active")
+    wait_for_state(observer, "/robot2/poseflow", "active")
+    assert node.count_subscribers("/robot1/image") == 1
+    assert node.count_subscribers("/robot2/front_camera/image_raw") == 1
+    assert interrupt(process)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("cameras", "said"),
+    [
+        ("[{name: front}]", "cameras.yaml, camera front has no image"),
+        ("[{name: a, image: b, depht: c}]", "camera a: unknown key 'depht'; known: name, image"),
+    ],
+)
+def test_a_bad_cameras_file_ends_the_launch_with_a_line(launch, tmp_path, cameras, said):
+    path = tmp_path / "cameras.yaml"
+    path.write_text(f"cameras: {cameras}")
+    process = launch("cameras.launch.py", f"cameras_file:={path}")
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said in output
+    assert "Traceback" not in output
 
 
 def test_the_demo_plays_a_video_through_the_node(launch, observer, sample_video):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,10 @@ def start(driver):
     """A function that starts one of the package's executables."""
     processes = []
 
-    def start(executable, *parameters, **environment):
+    def start(executable, *parameters, namespace="/", **environment):
         program = Path(get_package_prefix("poseflow_ros"), "lib", "poseflow_ros", executable)
-        arguments = ["--ros-args", *(part for p in parameters for part in ("-p", p))]
+        arguments = ["--ros-args", "-r", f"__ns:={namespace}"]
+        arguments += [part for p in parameters for part in ("-p", p)]
         environment = os.environ | {"ROS_DOMAIN_ID": str(driver.domain_id)} | environment
         process = subprocess.Popen(
             [program, *arguments], env=environment, stderr=subprocess.PIPE, text=True
@@ -55,16 +57,24 @@ def start(driver):
                 process.kill()
 
 
-@pytest.fixture
-def video(tmp_path):
-    """A film of 20 frames at 10 Hz with nobody in it."""
-    path = tmp_path / "nobody.mp4"
+def film(path, width, height):
+    """Write 20 frames at 10 Hz with nobody in them; return the path."""
     rng = np.random.default_rng(0)
-    background = rng.integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    background = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
     with VideoWriter(path, 10.0) as writer:
         for _ in range(20):
             writer.write(background)
     return path
+
+
+@pytest.fixture
+def video(tmp_path):
+    return film(tmp_path / "nobody.mp4", 320, 240)
+
+
+def accounted_for(arrays):
+    """How many images were answered, or counted as dropped before an answer."""
+    return len(arrays) + sum(array.dropped_since_last for array in arrays)
 
 
 @pytest.mark.parametrize("profile", [{}, {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}],
@@ -77,10 +87,7 @@ def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, pro
     assert driver.change("activate")
     publisher = start("video_publisher", f"video:={video}", **profile)
 
-    def accounted_for():
-        return len(heard) + sum(array.dropped_since_last for array in heard)
-
-    driver.until(lambda: accounted_for() == 20, "all frames")
+    driver.until(lambda: accounted_for(heard) == 20, "all frames")
     # On a machine that stalls two may come at once, and only the newer is worked on.
     assert len(heard) >= 15
     driver.until(lambda: publisher.poll() is not None, "the publisher's end")
@@ -93,6 +100,34 @@ def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, pro
     driver.spin(0.2)
     told = {s.name: {v.key: v.value for v in s.values} for a in diagnostics for s in a.status}
     assert told["/video_publisher: video"]["published"] == "20"
+
+
+def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path):
+    sizes = {"/robot1": (320, 240), "/robot2": (256, 192)}
+    heard = {}
+    for robot in sizes:
+        heard[robot] = driver.listen(TrackedPoseArray, f"{robot}/poseflow/tracked_poses", 100)
+        start("poseflow_node", "input_size:=64", namespace=robot)
+        assert driver.change("configure", f"{robot}/poseflow")
+        assert driver.change("activate", f"{robot}/poseflow")
+    for robot, size in sizes.items():
+        video = film(tmp_path / f"{robot[1:]}.mp4", *size)
+        start("video_publisher", f"video:={video}", namespace=robot)
+    driver.until(lambda: all(accounted_for(arrays) == 20 for arrays in heard.values()), "frames")
+    for robot, size in sizes.items():
+        arrays = heard[robot]
+        assert {(array.image_width, array.image_height) for array in arrays} == {size}
+        assert [array.sequence for array in arrays] == list(range(len(arrays)))
+
+
+def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
+    # `ros2 launch` passes it on to processes that have it from the terminal already.
+    node = start("poseflow_node")
+    assert driver.state() == "unconfigured"
+    while node.poll() is None:
+        node.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    assert (node.returncode, node.stderr.read()) == (0, "")
 
 
 def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, video):

@@ -1,0 +1,91 @@
+"""The list of a robot's cameras."""
+
+from pathlib import Path
+
+import pytest
+
+from poseflow_ros.cameras_file import CameraEntry, read_cameras
+from poseflow_ros.config import ConfigError
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "cameras.yaml"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "robot.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_the_example_has_a_camera_with_depth_and_a_compressed_one():
+    front, rear = read_cameras(EXAMPLE)
+    assert (front.name, front.image_transport) == ("front", "raw")
+    assert front.remappings() == [
+        ("front/image", "front_camera/image_raw"),
+        ("front/camera_info", "front_camera/camera_info"),
+        ("front/depth", "front_camera/depth/image_raw"),
+    ]
+    assert (rear.name, rear.image_transport) == ("rear", "compressed")
+    assert rear.remappings() == [
+        ("rear/image", "rear_camera/image_raw/compressed"),
+        ("rear/camera_info", "rear_camera/camera_info"),
+    ]
+
+
+def test_a_name_and_an_image_are_enough(write):
+    path = write("cameras: [{name: top_2, image: ~/eye/Image_1}]")
+    assert read_cameras(path) == [CameraEntry(name="top_2", image="~/eye/Image_1")]
+
+
+@pytest.mark.parametrize(
+    ("cameras", "said"),
+    [
+        pytest.param("[{image: /a}]", "camera number 1 has no name", id="no name"),
+        pytest.param("[{name: a, image: /a}, {name: rear}]", "camera rear has no image",
+                     id="no image"),
+        pytest.param("[{name: a, image: /a, imagetransport: raw}]",
+                     "camera a: unknown key 'imagetransport'; known: name, image, camera_info, "
+                     "depth, image_transport", id="an unknown key"),
+        pytest.param("[{name: a-b, image: /a}]", "camera a-b: name is 'a-b', must be letters",
+                     id="a name that is no part of a topic"),
+        pytest.param("[{name: 2, image: /a}]", "camera number 1: name is 2, must be letters",
+                     id="a number for a name"),
+        pytest.param("[{name: '', image: /a}]", "name is '', must be letters", id="an empty name"),
+        pytest.param("[{name: a, image: /a b}]", "camera a: image is '/a b', must be the name of",
+                     id="a topic with a space"),
+        pytest.param("[{name: a, image: /a/}]", "image is '/a/', must be the name of a topic",
+                     id="a topic that ends in a slash"),
+        pytest.param("[{name: a, image: /a, depth: }]", "camera a: depth is None, must be the",
+                     id="a key without a value"),
+        pytest.param("[{name: a, image: /a, image_transport: theora}]",
+                     "camera a: image_transport is 'theora', must be raw or compressed",
+                     id="a transport that there is not"),
+        pytest.param("[{name: a, image: /a}, {name: a, image: /b}]", "2 cameras called a",
+                     id="two of one name"),
+        pytest.param("[front]", "camera number 1 is 'front', must be such as {name: front",
+                     id="a word for a camera"),
+        pytest.param("[]", "must hold nothing but cameras: and a list", id="an empty list"),
+        pytest.param("{name: a, image: /a}", "must hold nothing but cameras: and a list",
+                     id="a camera for a list"),
+        pytest.param("[{name: a, image: /a}]\nother: 1", "must hold nothing but cameras:",
+                     id="something beside the list"),
+        pytest.param("[{name: a", "is no YAML: while parsing a flow mapping", id="no YAML"),
+    ],
+)  # fmt: skip
+def test_a_camera_that_cannot_be_used_is_named_with_its_file(write, cameras, said):
+    path = write(f"cameras: {cameras}")
+    with pytest.raises(ConfigError) as error:
+        read_cameras(path)
+    line = str(error.value)
+    assert said in line
+    assert line.startswith(str(path))
+    assert "\n" not in line
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "none.yaml"
+    with pytest.raises(ConfigError, match=r"none\.yaml cannot be read: No such file"):
+        read_cameras(path)
