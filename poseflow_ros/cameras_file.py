@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import ConfigError
+from poseflow_ros.config import NAME_PATTERN, ConfigError
 from poseflow_ros.yaml_file import read_yaml
 
-_WORD = "[A-Za-z_][A-Za-z0-9_]*"
-_TOPIC = (f"(~?/)?{_WORD}(/{_WORD})*", "the name of a topic")
+_TOPIC = (f"(~?/)?{NAME_PATTERN}(/{NAME_PATTERN})*", "the name of a topic")
 
 # What a camera may say: the pattern, and the same in words.
 _KEYS = {
-    "name": (_WORD, "letters, digits and underscores, no digit first"),
+    "name": (NAME_PATTERN, "letters, digits and underscores, no digit first"),
     "image": _TOPIC,
     "camera_info": _TOPIC,
     "depth": _TOPIC,

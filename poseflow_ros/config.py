@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-# A part of a topic's name, without the tricks that ROS allows.
-_CAMERA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME_PATTERN = "[A-Za-z_][A-Za-z0-9_]*"
+"""What a part of a topic's name looks like, without the tricks that ROS allows."""
 
 
 class ConfigError(ValueError):
@@ -404,7 +404,7 @@ class NodeConfig(_Checked):
     def _check_cameras(self) -> None:
         names = list(self.cameras)
         for name in names:
-            if names != [""] and not _CAMERA_NAME.fullmatch(name):
+            if names != [""] and not re.fullmatch(NAME_PATTERN, name):
                 raise ConfigError(
                     f"cameras is {names}, but {name!r} is no name: letters, digits and _, which "
                     "does not begin with a digit"
