@@ -42,7 +42,9 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("video", description="file, folder of images or camera number"),
             DeclareLaunchArgument("loop", default_value="true", description="begin again"),
             DeclareLaunchArgument("namespace", default_value="", description="of both nodes"),
+            # The names of Fast DDS 2 and of 3.
             SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", PROFILE),
+            SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", PROFILE),
             poseflow,
             publisher,
         ]

@@ -21,7 +21,8 @@ _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 # A client sees a service before the service sees the client: an answer sent in between is lost.
 _SETTLE_S = 0.5
-_PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+# Of Fast DDS 2 and of 3.
+_PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
 class ProcessError(RuntimeError):
@@ -37,7 +38,10 @@ def use_large_images_profile() -> str:
         The path of the profile in use.
     """
     share = Path(get_package_share_directory("poseflow_ros"))
-    return os.environ.setdefault(_PROFILE, str(share / "config" / "fastdds_large_images.xml"))
+    ours = str(share / "config" / "fastdds_large_images.xml")
+    chosen = next((os.environ[name] for name in _PROFILES if os.environ.get(name)), ours)
+    os.environ.update(dict.fromkeys(_PROFILES, chosen))
+    return chosen
 
 
 def executable(name: str) -> list[str]:
