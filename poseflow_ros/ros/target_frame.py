@@ -44,7 +44,7 @@ class TargetFrame:
         self._buffer = Buffer()
         self._listener: TransformListener | None = TransformListener(self._buffer, node)
         self._ended = threading.Event()
-        self._newest_ns = 0
+        self._newest_ns: dict[str, int] = {}
 
     def lookup(
         self, frame_id: str, stamp: Stamp, timeout_s: float
@@ -88,7 +88,7 @@ class TargetFrame:
     def _look(self, frame_id: str, when: Time, timeout_s: float) -> TransformStamped:
         from tf2_ros import ExtrapolationException
 
-        self._forget_after_return(when.nanoseconds)
+        self._forget_after_return(frame_id, when.nanoseconds)
         deadline_s = time.monotonic() + timeout_s
         while True:
             try:
@@ -97,9 +97,11 @@ class TargetFrame:
                 if time.monotonic() >= deadline_s or self._ended.wait(_LOOK_PERIOD_S):
                     raise
 
-    def _forget_after_return(self, stamp_ns: int) -> None:
+    def _forget_after_return(self, frame_id: str, stamp_ns: int) -> None:
         """Forget what moved before a bag began anew; TF would refuse what comes from now on."""
-        if 0 < stamp_ns < self._newest_ns - _KEPT_NS:
+        newest_ns = self._newest_ns.get(frame_id, 0)
+        if 0 < stamp_ns < newest_ns - _KEPT_NS:
             self._buffer.clear()
-            self._newest_ns = stamp_ns
-        self._newest_ns = max(self._newest_ns, stamp_ns)
+            self._newest_ns = {frame_id: stamp_ns}
+        else:
+            self._newest_ns[frame_id] = max(newest_ns, stamp_ns)

@@ -237,6 +237,16 @@ def test_a_bag_that_begins_anew(room):
     assert room.find([[0, 0, 0]], "camera", 10.5) == pytest.approx(np.array([[10.5, 0, 1]]))
 
 
+def test_a_camera_far_behind_takes_nothing_from_another(room):
+    room.fix("base_link", "camera", (0, 0, 1), OPTICAL)
+    room.fix("base_link", "slow", (0, 0, 2), OPTICAL)
+    room.move("map", "base_link", (1, 0, 0), at_s=40.0)
+    for _ in range(2):
+        assert room.find([[0, 0, 0]], "camera", 40.0) == pytest.approx(np.array([[1, 0, 1]]))
+        with pytest.raises(FrameError):
+            room.find([[0, 0, 0]], "slow", 20.0)
+
+
 def test_fifty_rounds_leave_nothing_behind(driver, bare_node, target):
     buffers = []
 
