@@ -1,11 +1,16 @@
 """Depth images beside colour images: where people are in space, and what is said where not."""
 
+import sys
+
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
 from poseflow_msgs.msg import TrackedPoseArray
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_driver import depth_message, stamped
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 FX, FY, CX, CY = 700.0, 710.0, 380.0, 290.0
 SIZE = (576, 768)
@@ -151,3 +156,46 @@ def test_depth_of_another_kind_is_named(driver, active_node, pedestrians):
     rig.calibrate(calibration())
     assert unknown(rig.show(pedestrians[0], wall(4.0), encoding="8UC1"))
     assert "depth encoding is '8UC1'; allowed: 16UC1" in rig.said()
+
+
+def test_people_are_told_in_the_target_frame(driver, active_node, pedestrians):
+    pytest.importorskip("tf2_ros", reason="tf2_ros does not import: it comes with ROS, not PyPI")
+    from tf2_msgs.msg import TFMessage
+
+    rig = Rig(driver, active_node, target_frame="base_link")
+    rig.calibrate(calibration())
+    # The camera looks ahead from 1.2 m above the robot's base.
+    mount = TransformStamped(header=Header(frame_id="base_link"), child_frame_id="camera")
+    mount.transform.translation = Vector3(x=0.1, z=1.2)
+    mount.transform.rotation = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    driver.node.create_publisher(TFMessage, "/tf_static", latched).publish(
+        TFMessage(transforms=[mount])
+    )
+    while unknown(rig.show(pedestrians[0], wall(4.0))):  # TF may come after the first images
+        driver.spin(0.1)
+        assert rig.stamp_s < 20
+    poses = rig.heard[-1].poses
+    assert rig.heard[-1].frame_3d == "base_link"
+    assert rig.heard[-1].header.frame_id == "camera"
+    for pose in poses:
+        for keypoint, place in zip(pose.keypoints, pose.keypoints_3d, strict=True):
+            if keypoint.score >= 0.2:
+                right, down = 4 * (keypoint.x - CX) / FX, 4 * (keypoint.y - CY) / FY
+                assert (place.point.x, place.point.y, place.point.z) == pytest.approx(
+                    (4.1, -right, 1.2 - down), abs=1e-3
+                )
+
+
+def test_without_tf2_ros_people_are_told_in_the_optical_frame(
+    driver, active_node, pedestrians, monkeypatch, capfd
+):
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    rig = Rig(driver, active_node, target_frame="base_link")
+    rig.calibrate(calibration())
+    poses = rig.show(pedestrians[0], wall(4.0))
+    assert rig.heard[-1].frame_3d == "camera"
+    assert any(pose.position.z == pytest.approx(4.0, abs=1e-3) for pose in poses)
+    said = [line for line in capfd.readouterr().err.splitlines() if "target_frame" in line]
+    assert len(said) == 1
+    assert "needs tf2_ros" in said[0]
