@@ -44,7 +44,7 @@ _LOOK_PERIOD_S = 1.0
 _MAX_FAILURES = 10
 # A transition answers within 100 ms; a network that takes longer is given back when it ends.
 _RELEASE_WAIT_S = 0.08
-_EXIT_WAIT_S = 1.0
+_EXIT_WAIT_S = 0.5
 _MIB = 2**20
 
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
