@@ -14,13 +14,14 @@ _TILE_PX, _STEP_PX = 16, 4
 
 @dataclass(frozen=True, slots=True)
 class ImageStream:
-    """How large, how often, for how long and how surely images are sent.
+    """How large, how often, for how long and how surely each of the cameras sends images.
 
     Attributes:
         width, height: of the images, pixels.
         rate_hz: images a second.
         seconds: from the first image to the end.
         qos: best_effort or reliable.
+        cameras: how many there are.
 
     Raises:
         BenchError: a value is out of its range.
@@ -31,11 +32,13 @@ class ImageStream:
     rate_hz: float
     seconds: float
     qos: str = "reliable"
+    cameras: int = 1
 
     def __post_init__(self) -> None:
         for name, least, most in (
             *(("width", 32, 4096), ("height", 32, 4096)),
             *(("rate_hz", 1.0, 1000.0), ("seconds", 3.0, 3600.0)),
+            ("cameras", 1, 16),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -45,8 +48,14 @@ class ImageStream:
 
     @property
     def n_images(self) -> int:
-        """How many images are due."""
+        """How many images of each camera are due."""
         return round(self.rate_hz * self.seconds)
+
+    @property
+    def camera_names(self) -> list[str]:
+        """What the cameras are called: one alone has no name."""
+        numbers = range(1, self.cameras + 1)
+        return [f"camera{i}" for i in numbers] if self.cameras > 1 else [""]
 
     def pictures(self) -> list[Image]:
         """Return what is sent in turns: coloured tiles that move to and fro, without noise.

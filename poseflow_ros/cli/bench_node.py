@@ -32,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-size", type=int, default=256, metavar="PX", help="of the network, MoveNet"
     )
+    parser.add_argument(
+        "--cameras", type=int, default=1, metavar="N", help="that send such images"
+    )
+    parser.add_argument("--annotated", action="store_true", help="listen to annotated images too")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
 
 
@@ -42,16 +46,17 @@ def checked(args: argparse.Namespace) -> tuple[ImageStream, EstimatorConfig]:
         BenchError, ConfigError, OutputError: one of them cannot be used.
     """
     check_outputs([args.report])
-    stream = ImageStream(args.width, args.height, args.rate, args.seconds, args.qos)
+    stream = ImageStream(args.width, args.height, args.rate, args.seconds, args.qos, args.cameras)
     return stream, EstimatorConfig(estimator="movenet", input_size=args.input_size)
 
 
 def run(args: argparse.Namespace) -> int:
     """Let the program with ROS do it; return its exit code."""
     checked(args)
-    names = ("width", "height", "rate", "seconds", "qos", "input_size", "report")
+    names = ("width", "height", "rate", "seconds", "qos", "input_size", "cameras", "report")
     options = {f"--{name.replace('_', '-')}": getattr(args, name) for name in names}
     command = [f"{name}={value}" for name, value in options.items() if value is not None]
+    command += ["--annotated"] * args.annotated
     with subprocess.Popen([sys.executable, "-m", _PROGRAM, *command]) as process:
         # It has nodes to stop, and of a signal to this process alone it would not hear.
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)

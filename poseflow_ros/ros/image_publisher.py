@@ -1,17 +1,18 @@
 """Images made beforehand, sent at a rate, for `bench node`.
 
 `python -m poseflow_ros.ros.image_publisher STREAM --ros-args ...`, where STREAM is the fields of
-an ImageStream as JSON. At the end it prints how many images it sent.
+an ImageStream as JSON. At the end it prints how many images each camera sent, as JSON.
 """
 
-import itertools
 import json
 import sys
 import time
+from dataclasses import dataclass
 
 import rclpy
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
@@ -27,42 +28,63 @@ _RELIABILITIES = {
 _START_TIMEOUT_S = 30.0
 # The publisher sees a subscriber before that one sees the publisher: images sent in between are
 # lost.
-_SETTLE_S = 0.5
+_SETTLE_S = 1.0
 _ACK_TIMEOUT = Duration(seconds=5)
 
 
-def publish(node: Node, stream: ImageStream) -> int:
-    """Send the images of a stream on `image` as soon as somebody listens.
+@dataclass(slots=True)
+class _Camera:
+    """Which image of a camera is due next, and when, in periods; and how many it sent."""
 
-    An image that is due while the one before it is still being sent is left out, as by a camera.
+    publisher: Publisher
+    phase: float
+    next: int = 0
+    published: int = 0
+
+    @property
+    def due(self) -> float:
+        return self.next + self.phase
+
+
+def publish(node: Node, stream: ImageStream) -> dict[str, int]:
+    """Send the images of a stream on `image` or `NAME/image` as soon as somebody listens to all.
+
+    The cameras take turns, evenly spread over the period. An image that is due while the one
+    before it is still being sent is left out, as by a camera.
 
     Returns:
-        How many were sent.
+        How many each camera sent.
     """
-    qos = QoSProfile(depth=5, reliability=_RELIABILITIES[stream.qos])
-    publisher = node.create_publisher(Image, "image", qos)
-    header = Header(frame_id="camera")
-    messages = itertools.cycle([to_message(p, header, "bgr8") for p in stream.pictures()])
-    _wait_for_subscriber(publisher)
-    begin_s, published, i = time.monotonic(), 0, 0
-    while i < stream.n_images:
-        time.sleep(max(0.0, begin_s + i / stream.rate_hz - time.monotonic()))
-        message = next(messages)
+    messages = [to_message(p, Header(frame_id="camera"), "bgr8") for p in stream.pictures()]
+    cameras = _cameras(node, stream)
+    begin_s = time.monotonic()
+    while (camera := min(cameras, key=lambda c: c.due)).next < stream.n_images:
+        time.sleep(max(0.0, begin_s + camera.due / stream.rate_hz - time.monotonic()))
+        message = messages[camera.published % len(messages)]
         message.header.stamp = node.get_clock().now().to_msg()
-        publisher.publish(message)
-        published += 1
-        i = max(i + 1, int((time.monotonic() - begin_s) * stream.rate_hz))
-    publisher.wait_for_all_acked(_ACK_TIMEOUT)
-    return published
+        camera.publisher.publish(message)
+        camera.published += 1
+        passed = (time.monotonic() - begin_s) * stream.rate_hz
+        camera.next = max(camera.next + 1, int(passed - camera.phase))
+    for camera in cameras:
+        camera.publisher.wait_for_all_acked(_ACK_TIMEOUT)
+    counts = (camera.published for camera in cameras)
+    return dict(zip(stream.camera_names, counts, strict=True))
 
 
-def _wait_for_subscriber(publisher: "rclpy.publisher.Publisher") -> None:
+def _cameras(node: Node, stream: ImageStream) -> list[_Camera]:
+    """Return the cameras of a stream, each with a subscriber."""
+    qos = QoSProfile(depth=5, reliability=_RELIABILITIES[stream.qos])
+    topics = [f"{name}/image".lstrip("/") for name in stream.camera_names]
+    publishers = [node.create_publisher(Image, topic, qos) for topic in topics]
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while not publisher.get_subscription_count():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nobody listens to {publisher.topic_name}")
-        time.sleep(0.05)
+    for publisher in publishers:
+        while not publisher.get_subscription_count():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody listens to {publisher.topic_name}")
+            time.sleep(0.05)
     time.sleep(_SETTLE_S)
+    return [_Camera(publisher, i / len(topics)) for i, publisher in enumerate(publishers)]
 
 
 def main() -> int:
@@ -70,7 +92,7 @@ def main() -> int:
     stream = ImageStream(**json.loads(sys.argv[1]))
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # then SIGINT ends a sleep too
     try:
-        print(publish(rclpy.create_node("camera"), stream), flush=True)
+        print(json.dumps(publish(rclpy.create_node("camera"), stream)), flush=True)
     except TimeoutError as error:
         print(f"image_publisher: {error}", file=sys.stderr)
         return 2

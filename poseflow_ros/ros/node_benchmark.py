@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         stream, estimator = checked(args)
         cached(MOVENET_MULTIPOSE)  # before the clock runs
-        report = NodeTrial(stream, estimator).run()
+        report = NodeTrial(stream, estimator, args.annotated).run()
         if args.report:
             args.report.write_text(json.dumps(report, indent=2) + "\n")
     except (BenchError, ConfigError, OutputError, ProcessError, WeightsError, OSError) as error:
@@ -46,11 +46,17 @@ def table(report: Mapping[str, Any]) -> str:
     rows = []
     for name, value in report.items():
         if isinstance(value, dict):
-            rows += [(f"  {reason}", n) for reason, n in value.items()]
+            rows += [(f"  {part}", _line(of_it)) for part, of_it in value.items()]
         else:
-            rows.append((name, "-" if value is None else value))
+            rows.append((name, _line(value)))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_line(figure)}" for name, figure in value.items())
+    return "-" if value is None else str(value)
 
 
 def _interrupt(*_: object) -> None:

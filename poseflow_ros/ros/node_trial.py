@@ -1,11 +1,13 @@
 """A run of the node on a stream of images: three processes over DDS, and what they show."""
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,13 +15,11 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from poseflow_msgs.msg import TrackedPoseArray
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.ros.conversions import seconds
+from poseflow_ros.ros.camera_watch import WARM_UP_S, CameraWatch, percentiles_ms
 from poseflow_ros.ros.processes import (
     ProcessError,
     Told,
@@ -29,19 +29,19 @@ from poseflow_ros.ros.processes import (
     use_large_images_profile,
 )
 
-_WARM_UP_S = 1.0
-# What activating sets off is over after this.
-_CALM_S = 1.0
-_IDLE_S = 5.0
+# What activating sets off is over after this, rclpy's slow first warning, of silence, included.
+_CALM_S = 4.5
+_IDLE_S = 4.0
 # After the last image: the node tells its counts once a second.
 _LAST_WORD_S = 0.5
 _PATIENCE_S = 20.0
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-_DROPPED = "dropped: "
 _PUBLISHER = [sys.executable, "-m", "poseflow_ros.ros.image_publisher"]
 _TIMES = {
     "overhead_p50_ms": "overhead p50 (ms)",
     "overhead_p99_ms": "overhead p99 (ms)",
+    "wait_p50_ms": "wait p50 (ms)",
+    "convert_p50_ms": "convert p50 (ms)",
+    "publish_p50_ms": "publish p50 (ms)",
     "estimate_p50_ms": "estimate p50 (ms)",
     "track_p50_ms": "track p50 (ms)",
 }
@@ -49,9 +49,10 @@ _TIMES = {
 
 def cpu_s(pid: int) -> float:
     """Return the CPU time a process has taken, its own and the kernel's for it, seconds."""
-    # The name, the second field, may hold spaces and brackets; utime and stime are 14 and 15.
-    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(stat[11]) + int(stat[12])) / _CLOCK_TICKS
+    clock = ctypes.c_int()
+    if code := ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
+        raise OSError(code, f"no processor time of process {pid}: {os.strerror(code)}")
+    return time.clock_gettime(clock.value)
 
 
 @dataclass(slots=True)
@@ -70,40 +71,24 @@ class CpuMeter:
         return 100 * (cpu_s(self.pid) - taken_s) / (time.monotonic() - then_s)
 
 
-@dataclass(slots=True)
-class Heard:
-    """The stamps of the poses that came, and when they did, seconds."""
-
-    stamps_s: list[float] = field(default_factory=list)
-    arrivals_s: list[float] = field(default_factory=list)
-
-    def listen(self, node: Node, topic: str) -> None:
-        """Subscribe."""
-        clock = node.get_clock()
-
-        def on_poses(message: TrackedPoseArray) -> None:
-            self.arrivals_s.append(clock.now().nanoseconds * 1e-9)
-            self.stamps_s.append(seconds(message.header.stamp))
-
-        node.create_subscription(TrackedPoseArray, topic, on_poses, 100)
-
-    def latencies_ms(self) -> np.ndarray:
-        """Return the times from publishing an image to its poses, without those of warm-up."""
-        stamps_s = np.array(self.stamps_s)
-        warm = stamps_s >= stamps_s[:1] + _WARM_UP_S if len(stamps_s) else np.zeros(0, bool)
-        return np.asarray(1e3 * (np.array(self.arrivals_s) - stamps_s)[warm])
-
-
 class NodeTrial:
     """Runs the node once on a stream of images."""
 
-    def __init__(self, stream: ImageStream, estimator: EstimatorConfig) -> None:
+    def __init__(
+        self, stream: ImageStream, estimator: EstimatorConfig, annotated: bool = False
+    ) -> None:
+        """Make a trial.
+
+        Args:
+            stream: what the node is fed with.
+            estimator: what it finds people with.
+            annotated: listen to the annotated images too, so that the node draws them.
+        """
         self._stream = stream
         self._estimator = estimator
+        self._annotated = annotated
         # Two of them in one domain do not hear each other's images.
         self._namespace = f"/bench_{os.getpid()}"
-        self._status = f"{self._namespace}/poseflow: camera"
-        self._heard = Heard()
 
     def run(self) -> dict[str, Any]:
         """Start the processes, measure, stop them and return the figures.
@@ -117,8 +102,7 @@ class NodeTrial:
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             stack.callback(rclpy.try_shutdown)
             self._node = rclpy.create_node("benchmark", namespace=self._namespace)
-            self._told = Told(self._node)
-            self._heard.listen(self._node, f"{self._namespace}/poseflow/tracked_poses")
+            self._cameras = self._listen()
             self._start_node(stack)
             idle_percent = self._measure_idle()
             published, busy_percent = self._feed(stack)
@@ -131,13 +115,25 @@ class NodeTrial:
             | self._counts(published)
             | self._times()
             | {"node_cpu_percent": busy_percent, "node_idle_cpu_percent": idle_percent}
+            | self._per_camera(published)
         )
 
+    def _listen(self) -> dict[str, CameraWatch]:
+        told, poseflow = Told(self._node), f"{self._namespace}/poseflow"
+        names = self._stream.camera_names
+        cameras = {name: CameraWatch(self._node, told, poseflow, name) for name in names}
+        if self._annotated:
+            for camera in cameras.values():
+                camera.listen_to_annotated()
+        return cameras
+
     def _start_node(self, stack: ExitStack) -> None:
-        network = [f"estimator:={self._estimator.estimator}"]
-        network += [f"input_size:={self._estimator.input_size}"]
+        parameters = [f"estimator:={self._estimator.estimator}"]
+        parameters += [f"input_size:={self._estimator.input_size}"]
+        if self._stream.cameras > 1:
+            parameters += [f"cameras:=[{', '.join(self._stream.camera_names)}]"]
         command = executable("poseflow_node")
-        self._process = start(stack, command, self._namespace, network)
+        self._process = start(stack, command, self._namespace, parameters)
         bring_up(self._node, self._process, f"{self._namespace}/poseflow")
 
     def _measure_idle(self) -> float:
@@ -145,18 +141,18 @@ class NodeTrial:
         self._spin(_CALM_S)
         meter = CpuMeter(self._process.pid)
         self._spin(_IDLE_S)
-        return round(meter.percent(), 1)
+        return round(meter.percent(), 2)
 
-    def _feed(self, stack: ExitStack) -> tuple[int, float | None]:
-        """Send the images; return how many were sent, and what the node took meanwhile."""
+    def _feed(self, stack: ExitStack) -> tuple[dict[str, int], float | None]:
+        """Send the images; return each camera's number, and what the node took meanwhile."""
         command = [*_PUBLISHER, json.dumps(asdict(self._stream))]
         publisher = start(stack, command, self._namespace, stdout=subprocess.PIPE)
-        ended = self._until(lambda: bool(self._heard.stamps_s), publisher)
+        ended = self._until(self._heard_any, publisher)
         percent = None
         if not ended:
-            self._spin(_WARM_UP_S)
+            self._spin(WARM_UP_S)
             meter = CpuMeter(self._process.pid)
-            self._spin(self._stream.seconds - _WARM_UP_S)
+            self._spin(self._stream.seconds - WARM_UP_S)
             percent = round(meter.percent(), 1)
         while not ended:
             ended = self._until(lambda: False, publisher)
@@ -164,7 +160,10 @@ class NodeTrial:
         said = publisher.stdout.read()
         if publisher.returncode:
             raise ProcessError(f"the image publisher ended with code {publisher.returncode}")
-        return int(said), percent
+        return json.loads(said), percent
+
+    def _heard_any(self) -> bool:
+        return any(camera.heard.stamps_s for camera in self._cameras.values())
 
     def _until(self, condition: Callable[[], bool], publisher: "subprocess.Popen[bytes]") -> bool:
         """Spin until the condition holds or the publisher's end; tell whether it was the end."""
@@ -178,43 +177,50 @@ class NodeTrial:
         """Wait until the node told its counts with every image in them."""
         end_s = self._now_s() + _LAST_WORD_S
         deadline = time.monotonic() + _PATIENCE_S
-        while self._told.stamp_s(self._status) < end_s or self._in_work() > 0:
+        cameras = self._cameras.values()
+        while min(c.told_at_s() for c in cameras) < end_s or any(c.in_work() for c in cameras):
             if time.monotonic() > deadline:
-                raise ProcessError(
-                    f"the node still had {self._in_work()} images in work at the end"
-                )
+                in_work = sum(c.in_work() for c in cameras)
+                raise ProcessError(f"the node still had {in_work} images in work at the end")
             self._spin(0.0)
 
-    def _in_work(self) -> int:
-        received, processed, dropped = (
-            self._count(n) for n in ("received", "processed", "dropped")
-        )
-        return received - processed - dropped
-
-    def _counts(self, published: int) -> dict[str, Any]:
-        received = self._count("received")
-        told = self._told.values(self._status)
-        reasons = {k.removeprefix(_DROPPED): int(v) for k, v in told.items() if _DROPPED in k}
+    def _counts(self, published: Mapping[str, int]) -> dict[str, Any]:
+        """Return what the cameras counted together."""
+        counts, reasons = Counter[str](), Counter[str]()
+        for camera in self._cameras.values():
+            counts.update(camera.counts())
+            reasons.update(camera.reasons())
+        total = sum(published.values())
         return {
-            "published": published,
-            "received": received,
-            "lost": published - received,
-            "processed": self._count("processed"),
-            "dropped": self._count("dropped"),
-            "dropped_by_reason": reasons,
+            "published": total,
+            "received": counts["received"],
+            "lost": total - counts["received"],
+            "processed": counts["processed"],
+            "dropped": counts["dropped"],
+            "dropped_by_reason": dict(reasons),
         }
 
     def _times(self) -> dict[str, Any]:
-        latencies_ms = self._heard.latencies_ms()
-        p50, p99 = np.percentile(latencies_ms, [50, 99]) if len(latencies_ms) else (None, None)
-        return {
-            "latency_images": len(latencies_ms),
-            "latency_p50_ms": None if p50 is None else round(float(p50), 2),
-            "latency_p99_ms": None if p99 is None else round(float(p99), 2),
-        } | {name: self._told.number(self._status, key) for name, key in _TIMES.items()}
+        """Return the latencies of all images, and the node's times of its slowest camera."""
+        cameras = self._cameras.values()
+        latencies_ms = np.concatenate([camera.heard.latencies_ms() for camera in cameras])
+        return (
+            {"latency_images": len(latencies_ms)}
+            | percentiles_ms(latencies_ms)
+            | {name: max(c.number(key) for c in cameras) for name, key in _TIMES.items()}
+        )
 
-    def _count(self, key: str) -> int:
-        return self._told.count(self._status, key)
+    def _per_camera(self, published: Mapping[str, int]) -> dict[str, Any]:
+        """Return what only some reports hold: of several cameras, and of annotated images."""
+        figures: dict[str, Any] = {}
+        if self._annotated:
+            figures["annotated"] = sum(c.annotated for c in self._cameras.values())
+        if self._stream.cameras > 1:
+            figures["per_camera"] = {
+                name: camera.figures(published[name], self._stream.seconds)
+                for name, camera in self._cameras.items()
+            }
+        return figures
 
     def _now_s(self) -> float:
         return float(self._node.get_clock().now().nanoseconds * 1e-9)
