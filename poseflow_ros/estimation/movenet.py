@@ -16,6 +16,9 @@ from poseflow_ros.skeleton import COCO_17
 
 _STRIDE = 32
 _OUTPUT_SHAPE = (1, 6, 56)
+# From here on averaging 2 x 2 pixels first, for which OpenCV has a fast path, saves more than half
+# of the time (1080p to 256: 3 instead of 9 ms), and changes the result by a third of a grey level.
+_HALF_FIRST = 1 / 4
 # The first image takes twice as long; a camera's first must not.
 _WARM_UP_SHAPE = (480, 640, 3)
 
@@ -82,6 +85,9 @@ class MoveNet:
             self._interpreter.resize_tensor_input(self._input, (1, *shape), strict=True)
             self._interpreter.allocate_tensors()
         self._padded[height:], self._padded[:, width:] = 0, 0  # what a slimmer image left
+        if factor < _HALF_FIRST and not (image.shape[0] % 2 or image.shape[1] % 2):
+            half = (image.shape[1] // 2, image.shape[0] // 2)
+            image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
         interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         self._padded[:height, :width] = cv2.resize(
             image, (width, height), interpolation=interpolation

@@ -99,13 +99,16 @@ def test_padding_is_undone(view, shift, movenet, frames, people):
     assert max(keypoints) < 3
 
 
-def test_a_frame_of_doubled_pixels_gives_the_same_people_to_the_half_pixel(movenet, frames):
-    # The network's input is the same. The middle of pixel i becomes that of 2 i and 2 i + 1.
+# Eight times as large it is halved before it is scaled.
+@pytest.mark.parametrize("times", [2, 8])
+def test_a_frame_of_larger_pixels_gives_the_same_people_to_the_half_pixel(times, movenet, frames):
+    # The network's input is the same. The middle of a pixel becomes that of many.
     plain = movenet.estimate(frames[0])
-    doubled = movenet.estimate(frames[0].repeat(2, axis=0).repeat(2, axis=1))
-    np.testing.assert_allclose(doubled.keypoints, 2 * plain.keypoints + 0.5, atol=0.01)
-    np.testing.assert_allclose(doubled.boxes, 2 * plain.boxes + 0.5, atol=0.01)
-    np.testing.assert_allclose(doubled.scores, plain.scores, atol=1e-3)
+    larger = movenet.estimate(frames[0].repeat(times, axis=0).repeat(times, axis=1))
+    shift, atol = (times - 1) / 2, 0.005 * times
+    np.testing.assert_allclose(larger.keypoints, times * plain.keypoints + shift, atol=atol)
+    np.testing.assert_allclose(larger.boxes, times * plain.boxes + shift, atol=atol)
+    np.testing.assert_allclose(larger.scores, plain.scores, atol=1e-3)
 
 
 def test_a_larger_input_finds_the_same_people(frames, people):

@@ -1,5 +1,11 @@
 """It says what is wrong: levels and words of the diagnostics, by thresholds that may change."""
 
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -9,6 +15,7 @@ from rclpy.parameter import Parameter
 from ros_driver import depth_message, stamped
 from sensor_msgs.msg import CameraInfo, Image
 
+from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.ros.video_publisher import camera_info
 
 BLANK = np.zeros((120, 160, 3), np.uint8)
@@ -117,3 +124,20 @@ def test_a_calibration_for_another_size_is_a_warning(driver, active_node):
         watch.show()
 
     watch.until(WARN, "camera_info is for images of 640 x 480 pixels, these are 160 x 120", show)
+
+
+def test_images_that_best_effort_loses_are_counted(driver, active_node, monkeypatch):
+    # With the transport's defaults, whose shared memory holds no such image.
+    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    node = active_node(input_size=64)
+    stream = ImageStream(1280, 720, rate_hz=30.0, seconds=3.0, qos="best_effort")
+    said = subprocess.check_output(
+        [sys.executable, "-m", "poseflow_ros.ros.image_publisher", json.dumps(asdict(stream))],
+        env=os.environ | {"ROS_DOMAIN_ID": str(driver.domain_id)},
+    )
+    driver.spin(0.5)
+    values = node.cameras[""].statistics.values()
+    received, lost = int(values["received"]), int(values["lost on the way"])
+    assert lost > 0
+    assert received + lost <= json.loads(said)[""]
