@@ -4,9 +4,12 @@ import pickle
 import pickletools
 import re
 import warnings
+import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import IO, Any
 
 import numpy as np
@@ -66,8 +69,10 @@ def _read_torch(path: Path) -> Any:
             f"torch {torch.__version__} runs code hidden in files of weights (CVE-2025-32434), "
             f"must be {_SAFE_TORCH} or newer"
         )
+    _check_size(path)
     try:
-        with warnings.catch_warnings():
+        # torchvision's training script saves its arguments beside the weights.
+        with warnings.catch_warnings(), torch.serialization.safe_globals([Namespace]):
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:
@@ -75,6 +80,15 @@ def _read_torch(path: Path) -> Any:
             raise
         # What torch says here is a page about how to run it all the same.
         raise ValueError("it is no file of torch's, or holds more than weights") from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a zip that grows when it is read: torch compresses nothing."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            n_bytes = sum(part.file_size for part in archive.infolist())
+        if n_bytes > path.stat().st_size:
+            raise ValueError(f"it is compressed, and would be {n_bytes} bytes")
 
 
 def _read_pickle(path: Path) -> Any:
@@ -99,7 +113,9 @@ def _tensors(content: Any) -> dict[str, Tensor]:
 
 
 def _name(name: object) -> str:
-    if not isinstance(name, str) or not name.isprintable():
+    if not isinstance(name, str):
+        raise ValueError(f"a name of weights is of type {type(name).__name__}, must be str")
+    if not name.isprintable():
         raise ValueError(f"{name!r:.80} is no name of weights")
     return name
 
@@ -123,12 +139,16 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _ADMITTED[module.replace("numpy._core", "numpy.core"), name]
+            admitted = _ADMITTED[module.replace("numpy._core", "numpy.core"), name]
         except KeyError:
             raise pickle.UnpicklingError(
                 f"it wants to use {module}.{name}, and only arrays and plain containers may be "
                 "in it"
             ) from None
+        # A pickle can change the function it gets, which is therefore a copy.
+        if isinstance(admitted, FunctionType):
+            return FunctionType(admitted.__code__, admitted.__globals__)
+        return admitted
 
 
 class _Type:

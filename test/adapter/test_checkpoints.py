@@ -9,6 +9,7 @@ import subprocess
 import tracemalloc
 import warnings
 import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 from pathlib import Path
 from pickletools import opcodes as all_opcodes
@@ -77,7 +78,7 @@ def assert_is_zoo(weights):
                 "model": state,
                 "optimizer": torch.optim.SGD(network().parameters(), 0.1, 0.9).state_dict(),
                 "epoch": 3,
-                "args": None,
+                "args": Namespace(lr=0.1, data_path="/data"),
             },
             id="what a training script saves",
         ),
@@ -379,6 +380,40 @@ def test_the_types_of_numpy_stay_what_they_are(tmp_path):
     assert np.frombuffer(b"\0\0\x80?", np.dtype("f4"))[0] == 1.0
 
 
+def test_the_functions_of_the_reader_stay_what_they_are(tmp_path):
+    # What is asked for: a new attribute, and an encoding for calls that name none.
+    encode, defaults = b"c_codecs\nencode\n", b"S'__defaults__'\n(S'latin1'\nts"
+    for state in (b"(dS'x'\nI1\ns", b"(N(d" + defaults + b"t"):
+        content = b"(dS'a'\nI1\ns0" + encode + state + b"b0(dS'a'\nI1\ns."
+        read_checkpoint(written(tmp_path / "weights.pkl", content))
+    call = b"(dS'a'\n" + encode + b"(S'a'\ntRs."
+    assert "missing 1 required" in refusal(written(tmp_path / "weights.pkl", call))
+
+
+def test_a_name_that_is_longer_to_write_than_to_read_is_not_written(tmp_path):
+    # A pair of the same pair, of the same pair, and so on: 2^21 numbers.
+    content = b"\x80\x02}K\1\x85" + b"2\x86" * 21 + b"K\1s."
+    tracemalloc.start()
+    try:
+        assert "is of type tuple" in refusal(written(tmp_path / "weights.pkl", content))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1e6
+
+
+def test_a_small_zip_of_much_is_refused_unread(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"kernel": torch.zeros(10**7)}, path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    assert path.stat().st_size < 1e5
+    assert re.search("it is compressed, and would be 4[0-9]{7} bytes", refusal(path))
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -397,7 +432,7 @@ def test_the_types_of_numpy_stay_what_they_are(tmp_path):
         pytest.param({"kernel": KERNEL.astype(complex)}, "", id="complex numbers"),
         pytest.param({"kernel": np.array(["text"])}, "", id="an array of texts"),
         pytest.param({"kernel": np.array([None])}, "", id="an array of objects"),
-        pytest.param({1: KERNEL}, "1 is no name", id="a number for a name"),
+        pytest.param({1: KERNEL}, "is of type int", id="a number for a name"),
         pytest.param({"a\nb": KERNEL}, "'a\\nb' is no name", id="a name of two lines"),
     ],
 )
