@@ -109,6 +109,13 @@ torch_device.cuda_trouble = lambda name="cuda": ""
 """
 
 
+@pytest.mark.skipif(not find_spec("detectron2"), reason="detectron2 is not installed")
+def test_a_gpu_with_detectron2_takes_it():
+    first, second = lines_of(FAKE_GPU + "make(weights='/nowhere')")
+    assert first == "estimator auto takes detectron2: it imports and a CUDA device answers"
+    assert second.startswith("EstimatorError: weights is '/nowhere', which is no file")
+
+
 @needs_torch
 def test_a_gpu_without_the_libraries_is_left_to_movenet_and_both_are_named():
     code = FAKE_GPU + "spoil('detectron2'); spoil('torchvision'); make(threads=1)"

@@ -163,6 +163,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(CONTENT[:2_000_000])
         elif self.path == "/another":
             self.wfile.write(CONTENT[::-1])
+        elif self.path == "/together":
+            self.wfile.write(CONTENT[:2_000_000])
+            self.server.together.wait(60)
+            self.wfile.write(CONTENT[2_000_000:])
         elif self.path == "/slow":
             self.wfile.write(CONTENT[:2_000_000])
             self.wfile.flush()
@@ -180,6 +184,7 @@ def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.asked, server.release = [], threading.Event()
+        server.together = threading.Barrier(2)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -302,13 +307,34 @@ def test_an_address_that_is_none(url, tmp_path):
     assert url in refusal(ModelFile("m", "m.pth", WebAddress(url), SHA256, folder=tmp_path))
 
 
+FETCH = """
+import sys
+from pathlib import Path
+from poseflow_ros.estimation.weights import ModelFile, WebAddress, fetch
+
+url, digest, folder = sys.argv[1:]
+fetch(ModelFile("m", "model.pth", WebAddress(url), digest, folder=Path(folder)))
+"""
+
+
+def fetching(model):
+    """Start a process that fetches the file."""
+    command = [sys.executable, "-c", FETCH, model.source.url, model.digest, model.folder]
+    return subprocess.Popen(command)
+
+
+def test_two_processes_may_fetch_at_the_same_time(published, server):
+    model = published("/together")
+    with fetching(model) as one, fetching(model) as other:
+        assert (one.wait(60), other.wait(60)) == (0, 0)
+    assert server.asked == ["/together"] * 2
+    assert is_intact(model, cache_path(model))
+    assert kept(model) == ["model.pth"]
+
+
 def test_a_process_killed_while_it_downloads_leaves_no_model(published, server):
     model = published("/slow")
-    program = "import sys\nfrom pathlib import Path\n"
-    program += "from poseflow_ros.estimation.weights import *\nurl, folder = sys.argv[1:]\n"
-    program += "fetch(ModelFile('m', 'model.pth', WebAddress(url), '', folder=Path(folder)))"
-    command = [sys.executable, "-c", program, model.source.url, model.folder]
-    with subprocess.Popen(command) as process:
+    with fetching(model) as process:
         end = time.monotonic() + 20
         while sum(x.stat().st_size for x in model.folder.rglob("model.pth")) < 1_000_000:
             assert time.monotonic() < end
