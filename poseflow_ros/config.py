@@ -29,6 +29,7 @@ class Spec:
         minimum, maximum: the allowed range, both ends included; None where there is none.
         step: the value is a multiple of it; 0 for any.
         choices: the allowed words, of a list for each of its words; empty for any.
+        pattern: what decides in place of the choices, where N among them stands for a number.
         live: it may change while the node is active, and counts from the next image on.
     """
 
@@ -37,6 +38,7 @@ class Spec:
     maximum: float | None = None
     step: int = 0
     choices: tuple[str, ...] = ()
+    pattern: str = ""
     live: bool = False
 
     def allowed(self) -> str:
@@ -50,6 +52,8 @@ class Spec:
 
     def admits(self, value: object) -> bool:
         """Return whether the value, of the right type, is allowed."""
+        if self.pattern:
+            return re.fullmatch(self.pattern, str(value)) is not None
         if self.choices:
             words = value if isinstance(value, tuple) else (value,)
             return all(word in self.choices for word in words)
@@ -131,7 +135,9 @@ class EstimatorConfig(_Checked):
     )
     device: str = _param(
         "auto",
-        "Keypoint R-CNN: what it runs on: cpu, cuda or cuda:N; auto: cuda where it answers",
+        "Keypoint R-CNN: what it runs on; auto: cuda where it answers",
+        choices=("auto", "cpu", "cuda", "cuda:N"),
+        pattern=r"auto|cpu|cuda(:\d+)?",
     )
     precision: str = _param(
         "auto",

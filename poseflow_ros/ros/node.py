@@ -298,9 +298,10 @@ class PoseFlowNode(LifecycleNode):
         for arrival in arrivals:
             arrival.camera.statistics.drop(reason)
         self._failures += 1
-        lost = isinstance(error, DeviceLostError) or self._failures >= _MAX_FAILURES
-        if lost and self.executor is not None:
+        lost = isinstance(error, DeviceLostError)
+        if not lost:
             words = f"{self._failures} images failed in a row: {words}"
+        if (lost or self._failures >= _MAX_FAILURES) and self.executor is not None:
             activation = arrivals[0].activation
             self.executor.create_task(self._give_up, activation, words)
 

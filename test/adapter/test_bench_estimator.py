@@ -106,7 +106,9 @@ def test_both_calls_do_the_same_work(config, estimator):
         ),
         pytest.param(["--batch", "0"], "batch is 0, must be from 1 to 64", id="no image"),
         pytest.param(["--seconds", "nan"], "seconds is nan, must be from 0", id="no time"),
-        pytest.param(["--device", "tpu"], "device is 'tpu', must be auto, cpu", id="a device"),
+        pytest.param(
+            ["--device", "tpu"], "device is 'tpu', must be one of auto, cpu", id="a device"
+        ),
         pytest.param(["--image-min-side", "8"], "image_min_side is 8, must be", id="a side"),
         pytest.param(["--report", "nowhere/r.json"], "nowhere is no folder", id="no folder"),
     ],

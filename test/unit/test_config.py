@@ -41,6 +41,12 @@ REFUSED = [
 ]
 
 
+REFUSED += [
+    pytest.param("device", name, "one of auto, cpu, cuda, cuda:N", id=f"the device {name!r}")
+    for name in ("gpu", "", "cuda:", "cuda:N", "cuda:-1", "CPU", "cpu:0", "mps")
+]
+
+
 @pytest.mark.parametrize(("name", "value", "allowed"), REFUSED)
 def test_a_bad_value_is_refused_in_one_line_that_names_it(name, value, allowed):
     with pytest.raises(ConfigError) as caught:
