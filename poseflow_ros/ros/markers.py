@@ -13,9 +13,11 @@ from poseflow_ros.ros.conversions import duration
 from poseflow_ros.ros.depth import Space
 from poseflow_ros.skeleton import Skeleton
 
-# Metres for people 3 m away; on a plane elsewhere in proportion, so that they look alike.
+# Metres for people of the usual height; of the size that they have on a plane in proportion, so
+# that they look alike whether they are near or far.
 _LINE_WIDTH_M, _JOINT_SIZE_M, _LABEL_SIZE_M = 0.03, 0.06, 0.15
-_USUAL_DISTANCE_M = 3.0
+_USUAL_HEIGHT_M = 1.7
+_LEAST_SCALE = 0.01  # RViz shows nothing of a size of 0
 _UP = np.array([0.0, -1.0, 0.0])  # on the plane, in the optical frame
 
 
@@ -47,11 +49,13 @@ class MarkerMaker:
             header: of the image.
             lens: of the camera.
         """
-        scale = self._depth_m / _USUAL_DISTANCE_M
         points = lens.on_plane(tracked.poses.keypoints, self._depth_m)
         boxes = tracked.poses.boxes
         tops = lens.on_plane((boxes[:, :2] + boxes[:, [2, 1]]) / 2, self._depth_m)
-        return self._make(tracked, points, tops + scale * _LABEL_SIZE_M * _UP, header, scale)
+        heights = tracked.poses.heights * self._depth_m / lens.fy
+        scales = np.maximum(heights / _USUAL_HEIGHT_M, _LEAST_SCALE)
+        labels = tops + scales[:, None] * _LABEL_SIZE_M * _UP
+        return self._make(tracked, points, labels, header, scales)
 
     def in_space(self, tracked: TrackedPoses, header: Header, space: Space) -> MarkerArray:
         """Return the markers of everybody seen where they are in space, and deletions.
@@ -66,7 +70,7 @@ class MarkerMaker:
         tops = points[np.arange(len(tracked)), heights.argmax(axis=1)] + _LABEL_SIZE_M * up
         tops[np.isneginf(heights).all(axis=1)] = np.nan
         in_frame = Header(stamp=header.stamp, frame_id=space.frame)
-        return self._make(tracked, points, tops, in_frame, 1.0)
+        return self._make(tracked, points, tops, in_frame, np.ones(len(tracked)))
 
     def clear(self) -> MarkerArray:
         """Return the message that deletes everything."""
@@ -84,13 +88,16 @@ class MarkerMaker:
         points: FloatArray,
         labels: FloatArray,
         header: Header,
-        scale: float,
+        scales: FloatArray,
     ) -> MarkerArray:
-        """Return the markers; (N, K, 3) points and (N, 3) labels in metres, NaN where unknown."""
+        """Return the markers; (N, K, 3) points and (N, 3) labels in metres, NaN where unknown.
+
+        The (N,) scales are how much larger than usual the markers are.
+        """
         markers: list[Marker] = []
         drawn = self._drawn(tracked, points)
         for i in np.flatnonzero(tracked.visible):
-            track_id = int(tracked.track_ids[i])
+            track_id, scale = int(tracked.track_ids[i]), float(scales[i])
             edges = self._edges[drawn[i][self._edges].all(axis=1)]
             lines, joints = points[i][edges.ravel()], points[i][drawn[i]]
             markers += [

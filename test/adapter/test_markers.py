@@ -59,6 +59,20 @@ def test_points_lie_on_the_plane():
     assert len(skeleton.points) == 2 * len(COCO_17.edges)
 
 
+def test_on_the_plane_sizes_follow_the_person():
+    near_and_far = people(1, 2, 3)
+    near_and_far.poses.boxes[1:, 3] = [240.0, 200.0]  # half as tall, and no height at all
+    array = maker().on_plane(near_and_far, HEADER, CAMERA)
+    widths = {m.id: m.scale.x for m in array.markers if m.ns == "skeleton"}
+    # 80 pixels at f = 400 on a plane 2 m away are 0.4 m; somebody of 1.7 m has lines of 3 cm.
+    assert widths[1] == pytest.approx(0.03 * 0.4 / 1.7)
+    assert widths[2] == pytest.approx(0.03 * 0.2 / 1.7)
+    assert widths[3] > 0
+    label = next(m for m in array.markers if m.ns == "labels" and m.id == 2)
+    assert label.scale.z == pytest.approx(0.15 * 0.2 / 1.7)
+    assert label.pose.position.y == pytest.approx(-40 / 400 * 2 - label.scale.z)
+
+
 def test_a_color_belongs_to_an_id_and_stays_within_range():
     first = maker().on_plane(people(*range(1, 40)), HEADER, CAMERA)
     second = maker().on_plane(people(7), HEADER, CAMERA)
