@@ -11,7 +11,7 @@ from poseflow_ros.poses import FloatArray, IntArray, Poses
 from poseflow_ros.skeleton import Skeleton
 
 DepthImage = NDArray[np.float32]
-"""(H, W) metres along the optical axis; NaN, infinite, 0 or below where unknown."""
+"""(H, W) metres along the optical axis; NaN, 0 or below, or beyond 1000 km where unknown."""
 _BoolArray = NDArray[np.bool_]
 _Float = TypeVar("_Float", np.float32, np.float64)
 
@@ -42,6 +42,8 @@ _LEAST_TORSO_SHARE = 0.25
 # a median of n values in variances of one, times n.
 _MADS = 1.4826
 _MEDIAN_VARIANCE = np.pi / 2
+# Squares of what is farther would overflow in single precision.
+_FARTHEST_M = 1e6
 # Few pixels do not tell how much they scatter; depth cameras do so by about this share.
 _USUAL_NOISE = 0.01
 
@@ -161,8 +163,8 @@ def _patches(
     index = rows.clip(0, height - 1)[..., :, None] * width
     index = index + columns.clip(0, width - 1)[..., None, :]
     values = depth.ravel().take(index)
-    known = rows_in[..., :, None] & columns_in[..., None, :] & (values > 0)
-    # NaN is not above 0, and infinite stays so.
+    known = rows_in[..., :, None] & columns_in[..., None, :]
+    known &= (values > 0) & (values <= _FARTHEST_M)  # NaN is neither
     return np.where(known, values, np.float32(np.inf)).reshape(*seen.shape, _SIDE**2)
 
 

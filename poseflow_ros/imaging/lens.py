@@ -16,6 +16,8 @@ _COEFFICIENTS = {
 # Distortion is undone by iteration, which far outside the calibrated picture finds nothing or
 # something else: a ray that does not lead back to its pixel, pixels, is none.
 _LARGEST_RESIDUAL_PX = 0.1
+# Steeper than this nothing comes through a lens: 0.2 seconds of arc from the image plane.
+_STEEPEST = 1e6
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
 
 
@@ -81,10 +83,16 @@ class Lens:
         x points right and y down, as in the optical frame of REP 103. NaN where the pixel is not
         finite, or so far out that no ray leads to it through this lens.
         """
+        rays = self._undone(pixels)
+        return np.where(np.abs(rays) <= _STEEPEST, rays, np.nan)
+
+    def _undone(self, pixels: FloatArray) -> FloatArray:
+        """Return what `rays` does, however steep."""
         centre, focal = np.array([self.cx, self.cy]), np.array([self.fx, self.fy])
         fisheye = self.model == "equidistant"
         if not pixels.size or not (fisheye or any(self.distortion)):
-            return (np.where(np.isfinite(pixels), pixels, np.nan) - centre) / focal
+            with np.errstate(over="ignore"):
+                return (np.where(np.isfinite(pixels), pixels, np.nan) - centre) / focal
         known = np.isfinite(pixels).all(axis=-1, keepdims=True)
         given = np.where(known, pixels, centre).reshape(-1, 1, 2)
         rays = self._undistorted(given)

@@ -19,6 +19,7 @@ from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
 from poseflow_ros.skeleton import Skeleton
 
 _NAN = math.nan
+_LONGEST_S = 2**31 - 1
 
 
 def seconds(time: Time | Duration) -> float:
@@ -27,8 +28,8 @@ def seconds(time: Time | Duration) -> float:
 
 
 def duration(seconds: float) -> Duration:
-    """Return seconds, not negative, as a message."""
-    whole, nanoseconds = divmod(round(seconds * 1e9), 1_000_000_000)
+    """Return seconds, not negative, as a message; the longest there is for what exceeds it."""
+    whole, nanoseconds = divmod(round(min(seconds, _LONGEST_S) * 1e9), 1_000_000_000)
     return Duration(sec=whole, nanosec=nanoseconds)
 
 

@@ -250,11 +250,19 @@ class PoseFlowNode(LifecycleNode):
             arrival.started_s = now_s
         self._in_work = arrivals
         try:
-            self._answer([arrival for arrival in arrivals if arrival.camera.convert(arrival)])
+            self._answer([arrival for arrival in arrivals if self._convert(arrival)])
         finally:
             # Unless the node gave up waiting, and another worker has images by now.
             if self._in_work is arrivals:
                 self._in_work = ()
+
+    def _convert(self, arrival: Arrival) -> bool:
+        """Make pixels of a message; return whether there are any to work on."""
+        try:
+            return arrival.camera.convert(arrival)
+        except Exception as error:  # memory may be short of a picture's size
+            self._fail([arrival], error)
+            return False
 
     def _answer(self, arrivals: Sequence[Arrival]) -> None:
         if not arrivals:

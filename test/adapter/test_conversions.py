@@ -1,5 +1,7 @@
 """Tracked people as messages, and back; constants that must agree."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,12 @@ def test_states_equal_the_constants_of_the_message():
 def test_durations(value, sec, nanosec):
     assert duration(value) == Duration(sec=sec, nanosec=nanosec)
     assert seconds(duration(value)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("value", [2.0**31, 2.0**32 + 4.3, math.inf])
+def test_what_exceeds_a_duration_is_the_longest(value):
+    # Stamps may lie 2^32 s apart.
+    assert duration(value) == Duration(sec=2**31 - 1)
 
 
 def test_the_skeleton_message_lists_pairs_flat():

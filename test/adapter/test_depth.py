@@ -261,13 +261,22 @@ def test_nobody_is_nowhere():
     assert shapes == ((0, 17, 3), (0, 17), (0, 3))
 
 
-@pytest.mark.parametrize("nothing", [np.nan, 0.0, np.inf, -1.0])
+@pytest.mark.parametrize("nothing", [np.nan, 0.0, np.inf, -1.0, -np.inf, 1e7, 3.4e38])
 @pytest.mark.filterwarnings("error")
 def test_without_depth_nothing_is_known(two_people, nothing):
     points = lifted(poses_of(two_people), flat(nothing))
     assert isinstance(points, Points)
     for values in (points.points, points.stddevs, points.positions):
         assert np.isnan(values).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_pixels_that_are_absurdly_far_count_for_nothing():
+    depth = flat(3.0)
+    depth[::2] = 1e38
+    points = lifted(one_pose(), depth)
+    assert points.points[0, :, 2] == pytest.approx(np.full(17, 3.0))
+    assert points.stddevs.max() < 0.05
 
 
 @pytest.mark.filterwarnings("error")

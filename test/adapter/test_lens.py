@@ -78,6 +78,15 @@ def test_a_pixel_no_ray_leads_to_has_none():
     assert np.isnan(rays[1]).all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("focal", [5e-324, 1e-300, 1e-5])
+def test_a_ray_in_the_image_plane_is_none(focal):
+    lens = Lens(focal, focal, 320.0, 240.0)
+    rays = lens.rays(np.array([[320.0, 240.0], [420.0, 40.0]]))
+    assert rays[0] == pytest.approx([0, 0])
+    assert np.isnan(rays[1]).all()
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

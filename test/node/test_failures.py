@@ -106,6 +106,24 @@ def test_an_answer_in_between_begins_the_count_anew(driver, active_node):
     assert dropped(node, "failed") == 18
 
 
+def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
+    driver, active_node, monkeypatch, capfd
+):
+    node = active_node()
+    camera = Camera(driver, node)
+    with monkeypatch.context() as short:
+
+        def allocate(_):
+            raise MemoryError("900 MiB")
+
+        short.setattr("poseflow_ros.ros.camera.to_rgb", allocate)
+        camera.show()
+    camera.show()
+    values = node.cameras[""].statistics.values()
+    assert (values["processed"], values["dropped: failed"]) == ("1", "1")
+    assert "MemoryError: 900 MiB" in capfd.readouterr().err
+
+
 def test_out_of_memory_drops_the_image_and_is_said_once(driver, active_node, capfd):
     node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
