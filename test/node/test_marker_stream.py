@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 from poseflow_msgs.msg import TrackedPose, TrackedPoseArray
-from ros_driver import stamped
+from ros_driver import depth_message, stamped
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
-from test_people_in_space import calibration, depth_message, wall
+from test_people_in_space import calibration, wall
 from visualization_msgs.msg import Marker, MarkerArray
 
 from poseflow_ros.skeleton import COCO_17
