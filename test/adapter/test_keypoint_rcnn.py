@@ -333,10 +333,12 @@ class TestHalfPrecision:
               f"{max(scores):.4f}, {found} of {all_people}")  # fmt: skip
         return np.median(moved), max(scores), found / all_people
 
+    # Of random weights' many boxes of nearly one score, others may survive in coarser numbers.
     @pytest.mark.parametrize(
-        ("precision", "pixels", "score"), [("float16", 0.5, 0.02), ("bfloat16", 5.0, 0.2)]
+        ("precision", "pixels", "score", "share"),
+        [("float16", 0.5, 0.02, 0.7), ("bfloat16", 5.0, 0.2, 0.5)],
     )
-    def test_people_stay_where_they_are(self, precision, pixels, score, make, exact):
+    def test_people_stay_where_they_are(self, precision, pixels, score, share, make, exact):
         half = make(precision=precision)
         assert half.description.endswith(precision)
         kinds = Counter(type(module) for module in half.network._model.modules())
@@ -344,7 +346,7 @@ class TestHalfPrecision:
         moved, scores, found = self.compared(half, exact)
         assert moved < pixels
         assert scores < score
-        assert found > 0.7
+        assert found >= share
 
 
 @pytest.mark.parametrize("bias", [False, True], ids=["without a bias", "with a bias"])
