@@ -96,7 +96,7 @@ class Camera:
         self.name = name
         logger = node.get_logger()
         self._logger = logger.get_child(name) if name else logger
-        self.pipeline = Pipeline(config, estimator, self._logger.warning, epoch)
+        self.pipeline = Pipeline(config, estimator, self._say_anew, epoch)
         self.lifter = Lifter(estimator.skeleton, target, keep_all=config.node.replay)
         self.statistics = FrameStatistics()
         self._node = node
@@ -105,6 +105,7 @@ class Camera:
         self._inputs: list[AdaptiveSubscription] = []
         self._in_line: deque[Arrival] = deque()
         self._activation = 0
+        self._resets = 0
         self._active = False
         self._silent = False
         self.outputs = Outputs(node, name, estimator.skeleton, self.lifter, config.node, sequence)
@@ -145,6 +146,7 @@ class Camera:
 
     def forget(self, reason: str) -> None:
         """Begin anew with nobody; frames held back are dropped for this reason."""
+        self._resets += 1
         for _ in range(self.pipeline.reset()):
             self.statistics.drop(reason)
 
@@ -241,19 +243,19 @@ class Camera:
         node = self._config.node
         wait_s = _REPLAY_WAIT_S if node.replay else _TRANSFORM_WAIT_S
         arrival.view = self.lifter.view(arrival.header, node.depth_slop_s, wait_s)
-        stamp_s = seconds(arrival.header.stamp)
+        stamp_s, resets = seconds(arrival.header.stamp), self._resets
         for frame in self.pipeline.track(arrival.image, poses, stamp_s, arrival, estimate_s):
-            self._tell(frame)
+            self._tell(frame, resets)
 
-    def _tell(self, frame: Frame) -> None:
-        """Publish one frame, unless a transition or a reset came in between."""
+    def _tell(self, frame: Frame, resets: int) -> None:
+        """Publish one frame, unless a transition or a reset came after so many."""
         arrival: Arrival = frame.tag
         tracked_s = perf_counter()
         with self.pipeline.lock:
             if not self._active or arrival.activation != self._activation:
                 self.statistics.drop("deactivated")
                 return
-            if frame.epoch != self.pipeline.epoch:
+            if resets != self._resets:
                 self.statistics.drop("reset")
                 return
             dropped = self.statistics.take_dropped()
@@ -311,6 +313,9 @@ class Camera:
         if self.lifter.depth_came and self.lifter.trouble:
             worries.append((DiagnosticStatus.WARN, f"nobody in space: {self.lifter.trouble}"))
         return worries
+
+    def _say_anew(self, words: str) -> None:
+        self._logger.warning(words, throttle_duration_sec=_SAY_AGAIN_S)
 
     def say_dropped(self, reason: str) -> None:
         """Log why an image was dropped, now and then."""

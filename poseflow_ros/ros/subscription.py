@@ -13,11 +13,13 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
+# The newest is all that counts, but what comes while the executor stalls is to be counted too.
+_DEPTH = 5
 _FIXED = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
 
 
 class AdaptiveSubscription:
-    """Subscribes to the newest message, reliably where every publisher of the topic offers it.
+    """Subscribes to the newest messages, reliably where every publisher of the topic offers it.
 
     A reliable subscription hears no best-effort publisher at all; a best-effort one loses most
     large images. So `auto` begins reliably, changes over when a publisher turns out to offer
@@ -42,7 +44,7 @@ class AdaptiveSubscription:
             topic: relative to the node's namespace, remapped as usual.
             reliability: auto, reliable or best_effort.
             callback: called with each message.
-            keep_all: messages wait in line to be taken; otherwise only the newest does.
+            keep_all: messages wait in line to be taken; otherwise only the newest do.
             on_lost: called with the number of messages that the transport lost, as far as it
                 notices: best effort does not send them again.
         """
@@ -116,6 +118,6 @@ class AdaptiveSubscription:
             self._message_type,
             self._topic,
             self._callback,
-            QoSProfile(depth=1, history=self._history, reliability=reliability),
+            QoSProfile(depth=_DEPTH, history=self._history, reliability=reliability),
             event_callbacks=events,
         )

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from typing import Any
 
 import rclpy
@@ -23,6 +24,9 @@ _RELIABILITIES = {
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
 }
 _ACK_TIMEOUT = Duration(seconds=5)
+# The publisher sees a subscriber before that one sees the publisher: images sent in between are
+# lost.
+_SETTLE_S = 0.5
 
 
 class VideoPublisher(Node):
@@ -58,6 +62,7 @@ class VideoPublisher(Node):
         self.create_timer(1.0, self._publish_diagnostics)
         self.published = 0
         self.done = False
+        self._heard_since_s = math.inf
         self.get_logger().info(
             f"{self._source.name}: {self._source.n_frames or 'unknown number of'} frames at "
             f"{self._source.rate_hz:g} Hz on {self._images.topic_name}; "
@@ -97,7 +102,7 @@ class VideoPublisher(Node):
         self.get_logger().info(f"published {self.published} frames")
 
     def _publish_next(self) -> None:
-        if self.done or self._images.get_subscription_count() < self._subscribers:
+        if self.done or not self._is_heard():
             return
         image, _ = next(self._frames, (None, 0.0))
         if image is None and self._loop:
@@ -111,6 +116,14 @@ class VideoPublisher(Node):
         self._images.publish(to_message(image, header))
         self._camera_infos.publish(camera_info(header, image.shape[:2], self._fov_deg))
         self.published += 1
+
+    def _is_heard(self) -> bool:
+        """Return whether there are subscribers enough, and for long enough."""
+        if self._images.get_subscription_count() < self._subscribers:
+            self._heard_since_s = math.inf
+        else:
+            self._heard_since_s = min(self._heard_since_s, time.monotonic())
+        return time.monotonic() - self._heard_since_s >= _SETTLE_S
 
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray()

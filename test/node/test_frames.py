@@ -466,3 +466,17 @@ def test_frames_held_back_come_with_their_own_stamps_and_people(driver, active_n
     assert driver.call(Trigger, "/poseflow/reset").success
     values = node.cameras[""].statistics.values()
     assert (values["processed"], values["dropped: reset"]) == ("3", "7")
+
+
+def test_frames_held_back_at_a_break_are_told_in_their_own_epoch(driver, active_node):
+    active_node(input_size=64, flow_window_s=0.7)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+    for i in range(4):
+        camera.publish(stamped(BLANK, 11.0 + 0.1 * i))
+        driver.spin(0.2)
+    assert not heard
+    camera.publish(stamped(BLANK, 1.0))
+    driver.until(lambda: len(heard) == 4, "the frames from before the stamp went back")
+    assert [(array.epoch, array.header.stamp.sec) for array in heard] == [(1, 11)] * 4
+    assert [array.dropped_since_last for array in heard] == [0] * 4
