@@ -44,6 +44,7 @@ class Arrival:
         activation: in which it came.
         arrived_s: when it came, by `perf_counter`.
         started_s: when work on it began.
+        behind_s: for how long other images were in work meanwhile, seconds.
         converted_s: when it was converted.
         image: (H, W, 3) RGB, once it is converted.
         view: what puts its people into space.
@@ -55,6 +56,7 @@ class Arrival:
     activation: int
     arrived_s: float
     started_s: float = 0.0
+    behind_s: float = 0.0
     converted_s: float = 0.0
     image: Pixels | None = None
     view: View | None = None
@@ -261,7 +263,8 @@ class Camera:
             dropped = self.statistics.take_dropped()
             self.outputs.tell(frame, arrival.header, arrival.view, dropped)
         stages = Stages(
-            wait=arrival.started_s - arrival.arrived_s,
+            behind=arrival.behind_s,
+            wait=arrival.started_s - arrival.arrived_s - arrival.behind_s,
             convert=arrival.converted_s - arrival.started_s,
             estimate=frame.estimate_s,
             track=frame.track_s,

@@ -18,7 +18,8 @@ _LOST = "lost on the way"
 class Stages:
     """Seconds that one frame spent in each stage."""
 
-    wait: float  # from the callback to the worker
+    behind: float  # while other images are in work
+    wait: float  # otherwise, from the callback to the worker
     convert: float
     estimate: float
     track: float
@@ -27,15 +28,15 @@ class Stages:
     @property
     def total(self) -> float:
         """From the callback to the last message out."""
-        return self.wait + self.convert + self.estimate + self.track + self.publish
+        return self.behind + self.overhead + self.estimate + self.track
 
     @property
     def overhead(self) -> float:
         """What the node adds around estimator and tracker."""
-        return self.total - self.estimate - self.track
+        return self.wait + self.convert + self.publish
 
 
-_STAGES = ("wait", "convert", "estimate", "track", "publish", "overhead", "total")
+_STAGES = ("behind", "wait", "convert", "estimate", "track", "publish", "overhead", "total")
 
 
 class FrameStatistics:

@@ -30,6 +30,7 @@ from poseflow_ros.estimation.estimator import (
 )
 from poseflow_ros.poses import Poses
 from poseflow_ros.ros import parameters
+from poseflow_ros.ros.allocation import keep_freed_memory
 from poseflow_ros.ros.bond import ManagerBond
 from poseflow_ros.ros.camera import Arrival, Camera
 from poseflow_ros.ros.conversions import skeleton_message
@@ -93,6 +94,7 @@ class PoseFlowNode(LifecycleNode):
         self._failures = 0
         self._given_up = False
         self._in_work: Sequence[Arrival] = ()
+        self._free_s = 0.0
 
     # Transitions
 
@@ -248,6 +250,7 @@ class PoseFlowNode(LifecycleNode):
         now_s = perf_counter()
         for arrival in arrivals:
             arrival.started_s = now_s
+            arrival.behind_s = max(0.0, self._free_s - arrival.arrived_s)
         self._in_work = arrivals
         try:
             self._answer([arrival for arrival in arrivals if self._convert(arrival)])
@@ -255,6 +258,7 @@ class PoseFlowNode(LifecycleNode):
             # Unless the node gave up waiting, and another worker has images by now.
             if self._in_work is arrivals:
                 self._in_work = ()
+                self._free_s = perf_counter()
 
     def _convert(self, arrival: Arrival) -> bool:
         """Make pixels of a message; return whether there are any to work on."""
@@ -419,6 +423,7 @@ class PoseFlowNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; return 0."""
+    keep_freed_memory()
     rclpy.init(args=args)
     node = PoseFlowNode()
     try:

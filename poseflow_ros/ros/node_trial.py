@@ -39,6 +39,7 @@ _PUBLISHER = [sys.executable, "-m", "poseflow_ros.ros.image_publisher"]
 _TIMES = {
     "overhead_p50_ms": "overhead p50 (ms)",
     "overhead_p99_ms": "overhead p99 (ms)",
+    "behind_p50_ms": "behind p50 (ms)",
     "wait_p50_ms": "wait p50 (ms)",
     "convert_p50_ms": "convert p50 (ms)",
     "publish_p50_ms": "publish p50 (ms)",
