@@ -148,7 +148,7 @@ def test_images_that_wait_go_through_the_network_together(driver, start_node, mo
 
 
 def test_diagnostics_tell_of_each_camera_and_of_the_network(driver, active_node):
-    rig = Rig(driver, active_node, ["front", "rear"], warn_silence_s=0.5, error_silence_s=2.0)
+    rig = Rig(driver, active_node, ["front", "rear"], warn_silence_s=0.5, error_silence_s=4.5)
     heard = driver.listen(DiagnosticArray, "/diagnostics")
     driver.listen(MarkerArray, "/poseflow/front/markers")
 
