@@ -145,7 +145,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
         # Whoever was killed is listed for a while yet.
         driver.until(lambda: nodes() - known, "the new node")
         known.update(nodes())
-        driver.bring_up_beside_a_ghost()
+        assert driver.change("configure") and driver.change("activate")
         heard.clear()
         driver.until(lambda: len(heard) > 3, "answers")
         node.kill()
