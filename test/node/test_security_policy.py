@@ -36,8 +36,11 @@ def test_the_policy_grants_what_the_node_has_and_no_more(driver, active_node):
         look = getattr(driver.node, f"get_{what}_names_and_types_by_node")
         return {name for name, _ in look("poseflow", "/")}
 
-    driver.until(lambda: "/depth" in has("subscriber"), "the last subscription")
-    driver.spin(1.0)  # for what was told before it and comes later
+    def told():
+        return all(granted(right) - AT_TIMES <= has(what) for what, right in GRANTS.items())
+
+    driver.until(told, "all that is granted")
+    driver.spin(1.0)  # for more than that
     for what, right in GRANTS.items():
         assert has(what) | (AT_TIMES & granted(right)) == granted(right)
 
