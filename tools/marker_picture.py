@@ -5,8 +5,8 @@ The video has none, so they are made: a flat ground, and everybody upright where
 
 Needs `make setup`, Debian's mesa-vulkan-drivers, and rerun in an environment of its own:
 
-    python3 -m venv /tmp/rerun && /tmp/rerun/bin/pip install 'rerun-sdk==0.41.*'
-    . tools/env.sh && python tools/marker_picture.py /tmp/rerun
+    python3 -m venv ~/rerun && ~/rerun/bin/pip install 'rerun-sdk==0.41.*'
+    . tools/env.sh && python tools/marker_picture.py ~/rerun
 """
 
 import math

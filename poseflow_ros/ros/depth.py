@@ -27,7 +27,8 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "mono16": np.dtype(np.uint16),
     "32FC1": np.dtype(np.float32),
 }
-_UP = np.array([0.0, -1.0, 0.0])  # in an optical frame, REP 103
+UP = np.array([0.0, -1.0, 0.0])
+"""Upward in an optical frame (REP 103)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +176,7 @@ class Lifter:
         except (ImageError, ValueError) as error:
             self.trouble = str(error)
         velocities = self._velocity.update(tracked.track_ids, points.positions, stamp_s)
-        return Space(points, velocities, view.frame, view.rotation @ _UP)
+        return Space(points, velocities, view.frame, view.rotation @ UP)
 
     def _found(
         self,

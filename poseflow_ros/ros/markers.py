@@ -10,7 +10,7 @@ from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.conversions import duration
-from poseflow_ros.ros.depth import Space
+from poseflow_ros.ros.depth import UP, Space
 from poseflow_ros.skeleton import Skeleton
 
 # Metres for people of the usual height; of the size that they have on a plane in proportion, so
@@ -18,7 +18,6 @@ from poseflow_ros.skeleton import Skeleton
 _LINE_WIDTH_M, _JOINT_SIZE_M, _LABEL_SIZE_M = 0.03, 0.06, 0.15
 _USUAL_HEIGHT_M = 1.7
 _LEAST_SCALE = 0.01  # RViz shows nothing of a size of 0
-_UP = np.array([0.0, -1.0, 0.0])  # on the plane, in the optical frame
 
 
 class MarkerMaker:
@@ -54,7 +53,7 @@ class MarkerMaker:
         tops = lens.on_plane((boxes[:, :2] + boxes[:, [2, 1]]) / 2, self._depth_m)
         heights = tracked.poses.heights * self._depth_m / lens.fy
         scales = np.maximum(heights / _USUAL_HEIGHT_M, _LEAST_SCALE)
-        labels = tops + scales[:, None] * _LABEL_SIZE_M * _UP
+        labels = tops + scales[:, None] * _LABEL_SIZE_M * UP
         return self._make(tracked, points, labels, header, scales)
 
     def in_space(self, tracked: TrackedPoses, header: Header, space: Space) -> MarkerArray:
