@@ -1,4 +1,6 @@
-"""The body of a simulated person: COCO-17 keypoints that walk."""
+"""The body of a simulated person: COCO-17 keypoints that walk, run, bend, sit and crouch."""
+
+from enum import IntEnum
 
 import numpy as np
 
@@ -13,10 +15,34 @@ _UPPER_ARM, _FOREARM, _THIGH, _SHANK = 0.17, 0.15, 0.245, 0.245
 _SWING_RAD_S_PER_M = 0.3  # of the thigh, per speed
 _ARM_SWING = 0.8  # of the thigh's swing
 _ELBOW_RAD, _KNEE_RAD = 0.35, 0.9
+
+# A run sets in between these speeds, and is a walk with so much more of everything.
+_WALK_M_S, _RUN_M_S = 1.9, 2.8
+_RUN_STRIDE_RAD, _RUN_THIGH_RAD, _RUN_TRUNK_RAD, _RUN_ELBOW_RAD = 0.25, 0.2, 0.15, 1.2
+_RUN_LAG_RAD = 0.6  # by which the knee bends later
+_RUN_FLIGHT = 0.04  # the body is higher in the middle of a step, share of the height
 _SIDES = np.array([-1.0, 1.0])  # left is at -x of somebody who walks ahead
 
 # What a box has around the keypoints, as shares of the body's height: hair, feet, clothes.
 _MARGIN_TOP, _MARGIN_BOTTOM, _MARGIN_SIDE = 0.07, 0.05, 0.055
+
+
+class Posture(IntEnum):
+    """What somebody does who does not stand upright."""
+
+    BEND = 0
+    SIT = 1
+    CROUCH = 2
+
+
+# Radians ahead of those of somebody who stands: thigh, shank, trunk, upper arm, elbow.
+_POSTURE_RAD = np.array(
+    [
+        [0.45, -0.05, 1.35, 0.15, 0.0],
+        [1.5, 0.0, 0.1, 0.5, 0.6],
+        [1.8, -0.75, 0.55, 0.6, 0.4],
+    ]
+)
 
 
 def keypoints_m(
@@ -25,17 +51,21 @@ def keypoints_m(
     phases: FloatArray,
     speeds: FloatArray,
     heights_m: FloatArray,
+    postures: FloatArray | None = None,
 ) -> FloatArray:
-    """Return the (N, 17, 3) keypoints of walking people, x right, y up, z ahead, metres.
+    """Return the (N, 17, 3) keypoints of people, x right, y up, z ahead, metres.
 
     Args:
-        places_m: (N, 2) x and z on the ground.
+        places_m: (N, 2) x and z on the ground, of the feet.
         headings: (N, 2) unit vectors.
         phases: (N,) of the gait, radians; a stride is 2 pi.
-        speeds: (N,) metres a second; 0 stands.
-        heights_m: (N,) from the ground to the top of the head.
+        speeds: (N,) metres a second; 0 stands, from 1.9 on a walk becomes a run.
+        heights_m: (N,) from the ground to the top of the head of somebody who stands.
+        postures: (N, 3) in [0, 1], how far each `Posture` is taken; None stands upright.
     """
-    body = _body(phases, speeds) * heights_m[:, None, None]
+    if postures is None:
+        postures = np.zeros((len(phases), len(Posture)))
+    body = _body(phases, speeds, postures) * heights_m[:, None, None]
     aside, up, ahead = (body[..., i] for i in range(3))
     dx, dz = headings[:, :1], headings[:, 1:]
     x = places_m[:, :1] + ahead * dx + aside * dz
@@ -51,23 +81,70 @@ def boxes_px(keypoints_px: FloatArray) -> FloatArray:
     return np.hstack([low - np.hstack([side, top]), high + np.hstack([side, bottom])])
 
 
-def _body(phases: FloatArray, speeds: FloatArray) -> FloatArray:
+def running(speeds: FloatArray) -> FloatArray:
+    """Return (N,) in [0, 1], how far the gait of people of these speeds (m/s) is a run."""
+    return eased((speeds - _WALK_M_S) / (_RUN_M_S - _WALK_M_S))
+
+
+def eased(shares: FloatArray) -> FloatArray:
+    """Return shares of a way, limited to [0, 1], so that it starts and ends smoothly."""
+    shares = np.clip(shares, 0, 1)
+    smooth: FloatArray = shares**2 * (3 - 2 * shares)
+    return smooth
+
+
+def _body(phases: FloatArray, speeds: FloatArray, postures: FloatArray) -> FloatArray:
     """Return (N, 17, 3) shares of the height: aside, up, ahead."""
-    swing = np.sin(phases[:, None] + np.array([0.0, np.pi]))  # (N, 2): left, right
-    stride = np.minimum(_SWING_RAD_S_PER_M * speeds, 0.6)[:, None]
-    thigh = stride * swing
-    # The knee of the leg that swings forward is bent most.
-    forward = np.maximum(np.cos(phases[:, None] + np.array([0.0, np.pi])), 0)
-    shank = thigh - _KNEE_RAD * forward * stride / 0.5
-    arm = -_ARM_SWING * thigh
-    elbow = arm + _ELBOW_RAD
-    n = len(phases)
-    hips, shoulders = _pair(_HIP, n), _pair(_SHOULDER, n)
-    knees, elbows = _hang(hips, thigh, _THIGH), _hang(shoulders, arm, _UPPER_ARM)
+    n, run = len(phases), running(speeds)[:, None]
+    posture = (postures @ _POSTURE_RAD)[:, :, None]  # (N, 5, 1)
+    swing, thigh, shank = _gait(phases, speeds, run)
+    arm = -_ARM_SWING * swing + posture[:, 3]
+    elbow = arm + _ELBOW_RAD + _RUN_ELBOW_RAD * run + posture[:, 4]
+    trunk = _RUN_TRUNK_RAD * run + posture[:, 2]
     nose = np.broadcast_to(np.array(_NOSE), (n, 1, 3))
-    parts = [nose, _pair(_EYE, n), _pair(_EAR, n), shoulders, elbows]
-    parts += [_hang(elbows, elbow, _FOREARM), hips, knees, _hang(knees, shank, _SHANK)]
-    return np.concatenate(parts, axis=1)
+    upper = np.concatenate([nose, _pair(_EYE, n), _pair(_EAR, n), _pair(_SHOULDER, n)], axis=1)
+    upper = _leaned(upper, trunk)
+    hips, shoulders = _pair(_HIP, n), upper[:, -2:]
+    elbows = _hang(shoulders, arm, _UPPER_ARM)
+    knees = _hang(hips, thigh + posture[:, 0], _THIGH)
+    parts = [upper, elbows, _hang(elbows, elbow, _FOREARM), hips, knees]
+    body = np.concatenate([*parts, _hang(knees, shank + posture[:, 1], _SHANK)], axis=1)
+    return body + _hip_offset(phases, run[:, 0], posture[:, :2, 0])[:, None]
+
+
+def _gait(
+    phases: FloatArray, speeds: FloatArray, run: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return (N, 2) angles, left and right: the swing, the thighs and the shanks."""
+    legs = phases[:, None] + np.array([0.0, np.pi])
+    stride = np.minimum(_SWING_RAD_S_PER_M * speeds, 0.6)[:, None] + _RUN_STRIDE_RAD * run
+    swing = stride * np.sin(legs)
+    # The knee of the leg that swings forward is bent most.
+    forward = np.maximum(np.cos(legs - _RUN_LAG_RAD * run), 0)
+    thigh = swing + _RUN_THIGH_RAD * run
+    return swing, thigh, thigh - _KNEE_RAD * forward * stride / 0.5
+
+
+def _leaned(points: FloatArray, angles: FloatArray) -> FloatArray:
+    """Return (N, K, 3) points of the upper body, turned ahead about the hips by (N, 1) angles."""
+    up, ahead = points[..., 1] - _HIP[1], points[..., 2]
+    less, sin = np.cos(angles) - 1, np.sin(angles)
+    turned = [np.zeros_like(up), less * up - sin * ahead, sin * up + less * ahead]
+    return points + np.stack(turned, axis=-1)
+
+
+def _hip_offset(phases: FloatArray, run: FloatArray, legs: FloatArray) -> FloatArray:
+    """Return (N, 3), by how much a run lifts the hips, and bent legs move them above the feet.
+
+    Args:
+        phases: (N,) of the gait, radians.
+        run: (N,) in [0, 1].
+        legs: (N, 2) radians of thighs and shanks.
+    """
+    lengths = np.array([_THIGH, _SHANK])
+    lift = _RUN_FLIGHT * run * np.sin(phases) ** 2
+    drop, back = (1 - np.cos(legs)) @ lengths, np.sin(legs) @ lengths
+    return np.stack([np.zeros_like(lift), lift - drop, -back], axis=-1)
 
 
 def _pair(right: tuple[float, float, float], n: int) -> FloatArray:
