@@ -188,7 +188,7 @@ def _gait() -> FloatArray:
     crowd = Crowd(camera, np.random.default_rng(0))
     places = []
     for k in range(300):
-        view = look(camera, crowd.at(k * _FRAME_S), np.zeros(2))
+        view = look(camera, crowd.at(k * _FRAME_S))
         x1, y1, x2, y2 = view.boxes.T
         centres = np.stack([x1 + x2, y1 + y2], axis=1)[:, None] / 2
         places.append((view.keypoints - centres) / (y2 - y1)[:, None, None])

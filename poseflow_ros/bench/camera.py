@@ -4,14 +4,28 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from poseflow_ros.bench.scene import STREET, Scene
 from poseflow_ros.poses import FloatArray
 
 # The picture of the sample video, in which this many people stand well apart.
 _WIDTH_PX, _HEIGHT_PX, _PEOPLE = 768, 576, 20
-_FOCAL_PX = 800.0
-_ABOVE_GROUND_M = 4.0
-_PITCH_RAD = 0.28  # downwards
-_NEAR_M, _FAR_M = 6.0, 22.0
+_NEAREST_M = 0.1  # what is nearer, or behind the camera, is projected as if it were this far away
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewOffset:
+    """By how much the camera's view differs from that at rest.
+
+    Attributes:
+        rotation: (3, 3) turns coordinates of the camera at rest into those of the camera now.
+        shift_px: (2,) by which the image content is shifted.
+    """
+
+    rotation: FloatArray = field(default_factory=lambda: np.eye(3))
+    shift_px: FloatArray = field(default_factory=lambda: np.zeros(2))
+
+
+AT_REST = ViewOffset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,56 +37,74 @@ class Camera:
 
     Attributes:
         people: how many shall be seen.
+        scene: where the camera stands and how it looks down.
         size_px: (2,) width and height of the picture.
+        focal_px: focal length.
     """
 
     people: int
+    scene: Scene = STREET
     scale: float = field(init=False)
     size_px: FloatArray = field(init=False)
+    focal_px: float = field(init=False)
 
     def __post_init__(self) -> None:
         scale = max(1.0, (self.people / _PEOPLE) ** 0.5)
         object.__setattr__(self, "scale", scale)
         object.__setattr__(self, "size_px", np.round([_WIDTH_PX * scale, _HEIGHT_PX * scale]))
+        object.__setattr__(self, "focal_px", self.scene.focal_px * scale)
 
-    def project(self, points_m: FloatArray) -> FloatArray:
+    def project(self, points_m: FloatArray, offset: ViewOffset = AT_REST) -> FloatArray:
         """Return where (..., 3) points appear, (..., 2) pixels."""
         x, up, ahead = (points_m[..., i] for i in range(3))
-        below = _ABOVE_GROUND_M * self.scale - up
-        depth = ahead * np.cos(_PITCH_RAD) + below * np.sin(_PITCH_RAD)
-        down = below * np.cos(_PITCH_RAD) - ahead * np.sin(_PITCH_RAD)
-        ratio = np.stack([x, down], axis=-1) / np.maximum(depth, 0.1)[..., None]
-        return self.size_px / 2 + _FOCAL_PX * self.scale * ratio
+        below = self.scene.above_ground_m * self.scale - up
+        cos, sin = np.cos(self.scene.pitch_rad), np.sin(self.scene.pitch_rad)
+        rays = np.stack([x, below * cos - ahead * sin, ahead * cos + below * sin], axis=-1)
+        return self._pixels(rays @ offset.rotation.T) + offset.shift_px
+
+    def move(self, points_px: FloatArray, before: ViewOffset, now: ViewOffset) -> FloatArray:
+        """Return where the (..., 2) background points of one view are in another."""
+        if not np.array_equal(before.rotation, now.rotation):
+            ratio = (points_px - before.shift_px - self.size_px / 2) / self.focal_px
+            rays = np.concatenate([ratio, np.ones_like(ratio[..., :1])], axis=-1)
+            rays = rays @ (now.rotation @ before.rotation.T).T
+            return self._pixels(rays) + now.shift_px
+        return points_px + now.shift_px - before.shift_px
+
+    def rotation(self, pan_rad: float, tilt_rad: float, roll_rad: float) -> FloatArray:
+        """Return the (3, 3) `ViewOffset.rotation` of a camera that panned, tilted and rolled.
+
+        Positive angles pan about the vertical to the right, tilt down, and roll clockwise.
+        """
+        level = _turn(0, self.scene.pitch_rad)
+        pan = level @ _turn(1, -pan_rad) @ level.T
+        return _turn(2, -roll_rad) @ _turn(0, tilt_rad) @ pan
 
     def half_width_m(self, ahead_m: FloatArray) -> FloatArray:
         """Return how far the picture reaches to each side on the ground, `ahead_m` away."""
-        height_m = _ABOVE_GROUND_M * self.scale
-        depth = ahead_m * np.cos(_PITCH_RAD) + height_m * np.sin(_PITCH_RAD)
-        half_width_m: FloatArray = self.size_px[0] / 2 * depth / (_FOCAL_PX * self.scale)
+        pitch_rad, height_m = self.scene.pitch_rad, self.scene.above_ground_m * self.scale
+        depth = ahead_m * np.cos(pitch_rad) + height_m * np.sin(pitch_rad)
+        half_width_m: FloatArray = self.size_px[0] / 2 * depth / self.focal_px
         return half_width_m
 
     def ground(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Return (n, 2) random places (x, z) on the ground in the picture."""
-        ahead_m = self.scale * rng.uniform(_NEAR_M, _FAR_M, n)
+        ahead_m = self.scale * rng.uniform(*self.scene.ahead_m, n)
         x_m = rng.uniform(-0.95, 0.95, n) * self.half_width_m(ahead_m)
         return np.stack([x_m, ahead_m], axis=1)
 
+    def _pixels(self, rays: FloatArray) -> FloatArray:
+        """Return the (..., 2) pixels of (..., 3) camera coordinates: right, down, depth."""
+        ratio = rays[..., :2] / np.maximum(rays[..., 2:], _NEAREST_M)
+        pixels: FloatArray = self.size_px / 2 + self.focal_px * ratio
+        return pixels
 
-class CameraMotion:
-    """How the picture pans slowly and shakes fast, the same at any rate of images.
 
-    Sines whose speeds add up to less than 120 px/s: 12 px from image to image at 10 Hz.
-    """
-
-    # Pan, shake, faster shake; x and y.
-    _AMPLITUDES_PX = np.array([[80.0, 40.0], [4.0, 3.0], [1.5, 0.8]])
-    _RATES_HZ = np.array([[0.06, 0.05], [1.7, 1.9], [3.1, 2.7]])
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._phases = rng.uniform(0, 2 * np.pi, self._RATES_HZ.shape)
-
-    def shift_px(self, stamp_s: float) -> FloatArray:
-        """Return by how much (x, y) the picture's content is shifted."""
-        angles = 2 * np.pi * self._RATES_HZ * stamp_s + self._phases
-        shift_px: FloatArray = (self._AMPLITUDES_PX * np.sin(angles)).sum(axis=0)
-        return shift_px
+def _turn(axis: int, angle_rad: float) -> FloatArray:
+    """Return the (3, 3) right-handed rotation about an axis."""
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    turn = np.eye(3)
+    turn[[i, j], [i, j]] = np.cos(angle_rad)
+    turn[j, i] = np.sin(angle_rad)
+    turn[i, j] = -np.sin(angle_rad)
+    return turn

@@ -1,12 +1,13 @@
-"""People who walk, stop, meet, walk together, leave the picture and come back."""
+"""People who walk, run, stop, bend, sit, meet, walk together, leave the picture and come back."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from poseflow_ros.bench import walker
 from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.walker import Posture
 from poseflow_ros.poses import FloatArray, IntArray
 
 _STEP_S = 0.05
@@ -20,12 +21,24 @@ _AGILITY_S = 0.4  # how long it takes to change the velocity
 _LEG_M = 10.0  # walked in one direction at most
 _ARRIVED_M = 0.4
 
-# What somebody does who arrived, and for how long.
-_P_STAND, _P_LEAVE, _P_JOIN = 0.25, 0.1, 0.12
+# Runners choose a place and a speed, run there, or as long as they like, and choose again.
+_DASH_M_S, _DASH_S = (1.5, 6.0), (0.8, 3.5)
+_RUNNER_ARRIVED_M = 1.0
+_RUNNER_M_S2 = 8.0  # highest acceleration
+_FORESIGHT_S = 0.3  # by which they make way earlier
+
+# How long people stay bent, seated or crouched, getting up included, and how long a change takes.
+_POSTURE_S = {Posture.BEND: (2.0, 5.0), Posture.SIT: (4.0, 12.0), Posture.CROUCH: (2.5, 8.0)}
+_CHANGE_S = np.array([0.8, 1.0, 0.9])
+_UPRIGHT = -1
+_STOPPED_M_S = 0.3  # below which people bend, sit or crouch down
+
+# What somebody does who arrived, for how long.
 _STAND_S, _AWAY_S, _JOIN_S = (1.0, 6.0), (1.0, 17.0), (4.0, 12.0)
 _BEYOND_EDGE_M = (0.8, 1.5)
 _SIDE_BY_SIDE_M = 0.65
 _ELBOW_ROOM_M, _ELBOW_M_S = 0.6, 1.6
+_CAMERA_ROOM_M, _CAMERA_M_S = 0.8, 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +76,11 @@ class Crowd:
         self._leaving = np.zeros(n, bool)
         self._leaders = np.full(n, -1)  # whom they follow; -1: nobody
         self._joined_s = np.zeros(n)  # how long they go on following
+        self._runs = np.arange(n) < round(camera.scene.runners * n)
+        self._dash_s = np.zeros(n)  # how long runners go on to their goal
+        self._fastest = np.where(self._runs, _DASH_M_S[1], _MAX_SPEED_M_S)
+        self._postures = np.full(n, _UPRIGHT)
+        self._lowered = np.zeros((n, len(Posture)))  # share of the way into each posture
         for _ in range(_WARM_UP_STEPS):
             self._step()
         self._steps = 0
@@ -77,26 +95,40 @@ class Crowd:
         part = 1.0 - (self._steps - stamp_s / _STEP_S)
         state = self._before + part * (self._now - self._before)
         places, headings, phases, speeds = state[:, :2], state[:, 2:4], state[:, 4], state[:, 5]
-        points = walker.keypoints_m(places, _unit(headings), phases, speeds, self._heights_m)
+        points = walker.keypoints_m(
+            places, _unit(headings), phases, speeds, self._heights_m, walker.eased(state[:, 6:])
+        )
         return Bodies(points, places)
 
     def _state(self) -> FloatArray:
-        """Return (N, 6), what is interpolated: place, heading, phase, speed."""
+        """Return (N, 9), what is interpolated: place, heading, phase, speed, postures."""
         speeds = np.hypot(*self._velocities.T)
-        return np.column_stack([self._places, self._headings, self._phases, speeds])
+        return np.column_stack([self._places, self._headings, self._phases, speeds, self._lowered])
 
     def _step(self) -> None:
         self._decide()
         wanted = self._wanted() + self._elbow_room()
-        self._velocities += (wanted - self._velocities) * (_STEP_S / _AGILITY_S)
-        self._velocities = _shortened(self._velocities, _MAX_SPEED_M_S)
+        upright = 1 - self._lowered.max(axis=1, keepdims=True)
+        change = (wanted * upright - self._velocities) * (_STEP_S / _AGILITY_S)
+        change[self._runs] = _shortened(change[self._runs], _RUNNER_M_S2 * _STEP_S)
+        self._velocities = _shortened(self._velocities + change, self._fastest)
         speeds = np.hypot(*self._velocities.T)
         self._places = self._places + self._velocities * _STEP_S
         turn = np.minimum(speeds, 1)[:, None] * (_STEP_S / _AGILITY_S)
         self._headings = _unit(self._headings + turn * _unit(self._velocities))
-        self._phases = self._phases + 2 * np.pi * speeds / _STRIDE_M * _STEP_S
+        self._phases = self._phases + 2 * np.pi * speeds / _stride_m(speeds) * _STEP_S
         self._still_s = self._still_s - _STEP_S
         self._joined_s = self._joined_s - _STEP_S
+        self._dash_s = self._dash_s - _STEP_S * (self._still_s <= 0)
+        self._lower(speeds)
+
+    def _lower(self, speeds: FloatArray) -> None:
+        """Let people who stopped take their posture, and give it up before they move on."""
+        change_s = _CHANGE_S[self._postures]
+        down = (self._postures != _UPRIGHT) & (speeds < _STOPPED_M_S) & (self._still_s > change_s)
+        target = down[:, None] & (self._postures[:, None] == np.arange(len(Posture)))
+        change = np.where(target, _STEP_S, -_STEP_S) / _CHANGE_S
+        self._lowered = np.clip(self._lowered + change, 0, 1)
 
     def _wanted(self) -> FloatArray:
         """Return the (N, 2) velocities that bring everybody to the goal."""
@@ -110,18 +142,22 @@ class Crowd:
         return np.where(self._still_s[:, None] > 0, 0.0, velocities)
 
     def _elbow_room(self) -> FloatArray:
-        """Return the (N, 2) velocities that keep people from walking through each other."""
-        near = cKDTree(self._places).query_pairs(_ELBOW_ROOM_M, output_type="ndarray")
-        apart = self._places[near[:, 0]] - self._places[near[:, 1]]
+        """Return the (N, 2) velocities that keep people out of each other and of the camera."""
+        places = self._places + self._runs[:, None] * _FORESIGHT_S * self._velocities
+        near = cKDTree(places).query_pairs(_ELBOW_ROOM_M, output_type="ndarray")
+        apart = places[near[:, 0]] - places[near[:, 1]]
         push = _ELBOW_M_S * (1 - np.hypot(*apart.T) / _ELBOW_ROOM_M)[:, None] * _unit(apart)
         velocities = np.zeros_like(self._places)
         np.add.at(velocities, near[:, 0], push)
         np.add.at(velocities, near[:, 1], -push)
+        velocities[:, 1] += _CAMERA_M_S * np.maximum(1 - places[:, 1] / _CAMERA_ROOM_M, 0)
         return velocities
 
     def _decide(self) -> None:
         """Choose what those do next who arrived, or walked with somebody long enough."""
-        arrived = np.hypot(*(self._goals - self._places).T) < _ARRIVED_M
+        arrived_m = np.where(self._runs, _RUNNER_ARRIVED_M, _ARRIVED_M)
+        arrived = np.hypot(*(self._goals - self._places).T) < arrived_m
+        arrived |= self._runs & (self._dash_s <= 0)
         following = self._leaders >= 0
         done = np.where(following, self._joined_s <= 0, arrived & (self._still_s <= 0))
         who = np.flatnonzero(done)
@@ -130,22 +166,33 @@ class Crowd:
         outside, inside = who[self._leaving[who]], who[~self._leaving[who]]
         self._leaders[who] = -1
         self._leaving[who] = False
+        self._postures[who] = _UPRIGHT
         self._walk(who)
         self._stand(outside, _AWAY_S)
-        stand, leave, join = np.cumsum([_P_STAND, _P_LEAVE, _P_JOIN])
-        choice = self._rng.random(len(inside))
-        self._stand(inside[choice < stand], _STAND_S)
-        self._leave(inside[(choice >= stand) & (choice < leave)])
-        self._join(inside[(choice >= leave) & (choice < join)])
+        limits = np.cumsum(astuple(self._camera.scene.choices))
+        choice = np.searchsorted(limits, self._rng.random(len(inside)), side="right")
+        self._stand(inside[choice == 0], _STAND_S)
+        self._leave(inside[choice == 1])
+        self._join(inside[choice == 2])
+        for posture in Posture:
+            self._take(inside[choice == 3 + posture], posture)
 
     def _walk(self, who: IntArray) -> None:
         """Send people to places in the picture."""
         way = self._camera.ground(self._rng, len(who)) - self._places[who]
         self._goals[who] = self._places[who] + _shortened(way, _LEG_M)
+        runners = who[self._runs[who]]
+        self._speeds[runners] = self._rng.uniform(*_DASH_M_S, len(runners))
+        self._dash_s[runners] = self._rng.uniform(*_DASH_S, len(runners))
 
     def _stand(self, who: IntArray, range_s: tuple[float, float]) -> None:
         """Let people stand before they walk on."""
         self._still_s[who] = self._rng.uniform(*range_s, len(who))
+
+    def _take(self, who: IntArray, posture: Posture) -> None:
+        """Let people bend, sit or crouch before they walk on."""
+        self._postures[who] = posture
+        self._stand(who, _POSTURE_S[posture])
 
     def _leave(self, who: IntArray) -> None:
         """Send those who are near an edge beyond it; they will be back."""
@@ -154,6 +201,7 @@ class Crowd:
         near = beyond - np.abs(x) < _LEG_M
         self._goals[who[near]] = np.stack([np.copysign(beyond, x), z], axis=1)[near]
         self._leaving[who[near]] = True
+        self._dash_s[who[near]] = np.inf
 
     def _join(self, who: IntArray) -> None:
         """Let people walk beside the nearest person who walks alone."""
@@ -168,11 +216,16 @@ class Crowd:
         self._joined_s[who] = self._rng.uniform(*_JOIN_S, len(who))
 
 
+def _stride_m(speeds: FloatArray) -> FloatArray:
+    """Return the (N,) lengths of two steps: 1.5 m of a walk, 3.4 m of a run at 6 m/s."""
+    return _STRIDE_M + 0.47 * walker.running(speeds) * (speeds - _MAX_SPEED_M_S)
+
+
 def _unit(vectors: FloatArray) -> FloatArray:
     """Return (N, 2) vectors of length 1; zero stays zero."""
     return vectors / np.maximum(np.hypot(*vectors.T), 1e-9)[:, None]
 
 
-def _shortened(vectors: FloatArray, length: float) -> FloatArray:
-    """Return (N, 2) vectors, those longer than `length` cut to it."""
+def _shortened(vectors: FloatArray, length: float | FloatArray) -> FloatArray:
+    """Return (N, 2) vectors, those longer than `length`, one or (N,), cut to it."""
     return vectors * np.minimum(1, length / np.maximum(np.hypot(*vectors.T), 1e-9))[:, None]

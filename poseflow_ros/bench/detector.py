@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
 from poseflow_ros.bench import walker
-from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.camera import AT_REST, Camera
 from poseflow_ros.bench.detector_model import DetectorModel
 from poseflow_ros.bench.view import View
 from poseflow_ros.poses import FloatArray, Poses
@@ -15,6 +15,7 @@ MIN_VISIBLE = 0.25
 _COVERED = 0.4  # hidden share from which on a person's box is that of a covered person
 _PICTURE_PX = 768 * 576
 _SITES_PER_FALSE = 4  # places for each false positive that exists in the mean
+_OUTSIDE_SCORE = -1.5  # logit of a keypoint outside the image, instead of the model's
 _NARROWEST = 0.1  # box, as a share of the height
 
 
@@ -45,17 +46,27 @@ class Detector:
         """Return the detections in a picture taken `dt_s` after the last, the surest first."""
         self._remember(dt_s)
         found = self._found(view, dt_s)
-        keypoints = np.concatenate([view.keypoints, view.keypoints, self._figures + view.shift_px])
+        figures = self._camera.move(self._figures, AT_REST, view.offset)
+        keypoints = np.concatenate([view.keypoints, view.keypoints, figures])
+        outside = self._outside(keypoints)
         hidden = np.zeros(keypoints.shape[:2], bool)
         hidden[: 2 * self._n] = np.tile(view.hidden_keypoints, (2, 1))
         keypoints, boxes = self._displaced(keypoints, hidden, np.tile(view.hidden >= _COVERED, 2))
-        scores, keypoint_scores = self._all_scores(view, hidden)
+        scores, keypoint_scores = self._all_scores(view, hidden, outside)
         order = np.flatnonzero(found)
         order = order[np.argsort(-scores[order], kind="stable")]
         boxes = cut(boxes[order], self._camera.size_px)
         poses = Poses(keypoints[order], keypoint_scores[order], boxes, scores[order])
         in_picture: NDArray[np.bool_] = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
         return poses[in_picture]
+
+    def _outside(self, keypoints: FloatArray) -> NDArray[np.bool_]:
+        """Return (R, 17), true where the image border truncates a person at a keypoint."""
+        if not self._camera.scene.truncates:
+            return np.zeros(keypoints.shape[:2], bool)
+        beyond = (keypoints < 0) | (keypoints >= self._camera.size_px)
+        outside: NDArray[np.bool_] = np.any(beyond, axis=-1)
+        return outside
 
     def _remember(self, dt_s: float) -> None:
         """Let every error forget a little and change as much."""
@@ -110,8 +121,10 @@ class Detector:
             covered: (2 N,) true for persons and duplicates whose box is that of covered people.
         """
         model, twice = self._model, 2 * self._n
+        size_px, truncates = self._camera.size_px, self._camera.scene.truncates
         boxes = walker.boxes_px(keypoints)
-        heights = boxes[:, 3] - boxes[:, 1]
+        top, bottom = (cut(boxes, size_px) if truncates else boxes)[:, 1::2].T
+        heights = bottom - top
         std = np.tile(model.box_std, (len(boxes), 1))
         std[:twice][covered] = model.box_std_covered
         shared = np.array(model.box_shared)
@@ -121,6 +134,8 @@ class Detector:
         boxes = boxes + heights[:, None] * (np.tile(shift, 2) + edges)
         std = _each(model.keypoint_std) * np.where(hidden, model.keypoint_hidden_factor, 1.0)
         keypoints = keypoints + (std * heights[:, None])[..., None] * self._points
+        if truncates:
+            keypoints = np.clip(keypoints, 0, size_px)
         return keypoints, _with_area(boxes, heights)
 
     def _parts(self, boxes: FloatArray) -> FloatArray:
@@ -130,7 +145,9 @@ class Detector:
         start = (1 - part) * ndtr(self._edges[self._n : 2 * self._n, 0])
         return np.stack([top + start * height, top + (start + part) * height], axis=1)
 
-    def _all_scores(self, view: View, hidden: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    def _all_scores(
+        self, view: View, hidden: NDArray[np.bool_], outside: NDArray[np.bool_]
+    ) -> tuple[FloatArray, FloatArray]:
         """Return the (R,) scores of the rows and the (R, 17) of their keypoints."""
         model, n = self._model, self._n
         mean, slope, std = model.score
@@ -140,7 +157,8 @@ class Detector:
         logits = np.maximum(np.concatenate([person, double, false]), model.lowest_score)
         shared = model.keypoint_score_shared
         noise = np.sqrt(shared) * self._scores[:, None] + np.sqrt(1 - shared) * self._point_scores
-        points = _each(model.keypoint_score) + _each(model.keypoint_score_std) * noise
+        points = np.where(outside, _OUTSIDE_SCORE, _each(model.keypoint_score))
+        points = points + _each(model.keypoint_score_std) * noise
         points += np.where(hidden, model.keypoint_score_hidden, 0.0)
         points[n : 2 * n] += model.duplicate_keypoint_score
         points[2 * n :] += model.false_keypoint_score

@@ -5,15 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poseflow_ros.bench.camera import Camera, CameraMotion
+from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.camera_motion import camera_motion
 from poseflow_ros.bench.crowd import Crowd
 from poseflow_ros.bench.detector import MIN_VISIBLE, Detector, cut
 from poseflow_ros.bench.detector_model import DetectorModel
 from poseflow_ros.bench.error import BenchError
+from poseflow_ros.bench.scene import Scene
 from poseflow_ros.bench.view import View, look
 from poseflow_ros.poses import FloatArray, IntArray, Poses
 
-_LIMITS = {"people": (1, 1000), "seconds": (0.1, 86400), "seed": (0, 2**32 - 1), "fps": (1, 120)}
+_LIMITS = {
+    "people": (1, 1000),
+    "seconds": (0.1, 86400),
+    "seed": (0, 2**32 - 1),
+    "fps": (1, 120),
+    "rotation_deg_s": (1, 360),
+}
 
 _BACKGROUND_MATCHES, _MATCHES_ON_PERSON = 300, 6
 _OUTLIERS, _MATCH_STD_PX = 0.1, 0.5
@@ -28,7 +36,10 @@ class Settings:
         seconds: for how long.
         seed: of the world and the detector; the same seed gives the same.
         fps: pictures a second; the world does not depend on it.
-        camera_motion: whether the picture pans and shakes; then there are correspondences.
+        scene: the place and its people.
+        camera: how the camera moves, one of `CAMERA_MOTIONS`.
+        rotation_deg_s: the highest pan rate of a camera that rotates.
+        correspondences: whether a moving camera gives any.
         model: the detector.
 
     Raises:
@@ -39,7 +50,10 @@ class Settings:
     seconds: float
     seed: int
     fps: float
-    camera_motion: bool
+    scene: Scene
+    camera: str
+    rotation_deg_s: float
+    correspondences: bool
     model: DetectorModel
 
     def __post_init__(self) -> None:
@@ -63,7 +77,8 @@ class Sight:
         truth_ids: (T,) who is visible to at least a quarter.
         truth_boxes: (T, 4) pixels of their whole bodies, cut at the picture's edge only.
         poses: what the detector finds.
-        matches: (C, 4) correspondences with the previous picture; (0, 4) of a camera at rest.
+        matches: (C, 4) correspondences with the previous picture; (0, 4) of a camera at rest, and
+            where correspondences are left out.
     """
 
     stamp_s: float
@@ -76,17 +91,18 @@ class Sight:
 def simulate(settings: Settings) -> Iterator[Sight]:
     """Yield one picture after another; nothing of those before is kept but the last."""
     rngs = [np.random.default_rng([settings.seed, i]) for i in range(4)]
-    camera = Camera(settings.people)
-    crowd, motion = Crowd(camera, rngs[0]), CameraMotion(rngs[1])
+    camera = Camera(settings.people, settings.scene)
+    crowd = Crowd(camera, rngs[0])
+    motion = camera_motion(settings.camera, camera, rngs[1], settings.rotation_deg_s)
+    matched = settings.correspondences and settings.camera != "still"
     detector = Detector(settings.model, camera, rngs[2])
     previous: View | None = None
     for k in range(settings.n_frames):
         stamp_s = k / settings.fps
-        shift_px = motion.shift_px(stamp_s) if settings.camera_motion else np.zeros(2)
-        view = look(camera, crowd.at(stamp_s), shift_px)
+        view = look(camera, crowd.at(stamp_s), motion.at(stamp_s))
         matches = np.zeros((0, 4))
-        if previous is not None and settings.camera_motion:
-            matches = _correspondences(previous, view, camera.size_px, rngs[3])
+        if previous is not None and matched:
+            matches = _correspondences(previous, view, camera, rngs[3])
         visible = np.flatnonzero(view.hidden <= 1 - MIN_VISIBLE)
         boxes = cut(view.boxes[visible], camera.size_px)
         yield Sight(stamp_s, visible + 1, boxes, detector.see(view, 1 / settings.fps), matches)
@@ -94,9 +110,10 @@ def simulate(settings: Settings) -> Iterator[Sight]:
 
 
 def _correspondences(
-    before: View, now: View, size_px: FloatArray, rng: np.random.Generator
+    before: View, now: View, camera: Camera, rng: np.random.Generator
 ) -> FloatArray:
     """Return the (C, 4) correspondences of the background and of people, some of them wrong."""
+    size_px = camera.size_px
     ground = rng.uniform(0, size_px, (_BACKGROUND_MATCHES, 2))
     x, y = ground[:, :1], ground[:, 1:]
     x1, y1, x2, y2 = before.boxes.T
@@ -108,9 +125,11 @@ def _correspondences(
         b[people, :2] + share * (b[people, 2:] - b[people, :2]) for b in (before.boxes, now.boxes)
     )
     starts = np.concatenate([ground, starts])
-    ends = np.concatenate([ground + now.shift_px - before.shift_px, ends])
+    ends = np.concatenate([camera.move(ground, before.offset, now.offset), ends])
     ends = ends + rng.normal(0, _MATCH_STD_PX, ends.shape)
     wrong = rng.random(len(ends)) < _OUTLIERS
     ends[wrong] = rng.uniform(0, size_px, (int(wrong.sum()), 2))
     inside = ((ends >= 0) & (ends < size_px)).all(axis=1)
+    if camera.scene.truncates:
+        inside &= ((starts >= 0) & (starts < size_px)).all(axis=1)
     return np.hstack([starts, ends])[inside]

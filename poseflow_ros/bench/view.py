@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.bench import walker
-from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.camera import AT_REST, Camera, ViewOffset
 from poseflow_ros.bench.crowd import Bodies
 from poseflow_ros.poses import FloatArray
 
@@ -23,7 +23,7 @@ class View:
         distances_m: (N,) from the camera.
         hidden: (N,) in [0, 1], which part of the box is not to be seen.
         hidden_keypoints: (N, 17) true for those not to be seen.
-        shift_px: (2,) by which the camera's motion shifts the picture's content.
+        offset: by how much the camera's motion changed the view.
     """
 
     keypoints: FloatArray
@@ -31,12 +31,12 @@ class View:
     distances_m: FloatArray
     hidden: FloatArray
     hidden_keypoints: NDArray[np.bool_]
-    shift_px: FloatArray
+    offset: ViewOffset
 
 
-def look(camera: Camera, bodies: Bodies, shift_px: FloatArray) -> View:
+def look(camera: Camera, bodies: Bodies, offset: ViewOffset = AT_REST) -> View:
     """Return what the camera shows."""
-    keypoints = camera.project(bodies.keypoints_m) + shift_px
+    keypoints = camera.project(bodies.keypoints_m, offset)
     boxes, distances_m = walker.boxes_px(keypoints), bodies.places_m[:, 1]
     return View(
         keypoints,
@@ -44,7 +44,7 @@ def look(camera: Camera, bodies: Bodies, shift_px: FloatArray) -> View:
         distances_m,
         hidden_shares(boxes, distances_m, camera.size_px),
         hidden_points(keypoints, boxes, distances_m, camera.size_px),
-        shift_px,
+        offset,
     )
 
 

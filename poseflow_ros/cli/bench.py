@@ -9,12 +9,14 @@ from typing import Any
 
 from tqdm import tqdm
 
+from poseflow_ros.bench.camera_motion import CAMERA_MOTIONS
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.lanes import Lanes, check_plot, draw
 from poseflow_ros.bench.memory import resident_bytes
 from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.recording import Recording
+from poseflow_ros.bench.scene import SCENES
 from poseflow_ros.bench.simulation import Settings, simulate
 from poseflow_ros.bench.trial import Trial
 from poseflow_ros.cli import bench_node
@@ -46,7 +48,12 @@ def _add_tracker(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S")
     parser.add_argument("--seed", type=int, default=1, metavar="K")
     parser.add_argument("--fps", type=float, default=10.0, help="pictures a second")
-    parser.add_argument("--camera-motion", action="store_true", help="pan and shake the picture")
+    parser.add_argument("--scene", choices=tuple(SCENES), default="street")
+    parser.add_argument("--camera", choices=CAMERA_MOTIONS, default="still")
+    parser.add_argument(
+        "--rotation", type=float, default=90.0, metavar="DEG_S", help="highest rate of rotate"
+    )
+    parser.add_argument("--no-image", action="store_true", help="without correspondences")
     parser.add_argument("--detector", choices=tuple(MODELS), default="movenet_tiled")
     parser.add_argument(
         "--memory", action="store_true", help="no figures but the time, and the memory used"
@@ -113,7 +120,15 @@ def run_tracker(args: argparse.Namespace) -> None:
     """Let every association track the same crowd."""
     check_outputs([args.report])
     settings = Settings(
-        args.people, args.seconds, args.seed, args.fps, args.camera_motion, MODELS[args.detector]
+        people=args.people,
+        seconds=args.seconds,
+        seed=args.seed,
+        fps=args.fps,
+        scene=SCENES[args.scene],
+        camera=args.camera,
+        rotation_deg_s=args.rotation,
+        correspondences=not args.no_image,
+        model=MODELS[args.detector],
     )
     if args.memory and settings.seconds <= _MINUTE_S:
         raise BenchError(f"seconds is {args.seconds:g}, must be above 60 with --memory")
@@ -131,8 +146,10 @@ def run_tracker(args: argparse.Namespace) -> None:
             memory_mib.setdefault("after_a_minute", _resident_mib())
     for name, tracker in trackers.items():
         trials[name].take(tracker.flush())
-    names = ("people", "seconds", "seed", "fps", "camera_motion", "detector")
+    names = ("people", "seconds", "seed", "fps", "scene", "camera", "no_image", "detector")
     report = {name: getattr(args, name) for name in names} | {"frames": settings.n_frames}
+    if args.camera == "rotate":
+        report["rotation"] = args.rotation
     if args.memory:
         report["memory_mib"] = memory_mib | {"at_the_end": _resident_mib()}
     _finish(args, report, trials)

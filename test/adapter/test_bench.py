@@ -97,7 +97,7 @@ def test_bench_tracker_prints_and_writes_the_figures_of_every_association(tmp_pa
     report = json.loads((tmp_path / "r.json").read_text())
     settings = {"people": 3, "seconds": 4, "seed": 7, "fps": 10, "frames": 40}
     assert settings.items() <= report.items()
-    assert report["camera_motion"] is False
+    assert (report["scene"], report["camera"], report["no_image"]) == ("street", "still", False)
     assert list(report["associations"]) == list(ASSOCIATIONS)
     for figures in report["associations"].values():
         assert set(figures) == FIGURES
@@ -114,9 +114,31 @@ def test_bench_tracker_gives_the_same_figures_for_a_seed(tmp_path):
         figures = json.loads(out.read_text())["associations"]["classic"]
         return {name: value for name, value in figures.items() if not name.startswith("ms")}
 
-    first = quality("--camera-motion")
-    assert quality("--camera-motion") == first
-    assert quality("--camera-motion", "--seed", "2") != first
+    first = quality("--camera", "shake")
+    assert quality("--camera", "shake") == first
+    assert quality("--camera", "shake", "--seed", "2") != first
+
+
+@pytest.mark.parametrize("scene", ["sport", "close"])
+def test_bench_tracker_reports_the_scene_and_the_rotation(tmp_path, scene):
+    out = tmp_path / "r.json"
+    command = [
+        "bench",
+        "tracker",
+        "--people",
+        "6",
+        "--seconds",
+        "3",
+        *CLASSIC,
+        "--report",
+        str(out),
+    ]
+    arguments = ["--scene", scene, "--camera", "rotate", "--rotation", "45", "--fps", "30"]
+    assert main([*command, *arguments, "--no-image"]) == 0
+    report = json.loads(out.read_text())
+    assert (report["scene"], report["camera"], report["rotation"]) == (scene, "rotate", 45)
+    assert (report["no_image"], report["frames"]) == (True, 90)
+    assert report["associations"]["classic"]["HOTA"] > 0
 
 
 def test_bench_tracker_counts_confirmed_people_only(monkeypatch, tmp_path):

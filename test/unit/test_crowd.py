@@ -3,21 +3,42 @@
 import numpy as np
 import pytest
 
-from poseflow_ros.bench.camera import Camera, CameraMotion
-from poseflow_ros.bench.crowd import Crowd
+from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.camera_motion import Rotation, Shake
+from poseflow_ros.bench.crowd import Bodies, Crowd
+from poseflow_ros.bench.detector import Detector
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.error import BenchError
+from poseflow_ros.bench.scene import SCENES
 from poseflow_ros.bench.simulation import Settings, simulate
-from poseflow_ros.bench.view import hidden_points, hidden_shares
+from poseflow_ros.bench.view import hidden_points, hidden_shares, look
 from poseflow_ros.bench.walker import boxes_px, keypoints_m
 
 MODEL = MODELS["movenet_tiled"]
 PICTURE = np.array([768.0, 576.0])
-LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_ANKLE, RIGHT_ANKLE = 5, 6, 15, 16
+NOSE, LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 0, 5, 6, 11, 12
+LEFT_ANKLE, RIGHT_ANKLE = 15, 16
 
 
-def settings(people=8, seconds=3.0, seed=1, fps=10.0, camera_motion=False):
-    return Settings(people, seconds, seed, fps, camera_motion, MODEL)
+def settings(people=8, scene="street", camera="still", rotation=90.0, **changed):
+    values = {"seconds": 3.0, "seed": 1, "fps": 10.0, "correspondences": True, "model": MODEL}
+    return Settings(
+        people=people,
+        scene=SCENES[scene],
+        camera=camera,
+        rotation_deg_s=rotation,
+        **(values | changed),
+    )
+
+
+def crowd_of(scene, people=20, seed=1):
+    return Crowd(Camera(people, SCENES[scene]), np.random.default_rng(seed))
+
+
+def watch(crowd, seconds, rate=20):
+    """Return (F, N, 17, 3) keypoints and (F, N, 2) places of a crowd."""
+    bodies = [crowd.at(k / rate) for k in range(round(seconds * rate))]
+    return np.array([b.keypoints_m for b in bodies]), np.array([b.places_m for b in bodies])
 
 
 def numbers(sight):
@@ -33,16 +54,46 @@ def equal(one, other):
 
 
 def test_a_seed_gives_the_same_again_and_another_gives_another():
-    first = list(simulate(settings(camera_motion=True)))
-    assert equal(first, simulate(settings(camera_motion=True)))
-    assert not equal(first, simulate(settings(camera_motion=True, seed=2)))
+    first = list(simulate(settings(camera="shake")))
+    assert equal(first, simulate(settings(camera="shake")))
+    assert not equal(first, simulate(settings(camera="shake", seed=2)))
 
 
-@pytest.mark.parametrize("fps", [5, 20, 30])
-@pytest.mark.parametrize("camera_motion", [False, True])
-def test_the_world_is_the_same_at_any_rate(fps, camera_motion):
+@pytest.mark.parametrize("scene", ["sport", "close"])
+def test_every_scene_is_the_same_again_with_a_rotating_camera(scene):
+    first = list(simulate(settings(scene=scene, camera="rotate")))
+    assert equal(first, simulate(settings(scene=scene, camera="rotate")))
+    assert not equal(first, simulate(settings(scene=scene, camera="rotate", seed=2)))
+
+
+def test_the_street_stays_what_it_was():
+    # Recorded before there were other scenes: figures measured on the street stay comparable.
+    *_, still = simulate(settings(people=20, seconds=10.0))
+    *_, shaken = simulate(settings(people=20, seconds=10.0, camera="shake"))
+    assert still.truth_ids.tolist() == [1, 2, 3, 5, 7, 8, 9, 10, 14, 15, 17, 18, 19, 20]
+    assert len(still.poses) == len(shaken.poses) == 13
+    assert shaken.matches.shape == (335, 4)
+    for actual, expected in (
+        (still.truth_boxes[0], [566.9754095, 181.1191206, 601.3448044, 266.6251650]),
+        (still.poses.boxes[0], [109.8486354, 237.8941830, 153.7362409, 377.7488598]),
+        (still.poses.keypoints[0, 0], [131.0443649, 257.4949350]),
+        (still.poses.scores[0], 0.5482782980),
+        (still.poses.keypoint_scores[0, 16], 0.4985614701),
+        (shaken.truth_boxes[0], [534.5124841, 204.5796641, 568.8818790, 290.0857085]),
+        (shaken.poses.boxes[0], [77.3857101, 261.3547264, 121.2733155, 401.2094033]),
+        (shaken.matches[-1], [602.6695232, 220.2170707, 606.5637112, 222.0570927]),
+    ):
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [5, 20, 30, 60])
+@pytest.mark.parametrize(
+    ("scene", "camera"),
+    [("street", "still"), ("street", "shake"), ("sport", "rotate"), ("close", "rotate")],
+)
+def test_the_world_is_the_same_at_any_rate(fps, scene, camera):
     def truth(rate):
-        sights = simulate(settings(fps=rate, camera_motion=camera_motion))
+        sights = simulate(settings(fps=rate, scene=scene, camera=camera))
         return {round(s.stamp_s, 6): (s.truth_ids, s.truth_boxes) for s in sights}
 
     slow, other = truth(10), truth(fps)
@@ -139,6 +190,73 @@ def test_feet_swing_against_each_other_when_somebody_walks_only():
         assert abs(stride.mean()) < 0.1
 
 
+def test_runners_reach_6_m_s_and_start_stop_and_turn_within_a_second():
+    places = watch(crowd_of("sport"), 120)[1][:, :12]  # 12 of 20 run
+    velocities = np.diff(places, axis=0) * 20
+    speeds = np.linalg.norm(velocities, axis=-1)
+    assert 5.5 < speeds.max() <= 6 + 1e-9
+    assert 0.15 < (speeds > 2.5).mean() < 0.6
+    assert np.linalg.norm(np.diff(velocities, axis=0), axis=-1).max() * 20 <= 8 + 1e-6
+    before, after = speeds[:-20], speeds[20:]
+    assert ((before < 0.1) & (after > 3)).any()
+    assert ((before > 3) & (after < 0.3)).any()
+    turned = (velocities[:-20] * velocities[20:]).sum(axis=-1) < 0
+    assert (turned & (before > 2) & (after > 2)).any()
+
+
+def test_the_others_walk_as_on_the_street_while_some_run():
+    places = watch(crowd_of("sport"), 60)[1][:, 12:]
+    assert np.linalg.norm(np.diff(places, axis=0), axis=-1).max() * 20 <= 1.8 + 1e-9
+
+
+@pytest.mark.parametrize("scene", ["sport", "close"])
+def test_people_go_down_and_up_again_where_they_stopped(scene):
+    points, places = watch(crowd_of(scene), 120)
+    noses = points[:, :, NOSE, 1]
+    low = noses < 0.75 * noses.max(axis=0)
+    assert 0.03 < low.mean() < 0.3
+    assert (np.diff(low.astype(int), axis=0) == -1).sum() >= 10  # who got up
+    assert np.abs(np.diff(noses, axis=0)).max() * 20 < 2.5  # m/s
+    speeds = np.linalg.norm(np.diff(places, axis=0), axis=-1) * 20
+    assert speeds[low[1:] & low[:-1]].max() < 1.0
+
+
+def test_nobody_walks_into_the_camera_or_behind_it():
+    _, places = watch(crowd_of("close"), 120)
+    assert places[..., 1].min() > 0.4
+
+
+def test_people_near_the_camera_are_truncated_by_the_image_border():
+    cut = np.zeros(4, int)
+    for sight in simulate(settings(scene="close", seconds=30)):
+        boxes = sight.truth_boxes
+        assert (boxes >= 0).all()
+        assert (boxes <= np.tile(PICTURE, 2)).all()
+        cut += ((boxes == 0) | (boxes == np.tile(PICTURE, 2))).sum(axis=0)
+        inside = (sight.poses.keypoints >= 0) & (sight.poses.keypoints <= PICTURE)
+        assert inside.all()
+    assert (cut > [20, 10, 20, 60]).all()  # left, heads, right, legs
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+def test_keypoints_outside_the_image_are_hidden_and_score_low(model):
+    camera = Camera(1, SCENES["close"])
+    body = keypoints_m(
+        np.array([[0.0, 1.3]]), np.array([[0.0, -1]]), np.zeros(1), np.zeros(1), np.ones(1) * 1.75
+    )
+    view = look(camera, Bodies(body, np.array([[0.0, 1.3]])))
+    points = view.keypoints[0]
+    outside = ((points < 0) | (points >= PICTURE)).any(axis=1)
+    assert outside[[NOSE, LEFT_ANKLE]].all()
+    assert not outside[[LEFT_SHOULDER, LEFT_HIP]].any()
+    np.testing.assert_array_equal(view.hidden_keypoints[0], outside)
+    detector = Detector(model, camera, np.random.default_rng(0))
+    whole = [p[:1] for p in (detector.see(view, 5.0) for _ in range(300)) if len(p)]
+    scores = np.concatenate([p.keypoint_scores for p in whole if p.boxes[0, 3] > 570])
+    assert scores[:, outside].mean() < 0.2
+    assert scores[:, [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP]].mean() > 0.5
+
+
 def test_the_farther_one_is_hidden():
     # The right half of the far box lies in the near one, whose own box nobody covers.
     boxes = np.array([[100.0, 100, 200, 300], [150.0, 50, 400, 500]])
@@ -170,22 +288,22 @@ def test_true_people_are_to_be_seen_to_a_quarter_and_in_the_picture():
 
 
 def test_the_picture_moves_by_at_most_12_px_from_frame_to_frame_and_much():
-    motion = CameraMotion(np.random.default_rng(0))
-    shifts = np.array([motion.shift_px(k / 10) for k in range(3000)])
+    motion = Shake(np.random.default_rng(0))
+    shifts = np.array([motion.at(k / 10).shift_px for k in range(3000)])
     steps = np.hypot(*np.diff(shifts, axis=0).T)
     assert 8 < steps.max() <= 12
     assert np.ptp(shifts, axis=0).min() > 60
 
 
 def test_correspondences_say_how_the_picture_moved():
-    moving = simulate(settings(people=4, seconds=2, camera_motion=True))
-    motion = CameraMotion(np.random.default_rng([1, 1]))
+    moving = simulate(settings(people=4, seconds=2, camera="shake"))
+    motion = Shake(np.random.default_rng([1, 1]))
     for k, sight in enumerate(moving):
         if k == 0:
             assert sight.matches.shape == (0, 4)
             continue
         moved = sight.matches[:, 2:] - sight.matches[:, :2]
-        expected = motion.shift_px(k / 10) - motion.shift_px((k - 1) / 10)
+        expected = motion.at(k / 10).shift_px - motion.at((k - 1) / 10).shift_px
         np.testing.assert_allclose(np.median(moved, axis=0), expected, atol=0.4)
         wrong = (np.abs(moved - expected) > 10).any(axis=1).mean()
         assert 0.03 < wrong < 0.2
@@ -193,6 +311,37 @@ def test_correspondences_say_how_the_picture_moved():
 
 def test_a_camera_at_rest_gives_no_correspondences():
     assert {s.matches.shape for s in simulate(settings())} == {(0, 4)}
+
+
+@pytest.mark.parametrize("camera", ["shake", "rotate"])
+def test_correspondences_can_be_left_out_of_the_same_world(camera):
+    with_them = list(simulate(settings(camera=camera)))
+    without = list(simulate(settings(camera=camera, correspondences=False)))
+    assert {s.matches.shape for s in without} == {(0, 4)}
+    for one, other in zip(with_them, without, strict=True):
+        np.testing.assert_array_equal(one.truth_boxes, other.truth_boxes)
+        np.testing.assert_array_equal(one.poses.keypoints, other.poses.keypoints)
+
+
+def test_correspondences_say_how_the_camera_rotated():
+    motion = Rotation(Camera(4, SCENES["sport"]), np.random.default_rng([1, 1]), 90.0)
+    intrinsic = np.array([[800.0, 0, 384], [0, 800, 288], [0, 0, 1]])
+    before, largest = motion.at(0.0).rotation, 0.0
+    for k, sight in enumerate(simulate(settings(people=4, scene="sport", camera="rotate"))):
+        now = motion.at(k / 10).rotation
+        homography = intrinsic @ now @ before.T @ np.linalg.inv(intrinsic)
+        before = now
+        if k == 0:
+            continue
+        x, y, depth = (
+            homography @ np.column_stack([sight.matches[:, :2], np.ones(len(sight.matches))]).T
+        )
+        errors = np.hypot(x / depth - sight.matches[:, 2], y / depth - sight.matches[:, 3])
+        assert np.median(errors) < 1.0
+        assert (errors < 3).mean() > 0.7
+        assert ((sight.matches >= 0) & (sight.matches < np.tile(PICTURE, 2))).all()
+        largest = max(largest, float(np.median(np.abs(sight.matches[:, 2] - sight.matches[:, 0]))))
+    assert largest > 40
 
 
 @pytest.mark.parametrize(
@@ -204,6 +353,7 @@ def test_a_camera_at_rest_gives_no_correspondences():
         pytest.param({"seconds": float("inf")}, "seconds is inf", id="an eternity"),
         pytest.param({"fps": float("nan")}, "fps is nan, must be from 1 to 120", id="no number"),
         pytest.param({"seed": -1}, "seed is -1", id="a negative seed"),
+        pytest.param({"rotation": 0.0}, "rotation_deg_s is 0.0", id="no rotation"),
     ],
 )
 def test_wrong_numbers_are_named(wrong, named):
