@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.camera import AT_REST, Camera
 from poseflow_ros.bench.detector import Detector
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.view import View
@@ -30,7 +30,7 @@ def people_apart(hidden=0.0):
     x, y = np.meshgrid(np.linspace(60, SIZE_PX[0] - 60, 10), np.linspace(10, SIZE_PX[1] - 110, 5))
     keypoints = np.stack([x.ravel(), y.ravel()], axis=1)[:, None] + 100 * STANDING
     share, points = np.full(PEOPLE, hidden), np.zeros((PEOPLE, 17), bool)
-    return View(keypoints, boxes_px(keypoints), np.ones(PEOPLE), share, points, np.zeros(2))
+    return View(keypoints, boxes_px(keypoints), np.ones(PEOPLE), share, points, AT_REST)
 
 
 def watch(model, view, dt_s=SELDOM_S, seed=0, frames=FRAMES):
@@ -67,12 +67,14 @@ def test_misses_are_as_many_as_the_model_says(model, hidden):
     assert missed[1:].mean() == pytest.approx(p, abs=0.02)
 
 
-def test_misses_come_in_runs(model):
+@pytest.mark.parametrize("images", [1, 6], ids=["10 fps", "60 fps"])
+def test_misses_come_in_runs(model, images):
     view = people_apart(0.3)
-    missed = ~found(view, watch(only(model), view, OFTEN_S))
+    pictures = watch(only(model), view, OFTEN_S / images, frames=FRAMES * images)
+    missed = ~found(view, pictures)
     p = 1 / (1 + np.exp(-model.miss[0] - model.miss[1] * 0.3))
     again = p + (1 - p) * np.exp(-OFTEN_S / model.miss_memory_s)
-    assert missed[1:][missed[:-1]].mean() == pytest.approx(again, abs=0.06)
+    assert missed[images:][missed[:-images]].mean() == pytest.approx(again, abs=0.06)
 
 
 def test_nobody_is_found_who_is_hidden_to_more_than_three_quarters(model):
@@ -95,13 +97,14 @@ def test_boxes_and_keypoints_are_as_wrong_as_the_model_says(model):
     np.testing.assert_allclose(std[[15, 16]], model.keypoint_std[8], rtol=0.05)
 
 
-def test_boxes_stay_wrong_for_a_while(model):
+@pytest.mark.parametrize("images", [1, 6], ids=["10 fps", "60 fps"])
+def test_boxes_stay_wrong_for_a_while(model, images):
     view = people_apart()
-    sights = watch(only(model, miss=(-50.0, 0.0)), view, OFTEN_S)
+    sights = watch(only(model, miss=(-50.0, 0.0)), view, OFTEN_S / images, frames=FRAMES * images)
     errors = np.array([(p.boxes - view.boxes[owners(view, p)])[np.argsort(owners(view, p))]
                        for p in sights])  # fmt: skip
     left = errors[..., 0]
-    correlation = (left[1:] * left[:-1]).mean() / (left**2).mean()
+    correlation = (left[images:] * left[:-images]).mean() / (left**2).mean()
     assert correlation == pytest.approx(np.exp(-OFTEN_S / model.box_memory_s), abs=0.03)
 
 
