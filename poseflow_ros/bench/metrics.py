@@ -1,6 +1,7 @@
 """How good identities are against the truth, by TrackEval; and MOTChallenge text."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,21 +95,10 @@ class Score:
         self.similarities.append(box_iou(truth_boxes, found_boxes).astype(np.float32))
 
     def figures(self) -> dict[str, float]:
-        """Return HOTA, AssA, DetA, IDF1 and MOTA in per cent, and how many switches and people."""
-        metrics, data = _import_trackeval(), self._sequence()
-        hota = metrics.HOTA().eval_sequence(data)
-        clear = metrics.CLEAR({"PRINT_CONFIG": False}).eval_sequence(data)
-        identity = metrics.Identity({"PRINT_CONFIG": False}).eval_sequence(data)
-        shares = {name: hota[name].mean() for name in ("HOTA", "AssA", "DetA")}
-        shares |= {"IDF1": identity["IDF1"], "MOTA": clear["MOTA"]}
-        return {
-            **{name: round(100 * float(share), 2) for name, share in shares.items()},
-            "switches": int(clear["IDSW"]),
-            "identities": data["num_tracker_ids"],
-            "true_identities": data["num_gt_ids"],
-        }
+        """Return the figures of this sequence alone, as `combined_figures` does."""
+        return combined_figures([self])
 
-    def _sequence(self) -> dict[str, Any]:
+    def sequence(self) -> dict[str, Any]:
         """Return what TrackEval takes: ids counted from 0 without gaps."""
         truth, n_truth = _dense(self.truth_ids)
         found, n_found = _dense(self.found_ids)
@@ -122,6 +112,36 @@ class Score:
             "num_tracker_dets": sum(map(len, found)),
             "similarity_scores": self.similarities,
         }
+
+
+def combined_figures(scores: Sequence[Score]) -> dict[str, float]:
+    """Return the figures of several sequences scored together.
+
+    TrackEval's `combine_sequences` sums the counts of all sequences, so a long sequence weighs
+    more than a short one. An id means another person in each sequence.
+
+    Returns:
+        HOTA, AssA, DetA, IDF1 and MOTA in per cent; switches, identities and true identities.
+    """
+    metrics, sequences = _import_trackeval(), [score.sequence() for score in scores]
+    hota, clear, identity = (
+        metric.combine_sequences(
+            {str(i): metric.eval_sequence(data) for i, data in enumerate(sequences)}
+        )
+        for metric in (
+            metrics.HOTA(),
+            metrics.CLEAR({"PRINT_CONFIG": False}),
+            metrics.Identity({"PRINT_CONFIG": False}),
+        )
+    )
+    shares = {name: hota[name].mean() for name in ("HOTA", "AssA", "DetA")}
+    shares |= {"IDF1": identity["IDF1"], "MOTA": clear["MOTA"]}
+    return {
+        **{name: round(100 * float(share), 2) for name, share in shares.items()},
+        "switches": int(clear["IDSW"]),
+        "identities": sum(data["num_tracker_ids"] for data in sequences),
+        "true_identities": sum(data["num_gt_ids"] for data in sequences),
+    }
 
 
 def _import_trackeval() -> Any:

@@ -2,22 +2,43 @@
 
 from array import array
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
 from poseflow_ros.bench.lanes import Lanes
-from poseflow_ros.bench.metrics import Score
+from poseflow_ros.bench.metrics import Score, combined_figures
 from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses
+from poseflow_ros.tracking.similarity import box_iou
+
+_LABELLED_IOU = 0.5
 
 
 class Trial:
-    """Collects what one association makes of the frames."""
+    """Collects what one tracker makes of the frames of one sequence."""
 
-    def __init__(self, score: Score | None = None, lanes: Lanes | None = None) -> None:
-        """Begin; `score` and `lanes` collect who is found, without them only time is taken."""
-        self._score, self._lanes = score, lanes
+    def __init__(
+        self, score: Score | None = None, lanes: Lanes | None = None, partial: bool = False
+    ) -> None:
+        """Begin; `score` and `lanes` collect who is found, without them only time is taken.
+
+        With `partial` only some of the people are labelled: found boxes with an IoU below 0.5
+        with every box of the truth do not count.
+        """
+        self.score, self.lanes = score, lanes
+        self._partial = partial
         self._times_s = array("d")
         self._expected: deque[tuple[IntArray, FloatArray]] = deque()
+
+    @property
+    def frames(self) -> int:
+        """How many frames were expected."""
+        return len(self._times_s)
+
+    @property
+    def times_ms(self) -> FloatArray:
+        """(frames,) milliseconds spent on each frame."""
+        return 1e3 * np.array(self._times_s)
 
     def expect(self, truth_ids: IntArray, truth_boxes: FloatArray, duration_s: float) -> None:
         """Take the truth of a frame, (T,) ids and (T, 4) boxes, and the time spent on it."""
@@ -30,16 +51,29 @@ class Trial:
         Confirmed people count as found, the others do not.
         """
         for tracked in frames:
-            truth_ids, truth_boxes = self._expected.popleft()
             found = tracked[tracked.visible]
-            for collector in (self._score, self._lanes):
-                if collector is not None:
-                    collector.add(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
+            self.take_found(found.track_ids, found.poses.boxes)
+
+    def take_found(self, found_ids: IntArray, found_boxes: FloatArray) -> None:
+        """Take the (F,) ids and (F, 4) boxes found in the next frame expected."""
+        truth_ids, truth_boxes = self._expected.popleft()
+        if self._partial:
+            iou = box_iou(found_boxes, truth_boxes).max(axis=1, initial=0.0)
+            found_ids, found_boxes = (x[iou >= _LABELLED_IOU] for x in (found_ids, found_boxes))
+        for collector in (self.score, self.lanes):
+            if collector is not None:
+                collector.add(truth_ids, truth_boxes, found_ids, found_boxes)
 
     def figures(self) -> dict[str, float]:
-        """Return the figures of `Score.figures`, and milliseconds a frame."""
-        times_ms = 1e3 * np.array(self._times_s)
-        return (self._score.figures() if self._score else {}) | {
-            "ms_per_frame": round(float(times_ms.mean()), 3),
-            "ms_per_frame_p99": round(float(np.percentile(times_ms, 99)), 3),
-        }
+        """Return the figures of this sequence alone."""
+        return figures([self])
+
+
+def figures(trials: Sequence[Trial]) -> dict[str, float]:
+    """Return what `combined_figures` gives for the sequences, and milliseconds a frame."""
+    scores = [trial.score for trial in trials if trial.score is not None]
+    times_ms = np.concatenate([trial.times_ms for trial in trials])
+    return (combined_figures(scores) if scores else {}) | {
+        "ms_per_frame": round(float(times_ms.mean()), 3),
+        "ms_per_frame_p99": round(float(np.percentile(times_ms, 99)), 3),
+    }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poseflow_ros.bench.error import BenchError
-from poseflow_ros.bench.metrics import Score, read_mot
+from poseflow_ros.bench.metrics import Score, combined_figures, read_mot
 
 pytest.importorskip("trackeval", reason="trackeval is not installed")
 
@@ -12,13 +12,17 @@ FRAMES = 10
 BOXES = np.array([[0.0, 0, 10, 20], [100, 0, 110, 20]])
 
 
-def figures(found):
-    """Return the figures where `found(frame)` gives the ids of the two people, 0: not found."""
+def scored(found, frames=FRAMES):
+    """Return the score where `found(frame)` gives the ids of the two people, 0: not found."""
     score = Score()
-    for frame in range(FRAMES):
+    for frame in range(frames):
         ids = np.array(found(frame))
         score.add(np.array([1, 2]), BOXES, ids[ids > 0], BOXES[ids > 0])
-    return score.figures()
+    return score
+
+
+def figures(found):
+    return scored(found).figures()
 
 
 def test_perfect_tracking_is_100_per_cent():
@@ -51,6 +55,18 @@ def test_nobody_found_at_all():
     nothing = figures(lambda _: [0, 0])
     assert (nothing["HOTA"], nothing["IDF1"], nothing["MOTA"]) == (0, 0, 0)
     assert nothing["identities"] == 0
+
+
+def test_the_counts_of_several_sequences_are_summed():
+    # Both of 10 frames' two people found, one of 30 frames' two: 50 boxes found, 30 missed.
+    perfect, missed = scored(lambda _: [71, 5]), scored(lambda _: [5, 0], frames=30)
+    together = combined_figures([perfect, missed])
+    assert together["MOTA"] == together["DetA"] == 62.5  # 50 / 80
+    assert together["IDF1"] == pytest.approx(100 * 100 / 130, abs=0.01)  # 2 x 50 / (80 + 50)
+    assert together["AssA"] == 100
+    assert together["HOTA"] == pytest.approx(100 * 0.625**0.5, abs=0.01)
+    assert (together["switches"], together["identities"], together["true_identities"]) == (0, 3, 4)
+    assert combined_figures([perfect]) == perfect.figures()
 
 
 def write(path, *rows):
