@@ -1,4 +1,4 @@
-"""A real video with recorded detections and the truth, as it is or made harder."""
+"""A real sequence with recorded detections and the truth, as it is or made harder."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from poseflow_ros.bench.error import BenchError
-from poseflow_ros.bench.metrics import read_mot
+from poseflow_ros.bench.metrics import Frames, read_mot
+from poseflow_ros.bench.observation import Observation
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.correspondence import NO_MATCHES
@@ -21,6 +22,7 @@ from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 _MAX_EVERY = 1000
 _REACH_PX = 60  # farthest that the picture is shifted to any side
+_NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 _NOBODY = (np.zeros(0, int), np.zeros((0, 4)))
 
 Outcome = tuple[IntArray, FloatArray, TrackedPoses, float]
@@ -32,12 +34,15 @@ class Recording:
     """What is replayed.
 
     Attributes:
-        video: anything that `open_source` opens.
+        video: anything that `open_source` opens; empty: there are no images.
         detections: an archive of recorded poses.
         gt: MOTChallenge ground truth.
         every: only each `every`-th frame is shown.
         shake_px: by how much the picture moves at most from one shown frame to the next.
         with_images: False: the tracker alone works, without correspondences.
+        fps: frames a second, above 0 without a video; 0: the video's own.
+        partial: whether only some of the people are labelled in `gt`.
+        name: what reports call it.
 
     Raises:
         BenchError: a number is out of its range.
@@ -49,12 +54,28 @@ class Recording:
     every: int = 1
     shake_px: float = 0.0
     with_images: bool = True
+    fps: float = 0.0
+    partial: bool = False
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.every <= _MAX_EVERY:
             raise BenchError(f"every is {self.every}, must be from 1 to {_MAX_EVERY}")
         if not 0 <= self.shake_px <= _REACH_PX:
             raise BenchError(f"shake is {self.shake_px:g} px, must be from 0 to {_REACH_PX}")
+        if self.shake_px and not self.video:
+            raise BenchError(f"shake is {self.shake_px:g} px, must be 0 for {self.name}: it has "
+                             "no video")  # fmt: skip
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return *([Path(self.video)] if self.video else []), self.detections, self.gt
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames a second, of which one in `every` is shown."""
+        return self.fps or open_source(self.video).rate_hz
 
     def replay(self, config: Config) -> Iterator[Outcome]:
         """Yield what the pipeline makes of each frame that is shown.
@@ -63,21 +84,47 @@ class Recording:
             BenchError: the truth is no such text, or goes on after the recorded frames.
             EstimatorError, VideoError, OSError: a file cannot be read.
         """
+        recorded, truth = self._load()
+        shifts = shake_px(len(recorded), self.shake_px)
+        with_images = self.with_images and self.video
+        steps = self._pipeline_steps if with_images else self._tracker_steps
+        for index, tracked, duration_s in steps(config, recorded, shifts):
+            yield *self._truth_of(index, truth, shifts), tracked, duration_s
+
+    def observations(self) -> Iterator[Observation]:
+        """Yield the truth and the detections of each frame that is shown.
+
+        Where the video is shorter than the detections, `replay` yields fewer frames.
+
+        Raises:
+            BenchError, EstimatorError, OSError: as `replay`.
+        """
+        recorded, truth = self._load()
+        shifts = shake_px(len(recorded), self.shake_px)
+        estimator = _Shifted(recorded, self.every, shifts)
+        for index in range(0, len(recorded), self.every):
+            poses = estimator.estimate(_NO_IMAGE)
+            ids, boxes = self._truth_of(index, truth, shifts)
+            yield Observation(ids, boxes, poses.boxes, poses.scores)
+
+    def _load(self) -> tuple[RecordedPoses, Frames]:
         recorded, truth = RecordedPoses(self.detections), read_mot(self.gt)
         if max(truth) >= len(recorded):
             raise BenchError(f"{self.gt} has frames to {max(truth) + 1}, {self.detections} has "
                              f"{len(recorded)}")  # fmt: skip
-        shifts = shake_px(len(recorded), self.shake_px)
-        steps = self._pipeline_steps if self.with_images else self._tracker_steps
-        for index, tracked, duration_s in steps(config, recorded, shifts):
-            ids, boxes = truth.get(index, _NOBODY)
-            yield ids, boxes + np.tile(shifts[index // self.every], 2), tracked, duration_s
+        return recorded, truth
+
+    def _truth_of(
+        self, index: int, truth: Frames, shifts: IntArray
+    ) -> tuple[IntArray, FloatArray]:
+        ids, boxes = truth.get(index, _NOBODY)
+        return ids, boxes + np.tile(shifts[index // self.every], 2)
 
     def _pipeline_steps(
         self, config: Config, recorded: RecordedPoses, shifts: IntArray
     ) -> Iterator[tuple[int, TrackedPoses, float]]:
         pipeline = Pipeline(config, _Shifted(recorded, self.every, shifts))
-        for index, (image, stamp_s) in enumerate(open_source(self.video)):
+        for index, (image, stamp_s) in enumerate(open_source(self.video, self.fps)):
             if index < len(recorded) and index % self.every == 0:
                 shown = shifted(image, shifts[index // self.every])
                 for frame in pipeline.process(shown, stamp_s, index):
@@ -92,10 +139,10 @@ class Recording:
             _Shifted(recorded, self.every, shifts),
             PoseFlowTracker(config.tracker),
         )
-        rate_hz = open_source(self.video).rate_hz
+        rate_hz = self.rate_hz
         held: deque[tuple[int, float]] = deque()
         for index in range(0, len(recorded), self.every):
-            poses = estimator.estimate(np.zeros((1, 1, 3), np.uint8))
+            poses = estimator.estimate(_NO_IMAGE)
             start = perf_counter()
             tracked = tracker.update(poses, NO_MATCHES, index / rate_hz)
             ready = tracker.hold_back(tracked)
