@@ -40,7 +40,7 @@ install_venv() {
   if [ -n "${ROS_DISTRO:-}" ]; then
     venv_options=(--system-site-packages)
   else
-    requirements+=(requirements/runtime.txt requirements/ros_jazzy.txt)
+    requirements+=(requirements/runtime.txt requirements/ros_jazzy.txt requirements/peers.txt)
   fi
   local stamp which_python
   which_python=$("$python" -c 'import sys; print(sys.base_prefix, sys.version)')
