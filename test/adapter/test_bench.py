@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from made_recording import N_FRAMES, RATE_HZ, make_detections, truth_lines
 
 from poseflow_ros.__main__ import main
 from poseflow_ros.bench.lanes import Lanes
@@ -28,15 +29,10 @@ EVALUATE = SHARED / "tools" / "evaluate_tracking.py"
 ASSOCIATIONS = next(spec_of(p).choices for p in parameters() if p.name == "association")
 CLASSIC = ["--association", "classic"]
 
-N_FRAMES, RATE_HZ, SIZE = 12, 8, (32, 80)
 FIGURES = {
     *("HOTA", "AssA", "DetA", "IDF1", "MOTA"),
     *("switches", "identities", "true_identities", "ms_per_frame", "ms_per_frame_p99"),
 }
-
-
-def corner(who, frame):
-    return (20 + 2 * frame, 20) if who == 1 else (110, 25)
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +45,13 @@ def made(tmp_path_factory):
     with VideoWriter(folder / "video.mp4", RATE_HZ) as writer:
         for _ in range(N_FRAMES):
             writer.write(np.full((120, 160, 3), 128, np.uint8))
-    found = [(f, who) for f in range(N_FRAMES) for who in (1, 2) if (f, who) != (0, 2)]
-    boxes = np.array([[*corner(who, f), *np.add(corner(who, f), SIZE)] for f, who in found], float)
-    steps = np.linspace(0.1, 0.9, 17)[:, None]
-    points = boxes[:, None, :2] + steps * (boxes[:, None, 2:] - boxes[:, None, :2])
-    np.savez(
-        folder / "poses.npz",
-        frame=[f for f, _ in found],
-        box=boxes,
-        score=np.full(len(found), 0.9),
-        keypoints=np.dstack([points, np.full(points.shape[:2], 0.9)]),
-        n_frames=N_FRAMES,
-    )
-    ids = {1: 1, 2: 5}
-    lines = [
-        ",".join(map(str, (f + 1, ids[who], *corner(who, f), *SIZE, 1, -1, -1, -1)))
-        for f, who in found
-    ]
+    make_detections(folder / "poses.npz")
+    lines = truth_lines()
     (folder / "gt.txt").write_text("\n".join(lines) + "\n")
+    (folder / "only_1.txt").write_text("\n".join(x for x in lines if ",1," in x[:5]) + "\n")
     (folder / "late.txt").write_text("\n".join(lines) + "\n13,1,0,0,5,5,1,-1,-1,-1\n")
+    entry = "{detections: poses.npz, gt: gt.txt, fps: 8, name: %s}"
+    (folder / "two.yaml").write_text(f"sequences: [{entry % 'one'}, {entry % 'two'}]")
     (folder / "text.txt").write_text("hello\n")
     (folder / "twice.txt").write_text(f"{lines[0]}\n{lines[0]}\n")
     return folder
@@ -192,6 +176,92 @@ def test_truth_and_detections_stay_together(arguments, frames, bench):
     assert (figures["DetA"], figures["MOTA"]) == (100, 100)
 
 
+@pytest.fixture
+def bench_dataset(made, tmp_path):
+    """Return a function that runs `bench tracking --dataset` on a YAML text; gives the report."""
+
+    def run(sequences, *arguments):
+        (made / "data.yaml").write_text(f"sequences: {sequences}")
+        out = tmp_path / "report.json"
+        command = ["bench", "tracking", "--dataset", str(made / "data.yaml"), *CLASSIC]
+        assert main([*command, "--report", str(out), *arguments]) == 0
+        return json.loads(out.read_text())
+
+    return run
+
+
+WITH_VIDEO = "{name: yard, video: video.mp4, detections: poses.npz, gt: gt.txt}"
+WITHOUT_VIDEO = "{detections: poses.npz, gt: gt.txt, fps: 8}"
+ONLY_1 = "{name: part, detections: poses.npz, gt: only_1.txt, fps: 8, partial: true}"
+
+
+def test_the_sequences_of_a_data_set_are_scored_together_and_alone(bench_dataset):
+    report = bench_dataset(f"[{WITH_VIDEO}, {WITHOUT_VIDEO}]")
+    assert (report["dataset"], report["frames"]) == ("data.yaml", 2 * N_FRAMES)
+    together = report["associations"]["classic"]
+    assert (together["HOTA"], together["switches"]) == (100, 0)
+    assert (together["identities"], together["true_identities"]) == (4, 4)
+    yard, other = report["sequences"]
+    assert (yard["name"], other["name"]) == ("yard", "poses.npz")
+    for alone in (yard, other):
+        assert alone["frames"] == N_FRAMES
+        assert set(alone["associations"]["classic"]) == FIGURES
+        assert alone["associations"]["classic"]["identities"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "frames"),
+    [
+        pytest.param("--every 5", 6, id="every fifth frame"),
+        pytest.param("--no-image", 24, id="without images"),
+    ],
+)
+def test_options_hold_for_every_sequence_of_a_data_set(arguments, frames, bench_dataset):
+    report = bench_dataset(f"[{WITH_VIDEO}, {WITHOUT_VIDEO}]", *arguments.split())
+    assert report["frames"] == frames
+    assert report["associations"]["classic"]["DetA"] == 100
+
+
+def test_a_sequence_without_video_has_the_stamps_of_its_rate(made):
+    config = Config(tracker=TrackerConfig(association="classic"))
+    recording = Recording("", made / "poses.npz", made / "gt.txt", every=2, fps=25)
+    ages = [tracked.ages_s[0] for _, _, tracked, _ in recording.replay(config)]
+    assert ages == pytest.approx([2 * k / 25 for k in range(6)])
+
+
+def test_the_rate_of_a_sequence_replaces_that_of_its_video(made):
+    config = Config(tracker=TrackerConfig(association="classic"))
+    files = (str(made / "video.mp4"), made / "poses.npz", made / "gt.txt")
+    ages = [t.ages_s[0] for _, _, t, _ in Recording(*files, fps=50).replay(config)]
+    assert ages == pytest.approx([k / 50 for k in range(N_FRAMES)])
+
+
+def test_unlabelled_people_do_not_count_in_a_partly_labelled_sequence(bench_dataset):
+    # Person 2 is found in 11 frames and nobody in the truth: MOTA (12 - 11) / 12.
+    whole = bench_dataset(f"[{ONLY_1.replace('true', 'false')}]")["associations"]["classic"]
+    assert (whole["identities"], whole["MOTA"]) == (2, pytest.approx(100 / 12, abs=0.01))
+    for sequence, option in ((ONLY_1, []), (ONLY_1.replace("true", "false"), ["--partial"])):
+        report = bench_dataset(f"[{sequence}]", *option)
+        assert report["sequences"][0]["partial"] is True
+        part = report["associations"]["classic"]
+        assert (part["identities"], part["MOTA"], part["HOTA"]) == (1, 100, 100)
+
+
+def test_a_data_set_of_one_sequence_can_be_drawn(bench_dataset, tmp_path):
+    bench_dataset(f"[{WITHOUT_VIDEO}]", "--plot", str(tmp_path / "lanes.png"))
+    assert cv2.imread(str(tmp_path / "lanes.png")) is not None
+
+
+def test_missing_peers_are_named_before_the_work(monkeypatch, made, capfd):
+    monkeypatch.setitem(sys.modules, "trackers", None)
+    monkeypatch.setattr(Recording, "replay", lambda *_: pytest.fail("the work began"))
+    files = [str(made / name) for name in ("video.mp4", "poses.npz", "gt.txt")]
+    assert main(["bench", "tracking", *files, "--peers"]) == 2
+    out, err = capfd.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert "pip install trackers supervision" in err
+
+
 def outcomes(made, **options):
     files = (str(made / "video.mp4"), made / "poses.npz", made / "gt.txt")
     config = Config(tracker=TrackerConfig(association="classic"))
@@ -300,6 +370,7 @@ def test_figures_are_those_of_another_program(tmp_path):
     assert (ours["identities"], ours["true_identities"]) == (theirs["ids"], theirs["gt_ids"])
 
 
+DATASET = "tracking --dataset {here}/two.yaml"
 TRACKING = "tracking {video} {here}/poses.npz {here}/gt.txt"
 BAD = [
     # arguments, what the line must name
@@ -312,6 +383,24 @@ BAD = [
     pytest.param("tracker --seconds 60 --memory", "above 60", id="a minute of memory"),
     pytest.param("tracker --report {here}/no/r.json", "no/r.json", id="no folder for the report"),
     pytest.param("tracker --params {here}/text.txt", "text.txt", id="no parameters"),
+    pytest.param("tracker --peers --memory --seconds 61", "--memory", id="peers and memory"),
+    pytest.param(
+        "tracker --peers --peer-memory -1", "peer-memory is -1 s, must be from 0", id="no memory"
+    ),
+    pytest.param("tracking", "VIDEO DETECTIONS GT or --dataset", id="nothing to track"),
+    pytest.param("tracking {video} {here}/poses.npz", "VIDEO DETECTIONS GT or", id="no GT"),
+    pytest.param(DATASET + " {video}", "either VIDEO DETECTIONS GT or", id="a video and a set"),
+    pytest.param(
+        TRACKING + " --dataset {here}/two.yaml", "either VIDEO DETECTIONS GT", id="file and set"
+    ),
+    pytest.param(DATASET + " --plot {here}/p.png", "two.yaml has 2", id="a plot of two"),
+    pytest.param(
+        DATASET + " --shake 3", "shake is 3 px, must be 0 for one: it has no", id="shaken nothing"
+    ),
+    pytest.param(
+        DATASET + " --report {here}/two.yaml", "two.yaml is an input", id="over the data set"
+    ),
+    pytest.param("tracking --dataset {here}/no.yaml", "no.yaml cannot be read", id="no data set"),
     pytest.param(TRACKING + " --every 0", "every is 0, must be from 1", id="every 0th frame"),
     pytest.param(
         TRACKING + " --shake nan", "shake is nan px, must be from 0 to 60", id="no shake"

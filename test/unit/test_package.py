@@ -65,7 +65,15 @@ def test_every_parameter_in_the_file_stands_below_a_comment():
 
 @pytest.mark.parametrize("module", ["poseflow_ros.pipeline", "poseflow_ros.__main__"])
 def test_neither_ros_nor_a_network_is_imported_before_it_is_needed(module):
-    heavy = ["torch", "rclpy", "ai_edge_litert", "poseflow_msgs", "trackeval", "matplotlib"]
+    heavy = [
+        "torch",
+        "rclpy",
+        "ai_edge_litert",
+        "poseflow_msgs",
+        "trackeval",
+        "matplotlib",
+        "trackers",
+    ]
     code = f"import {module}, sys; print([name for name in {heavy} if name in sys.modules])"
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
