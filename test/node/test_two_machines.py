@@ -101,6 +101,10 @@ class Machine:
     def wire(self, *words):
         ip("-n", self.name, "link", "set", "wire", *words)
 
+    def has_carrier(self):
+        (wire,) = json.loads(ip("-n", self.name, "-j", "link", "show", "wire"))
+        return wire["operstate"] == "UP"
+
     def received_bytes(self):
         (wire,) = json.loads(ip("-n", self.name, "-s", "-j", "link", "show", "wire"))
         return wire["stats64"]["rx"]["bytes"]
@@ -123,6 +127,8 @@ def machines(monkeypatch):
             ip("-n", machine.name, "address", "add", f"{address}/24", "dev", "wire")
             ip("-n", machine.name, "link", "set", "lo", "up")
             machine.wire("up")
+        # Fast DDS ignores an interface that has no carrier when a participant is created.
+        until(lambda: camera.has_carrier() and robot.has_carrier(), "carrier on the wire", [])
         yield camera, robot
 
 
