@@ -13,6 +13,9 @@ class Skeleton:
         edges: pairs of keypoint indices to draw a line between.
         flip_pairs: pairs of keypoint indices that change places in a mirror.
         torso: indices of the keypoints that move least against the body.
+        limbs: pairs of keypoint indices, the ends of bones whose length tells a person's size.
+        limb_lengths: of the limbs, relative to a standing person's height (Drillis and Contini,
+            Body segment parameters, 1966).
         oks_sigmas: K standard deviations of the object keypoint similarity, relative to the
             square root of the person's area (COCO keypoint evaluation).
     """
@@ -22,6 +25,8 @@ class Skeleton:
     edges: tuple[tuple[int, int], ...]
     flip_pairs: tuple[tuple[int, int], ...]
     torso: tuple[int, ...]
+    limbs: tuple[tuple[int, int], ...]
+    limb_lengths: tuple[float, ...]
     oks_sigmas: tuple[float, ...]
 
 
@@ -54,6 +59,12 @@ COCO_17 = Skeleton(
     ),
     flip_pairs=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
     torso=(5, 6, 11, 12),
+    limbs=(
+        *((5, 11), (6, 12)),  # sides of the torso
+        *((11, 13), (12, 14), (13, 15), (14, 16)),  # thighs and shanks
+        *((5, 7), (6, 8), (7, 9), (8, 10)),  # upper arms and forearms
+    ),
+    limb_lengths=(0.288, 0.288, 0.245, 0.245, 0.246, 0.246, 0.186, 0.186, 0.146, 0.146),
     oks_sigmas=(
         *(0.026, 0.025, 0.025, 0.035, 0.035),
         *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),

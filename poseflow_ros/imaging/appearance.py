@@ -33,7 +33,7 @@ class ColourAppearance:
 
     The dot product of two descriptions is the Bhattacharyya coefficient of the histograms.
     Another description, of a network for instance, can take the place of this one: (N, D) unit
-    vectors, 0 where unknown, and constants of its own in `tracking.evidence`.
+    vectors, 0 where unknown, and constants of its own in `tracking.likelihood`.
     """
 
     def __init__(self) -> None:

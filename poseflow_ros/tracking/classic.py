@@ -70,9 +70,9 @@ class ClassicAssociation:
         self._age(tracks)
         place = np.full(len(tracks), len(poses))
         place[rows], place[len(self._tracks) :] = columns, new
-        told = tracks.told(np.lexsort([place, tracks.states]), tracks.velocities, stamp_s)
+        snapshot = tracks.snapshot(np.lexsort([place, tracks.states]), tracks.velocities, stamp_s)
         self._tracks = select(tracks, tracks.states != TrackState.REMOVED)
-        return told
+        return snapshot
 
     def _associate(
         self, tracks: ClassicTracks, poses: Poses, matches: FloatArray

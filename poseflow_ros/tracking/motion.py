@@ -1,87 +1,195 @@
-"""Where people will be: constant velocity, in seconds and in heights of the person."""
+"""Where people will be: an interacting multiple model (IMM) filter for each track.
+
+Two Kalman filters run side by side: one for somebody who walks, one for somebody who runs, jumps
+or turns. The probability of each model follows from how well it predicted the measurements, so
+that one set of constants serves pedestrians and athletes (Blom and Bar-Shalom, The interacting
+multiple model algorithm for systems with Markovian switching coefficients, IEEE Transactions on
+Automatic Control 33, 1988).
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray
 
-# Standard deviation of a measured position, and of the velocity of people (per second), both
-# relative to their height; how long people keep their velocity.
+ComplexArray = NDArray[np.complex128]
+
+# Standard deviation of a measured position, in body scales.
 _POSITION_NOISE = 0.06
-_WALKING = 0.65
-_KEEPING_S = 8.0
+# Of the models "walking" and "agile": standard deviation of the velocity, in body scales per
+# second, and its correlation time, in seconds.
+_SPEEDS = np.array([0.65, 3.0])
+_VELOCITY_MEMORY_S = np.array([8.0, 0.7])
+# Rates of changing from walking to agile and back, per second.
+_SWITCH_RATES = np.array([0.15, 0.8])
+_LEAST_PROBABILITY = 1e-6
+
+_STATIONARY = _SWITCH_RATES[::-1] / _SWITCH_RATES.sum()
+_N_MODELS = len(_SPEEDS)
 
 
 @dataclass(slots=True, eq=False)
 class Motion:
-    """A Kalman filter for each of M people; x and y are alike and independent.
+    """J = 2 Kalman filters for each of M tracks; x and y are alike and independent.
 
-    The velocity is an Ornstein-Uhlenbeck process, integrated exactly: one step of a second
-    spreads as far as ten of a tenth, and somebody unseen is not believed to go straight on for
-    ever (Uhlenbeck and Ornstein, Physical Review 36, 1930).
+    The velocity of a model is an Ornstein-Uhlenbeck process, integrated exactly: one step of a
+    second spreads as far as ten of a tenth, and somebody unseen is not expected to go straight on
+    for ever (Uhlenbeck and Ornstein, Physical Review 36, 1930).
 
     Attributes:
-        positions: (M, 2) pixels.
-        velocities: (M, 2) pixels a second.
-        position_variances, covariances, velocity_variances: (M,) of either coordinate.
+        means: (M, J, 2) position in pixels and velocity in pixels per second, each x + i y.
+        covariances: (M, J, 3) of one coordinate: position variance, covariance of position and
+            velocity, velocity variance.
+        probabilities: (M, J) of the models.
     """
 
-    positions: FloatArray
-    velocities: FloatArray
-    position_variances: FloatArray
+    means: ComplexArray
     covariances: FloatArray
-    velocity_variances: FloatArray
+    probabilities: FloatArray
 
     @classmethod
-    def starting(cls, positions: FloatArray, heights: FloatArray) -> "Motion":
-        """Return the motion of people seen for the first time at (N, 2), `heights` (N,) pixels."""
-        return cls(
-            positions.copy(),
-            np.zeros_like(positions),
-            (_POSITION_NOISE * heights) ** 2,
-            np.zeros(len(heights)),
-            (_WALKING * heights) ** 2,
+    def starting(cls, positions: FloatArray, scales: FloatArray) -> "Motion":
+        """Return the motion of people first observed at (N, 2) pixels, with (N,) body scales."""
+        means = np.zeros((len(scales), _N_MODELS, 2), complex)
+        means[..., 0] = _complex(positions)[:, None]
+        covariances = np.zeros((len(scales), _N_MODELS, 3))
+        covariances[..., 0] = _POSITION_NOISE**2 * scales[:, None] ** 2
+        covariances[..., 2] = _SPEEDS**2 * scales[:, None] ** 2
+        return cls(means, covariances, np.tile(_STATIONARY, (len(scales), 1)))
+
+    @property
+    def positions(self) -> FloatArray:
+        """(M, 2) pixels, expected over the models."""
+        return _real((self.probabilities * self.means[..., 0]).sum(axis=1))
+
+    @property
+    def velocities(self) -> FloatArray:
+        """(M, 2) pixels per second, expected over the models."""
+        return _real((self.probabilities * self.means[..., 1]).sum(axis=1))
+
+    @property
+    def position_variances(self) -> FloatArray:
+        """(M,) of one coordinate of `positions`, pixels squared."""
+        positions = self.means[..., 0]
+        apart = positions - (self.probabilities * positions).sum(axis=1, keepdims=True)
+        return (self.probabilities * (self.covariances[..., 0] + _squared(apart) / 2)).sum(axis=1)
+
+    def predict(self, dt_s: float, scales: FloatArray, observed: NDArray[np.bool_]) -> None:
+        """Go on by `dt_s` seconds.
+
+        Args:
+            dt_s: at least 0.
+            scales: (M,) body scales, pixels.
+            observed: (M,) whether the last frame had a measurement. Only then the models exchange
+                what they know: without measurements the wide one would blur the other.
+        """
+        if dt_s <= 0:
+            return
+        self._mix(dt_s, observed)
+        kept = np.exp(-dt_s / _VELOCITY_MEMORY_S)
+        reach = _VELOCITY_MEMORY_S * (1 - kept)
+        drift = _VELOCITY_MEMORY_S**2 * (2 * dt_s / _VELOCITY_MEMORY_S - 3 + 4 * kept - kept**2)
+        speed = _SPEEDS**2 * scales[:, None] ** 2
+        self.means[..., 0] += reach * self.means[..., 1]
+        self.means[..., 1] *= kept
+        position, mixed, velocity = np.moveaxis(self.covariances, -1, 0)
+        self.covariances = np.stack(
+            [
+                position + 2 * reach * mixed + reach**2 * velocity + speed * drift,
+                kept * (mixed + reach * velocity) + speed * reach * (1 - kept),
+                kept**2 * velocity + speed * (1 - kept**2),
+            ],
+            axis=-1,
         )
 
-    def predict(self, dt_s: float, heights: FloatArray) -> None:
-        """Go on by `dt_s` seconds; people of (M,) `heights`, pixels."""
-        kept = np.exp(-dt_s / _KEEPING_S)
-        reach = _KEEPING_S * (1 - kept)
-        walking = (_WALKING * heights) ** 2
-        self.positions += reach * self.velocities
-        self.velocities *= kept
-        self.position_variances += (
-            2 * reach * self.covariances
-            + reach**2 * self.velocity_variances
-            + walking * _KEEPING_S**2 * (2 * dt_s / _KEEPING_S - 3 + 4 * kept - kept**2)
+    def _mix(self, dt_s: float, observed: NDArray[np.bool_]) -> None:
+        """Let people change from one model to the other during `dt_s` seconds."""
+        stays = np.exp(-_SWITCH_RATES.sum() * dt_s)
+        transitions = stays * np.eye(_N_MODELS) + (1 - stays) * _STATIONARY
+        transitions = np.where(observed[:, None, None], transitions, np.eye(_N_MODELS))
+        joint = self.probabilities[:, :, None] * transitions  # (M, from, to)
+        self.probabilities = joint.sum(axis=1)
+        weights = (joint / self.probabilities[:, None])[..., None]
+        means = (weights * self.means[:, :, None]).sum(axis=1)
+        apart = self.means[:, :, None] - means[:, None]
+        position, velocity = apart[..., 0], apart[..., 1]
+        spread = np.stack(
+            [_squared(position), (position * velocity.conj()).real, _squared(velocity)], axis=-1
         )
-        self.covariances *= kept
-        self.covariances += kept * reach * self.velocity_variances + walking * reach * (1 - kept)
-        self.velocity_variances *= kept**2
-        self.velocity_variances += walking * (1 - kept**2)
+        covariances = self.covariances[:, :, None] + spread / 2
+        self.means, self.covariances = means, (weights * covariances).sum(axis=1)
 
-    def innovation_variances(self, heights: FloatArray) -> FloatArray:
-        """Return (M,), how far from `positions` a measurement may lie, of either coordinate."""
-        return self.position_variances + (_POSITION_NOISE * heights) ** 2
+    def log_likelihoods(
+        self, rows: IntArray, measured: FloatArray, scales: FloatArray
+    ) -> FloatArray:
+        """Return (P,) log-likelihoods of measured positions, relative to an even density.
 
-    def correct(self, rows: IntArray, measured: FloatArray, heights: FloatArray) -> None:
-        """Take in (P, 2) measured positions of these P rows; `heights` (M,)."""
-        variances = self.innovation_variances(heights)[rows]
-        gain = self.position_variances[rows] / variances
-        velocity_gain = self.covariances[rows] / variances
-        innovation = measured - self.positions[rows]
-        self.positions[rows] += gain[:, None] * innovation
-        self.velocities[rows] += velocity_gain[:, None] * innovation
-        self.velocity_variances[rows] -= velocity_gain * self.covariances[rows]
-        self.covariances[rows] *= 1 - gain
-        self.position_variances[rows] *= 1 - gain
+        The even density is 1 / (2 pi scale^2), so that pixels do not count.
+
+        Args:
+            rows: (P,) tracks.
+            measured: (P, 2) pixels.
+            scales: (P,) body scales of these tracks, pixels.
+        """
+        weighted = self.probabilities[rows] * np.exp(self._logs(rows, measured, scales))
+        return np.log(weighted.sum(axis=1) + 1e-300)
+
+    def gates(self, scales: FloatArray, sigmas: float) -> FloatArray:
+        """Return (M,) pixels, this many standard deviations of the wider model's innovation."""
+        variances = self.covariances[..., 0].max(axis=1) + (_POSITION_NOISE * scales) ** 2
+        return sigmas * np.sqrt(variances)
+
+    def correct(self, rows: IntArray, measured: FloatArray, scales: FloatArray) -> None:
+        """Take in measured positions; arguments as in `log_likelihoods`."""
+        logs = self._logs(rows, measured, scales)
+        weights = self.probabilities[rows] * np.exp(logs - logs.max(axis=1, keepdims=True))
+        weights = np.maximum(weights / weights.sum(axis=1, keepdims=True), _LEAST_PROBABILITY)
+        self.probabilities[rows] = weights / weights.sum(axis=1, keepdims=True)
+        means, covariances = self.means[rows], self.covariances[rows]
+        variances = covariances[..., 0] + (_POSITION_NOISE * scales[:, None]) ** 2
+        gains = covariances[..., :2] / variances[..., None]
+        innovations = _complex(measured)[:, None] - means[..., 0]
+        self.means[rows] = means + gains * innovations[..., None]
+        position, mixed, velocity = np.moveaxis(covariances, -1, 0)
+        kept = 1 - gains[..., 0]
+        self.covariances[rows] = np.stack(
+            [kept * position, kept * mixed, velocity - gains[..., 1] * mixed], axis=-1
+        )
+
+    def shift(self, rows: IntArray, offsets: FloatArray) -> None:
+        """Move the positions of P rows by (P, 2) pixels: another point of the body is tracked."""
+        self.means[rows, :, 0] += _complex(offsets)[:, None]
 
     def move(self, linear: FloatArray, shift: FloatArray) -> None:
-        """Follow the camera: a point p of the last image is at linear @ p + shift in this one."""
-        self.positions = self.positions @ linear.T + shift
-        self.velocities = self.velocities @ linear.T
-        growth = abs(np.linalg.det(linear))
-        self.position_variances *= growth
-        self.covariances *= growth
-        self.velocity_variances *= growth
+        """Follow the camera: a point p of the last image is at linear @ p + shift in this one.
+
+        Args:
+            linear: (2, 2) rotation times scale.
+            shift: (2,) pixels.
+        """
+        turn = complex(linear[0, 0], linear[1, 0])
+        self.means *= turn
+        self.means[..., 0] += complex(*shift)
+        self.covariances *= abs(turn) ** 2
+
+    def _logs(self, rows: IntArray, measured: FloatArray, scales: FloatArray) -> FloatArray:
+        """Return (P, J) log-likelihoods for each model."""
+        variances = self.covariances[rows, :, 0] + (_POSITION_NOISE * scales[:, None]) ** 2
+        distances = _squared(_complex(measured)[:, None] - self.means[rows, :, 0]) / variances
+        return -distances / 2 - np.log(variances / scales[:, None] ** 2)
+
+
+def _complex(points: FloatArray) -> ComplexArray:
+    """Return (..., 2) points as (...) complex numbers x + i y."""
+    return points[..., 0] + 1j * points[..., 1]
+
+
+def _real(points: ComplexArray) -> FloatArray:
+    return np.stack([points.real, points.imag], axis=-1)
+
+
+def _squared(values: ComplexArray) -> FloatArray:
+    """Return squared absolute values."""
+    return values.real**2 + values.imag**2

@@ -1,38 +1,52 @@
-"""Poses become people by predicted motion, pose, box and appearance: the `robust` association."""
+"""Detections become people by motion, pose, box and appearance: the `robust` association."""
 
 import itertools
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
 from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.camera_motion import estimate_camera_motion
-from poseflow_ros.tracking.evidence import compare, recognise
-from poseflow_ros.tracking.people import People, Sight
+from poseflow_ros.tracking.common_motion import estimate_common_motion
+from poseflow_ros.tracking.detections import Detections
+from poseflow_ros.tracking.likelihood import may_be_reidentified, reidentify, score_pairs
 from poseflow_ros.tracking.pose_flow import FlowSuppression
+from poseflow_ros.tracking.robust_tracks import RobustTracks
 from poseflow_ros.tracking.tracks import append, select
 
-# The sum of evidence that makes a person, and how long a tentative one may go unseen.
-_EVIDENCE = 0.7
+# The existence score that makes a person, and how long a tentative one may go unseen.
+_EXISTENCE = 0.7
 _TENTATIVE_S = 0.9
+# A detection this confident is a person at once, unless its box overlaps another this much.
+_CERTAIN_CONFIDENCE = 0.55
+_CERTAIN_MAX_IOU = 0.5
+# A person observed so recently, or in the frame before, is more likely to have moved on than to
+# have vanished just where somebody new appears: what that adds to the log-likelihood ratio.
+_RECENT_S = 0.3
+_RECENT_BONUS = 2.5
+# What a detection of confidence 0 lacks, per unit below `confident_pose_score`.
+_WEAKNESS = 13.0
+# People observed within this time before the last frame show how the camera moved.
+_VOTER_S = 0.1
 
 _NOBODY = Poses.empty(len(COCO_17.keypoint_names))
 _NONE = np.zeros(0, np.int64)
 
 
 class RobustAssociation:
-    """Gives poses to people by the evidence for it, all that is known taken together.
+    """Gives detections to tracks by their log-likelihood ratio, all that is known taken together.
 
-    Confident poses come first, weak ones continue people who are left. A confident pose that
-    continues nobody begins a tentative track; enough evidence makes that a person, or shows it to
-    be somebody lost. Flows that turn out to be of one person become one.
+    A confident detection that continues nobody begins a track: a person at once if it is certain,
+    otherwise tentative until the existence score suffices. Then it is somebody new, or turns out
+    to be somebody lost. Flows that turn out to be of one person become one.
 
     Attributes:
-        unclaimed: the poses of the last frame that are nobody's.
-        same: ids that turned out in the last frame to be another's.
+        unassigned: the poses of the last frame that are nobody's.
+        merged_ids: ids that turned out in the last frame to be another's.
     """
 
     def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
@@ -42,11 +56,12 @@ class RobustAssociation:
 
     def reset(self) -> None:
         """Forget everybody."""
-        self._people = People.born(Sight.of(_NOBODY, np.zeros((0, 0))), _NONE, [], 0.0)
+        self._tracks = RobustTracks.born(Detections.of(_NOBODY, np.zeros((0, 0))), _NONE, [], 0.0)
         self._flows = FlowSuppression()
-        self._stamp_s = 0.0
-        self.unclaimed = _NOBODY
-        self.same: dict[int, int] = {}
+        self._stamp_s = self._dt_s = 0.0
+        self._camera_velocity = np.zeros(2)
+        self.unassigned = _NOBODY
+        self.merged_ids: dict[int, int] = {}
 
     def update(
         self, poses: Poses, matches: FloatArray, stamp_s: float, appearances: FloatArray
@@ -54,104 +69,152 @@ class RobustAssociation:
         """See PoseFlowTracker.update; raises ValueError unless the keypoints are COCO's 17."""
         if poses.keypoints.shape[1:] != _NOBODY.keypoints.shape[1:]:
             raise ValueError(f"keypoints must be (N, 17, 2), got {poses.keypoints.shape}")
-        sight = Sight.of(poses, self._people.comparable(appearances))
-        self.same = {}
-        self._predict(sight, matches, stamp_s)
-        rows, columns, likeness = self._associate(sight)
-        self._people.hit(rows, columns, likeness, sight, self._stamp_s)
-        self._suppress(sight)
-        self._confirm()
-        self._give_birth(sight)
-        self._age()
-        return self._told()
+        detections = Detections.of(poses, self._tracks.comparable(appearances))
+        self.merged_ids = {}
+        self._predict(detections, matches, stamp_s)
+        rows, columns, similarity = self._associate(detections)
+        self._tracks.hit(rows, columns, similarity, detections, self._stamp_s)
+        self._suppress(detections)
+        self._give_birth(detections)
+        self._confirm(detections)
+        self._update_states()
+        return self._snapshot()
 
-    def _predict(self, sight: Sight, matches: FloatArray, stamp_s: float) -> None:
-        people, dt_s = self._people, max(0.0, stamp_s - self._stamp_s)
-        self._stamp_s = stamp_s
-        camera = estimate_camera_motion(matches, sight.poses.boxes)
+    def _predict(self, detections: Detections, matches: FloatArray, stamp_s: float) -> None:
+        tracks, dt_s = self._tracks, max(0.0, stamp_s - self._stamp_s)
+        self._stamp_s, self._dt_s = stamp_s, dt_s
+        camera = estimate_camera_motion(matches, detections.poses.boxes)
         if camera is not None:
-            people.motion.move(camera.linear, camera.shift)
-        people.motion.predict(dt_s, people.heights)
-        people.seen_as[:] = -1
+            tracks.follow_camera(camera)
+        tracks.motion.predict(dt_s, tracks.scales, tracks.observed)
+        if camera is None:
+            self._follow_common_motion(detections, dt_s)
+        tracks.detection_index[:] = -1
 
-    def _associate(self, sight: Sight) -> tuple[IntArray, IntArray, FloatArray]:
-        """Return P rows of people, their poses and the likeness of the two."""
-        evidence, likeness = compare(self._people, sight, self._stamp_s)
-        confident = sight.confidences >= self.config.confident_pose_score
-        first = assign(np.where(confident, evidence, -np.inf), 0.0)
-        open_rows = self._people.confirmed.copy()
-        open_rows[first[:, 0]] = False
-        second = assign(np.where(open_rows[:, None] & ~confident, evidence, -np.inf), 0.0)
-        rows, columns = np.concatenate([first, second]).T
-        return rows, columns, likeness[rows, columns]
+    def _follow_common_motion(self, detections: Detections, dt_s: float) -> None:
+        """Take the camera's motion from the people, where no image tells it."""
+        tracks = self._tracks
+        voters = tracks.confirmed & (self._stamp_s - tracks.last_seen_s < dt_s + _VOTER_S)
+        positions = tracks.motion.positions[voters]
+        common = estimate_common_motion(
+            positions,
+            tracks.scales[voters],
+            detections.anchors,
+            detections.scales,
+            self._camera_velocity * dt_s,
+        )
+        self._camera_velocity = np.zeros(2)
+        if common is None:
+            return
+        tracks.follow_camera(common)
+        if dt_s > 0:
+            center = positions.mean(axis=0)
+            moved: FloatArray = common.linear @ center + common.shift
+            self._camera_velocity = (moved - center) / dt_s
 
-    def _confirm(self) -> None:
-        """Make people of the tentative with evidence, or those lost that they turn out to be."""
-        people = self._people
-        enough = ~people.confirmed & (people.seen_as >= 0) & (people.evidence >= _EVIDENCE)
-        for row in np.flatnonzero(enough).tolist():
-            former = recognise(people, row)
-            if former >= 0:
-                people.join(former, row)
-                self.same[int(people.track_ids[row])] = int(people.track_ids[former])
-                people.states[row] = TrackState.REMOVED
-            people.confirmed[row if former < 0 else former] = True
+    def _associate(self, detections: Detections) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return P rows of tracks, their detections and the similarity of the two.
 
-    def _suppress(self, sight: Sight) -> None:
+        First confident detections, and weak ones that are nobody's duplicate, to those they fit;
+        then other weak ones to people who are left; then confident ones to people who have only
+        just been observed, by a lower bar.
+        """
+        tracks = self._tracks
+        ratios, similarity = score_pairs(tracks, detections, self._stamp_s)
+        threshold = self.config.confident_pose_score
+        confident = detections.confidences >= threshold
+        weakness = _WEAKNESS * np.maximum(threshold - detections.confidences, 0.0)
+        separate = ~confident & ~(detections.duplicates & confident).any(axis=1)
+        recent = self._stamp_s - tracks.last_seen_s <= max(_RECENT_S, self._dt_s)
+        rounds = (
+            (confident | (tracks.confirmed[:, None] & separate), ratios - weakness),
+            (tracks.confirmed[:, None] & ~confident, ratios),
+            ((tracks.confirmed & recent)[:, None] & confident, ratios + _RECENT_BONUS),
+        )
+        pairs = np.zeros((0, 2), np.int64)
+        for eligible, scores in rounds:
+            eligible[pairs[:, 0]] = False
+            eligible[:, pairs[:, 1]] = False
+            found = assign(np.where(eligible, scores, -np.inf), 0.0)
+            pairs = np.concatenate([pairs, found])
+        rows, columns = pairs.T
+        return rows, columns, similarity[rows, columns]
+
+    def _suppress(self, detections: Detections) -> None:
         """Remove those who turn out to be somebody else found twice."""
-        people = self._people
-        seen = np.flatnonzero(people.seen_as >= 0)
-        columns = people.seen_as[seen]
+        tracks = self._tracks
+        seen = np.flatnonzero(tracks.observed)
+        columns = tracks.detection_index[seen]
         same = self._flows.update(
-            people.track_ids[seen],
-            sight.poses[columns],
-            people.hits[seen],
-            sight.overlaps[np.ix_(columns, columns)],
-            people.track_ids,
+            tracks.track_ids[seen],
+            detections.poses[columns],
+            tracks.hits[seen],
+            detections.overlaps[np.ix_(columns, columns)],
+            tracks.track_ids,
         )
         for longer, shorter in same:
             kept, gone = seen[longer], seen[shorter]
-            if people.confirmed[gone] and not people.confirmed[kept]:
+            if tracks.confirmed[gone] and not tracks.confirmed[kept]:
                 kept, gone = gone, kept  # a person outlasts what may be none
-            self.same[int(people.track_ids[gone])] = int(people.track_ids[kept])
-            people.states[gone] = TrackState.REMOVED
-            people.seen_as[gone] = -1
+            self.merged_ids[int(tracks.track_ids[gone])] = int(tracks.track_ids[kept])
+            tracks.states[gone] = TrackState.REMOVED
+            tracks.detection_index[gone] = -1
 
-    def _give_birth(self, sight: Sight) -> None:
-        """Begin a track for each confident pose that is nobody's, nor the same as another."""
-        people = self._people
-        taken = np.zeros(len(sight.poses), bool)
-        taken[people.seen_as[people.seen_as >= 0]] = True
-        free = ~taken & (sight.confidences >= self.config.confident_pose_score)
+    def _give_birth(self, detections: Detections) -> None:
+        """Begin a track for each confident detection that is nobody's, nor another's duplicate."""
+        tracks = self._tracks
+        taken = np.zeros(len(detections), bool)
+        taken[tracks.detection_index[tracks.observed]] = True
+        free = ~taken & (detections.confidences >= self.config.confident_pose_score)
         born = []
-        for column in np.argsort(-sight.confidences, kind="stable"):
-            if free[column] and not (sight.duplicates[column] & taken).any():
+        for column in np.argsort(-detections.confidences, kind="stable"):
+            if free[column] and not (detections.duplicates[column] & taken).any():
                 taken[column] = True
                 born.append(column)
-        self.unclaimed = sight.poses[~taken]
+        self.unassigned = detections.poses[~taken]
         if born:
             track_ids = list(itertools.islice(self._ids, len(born)))
-            newborn = People.born(sight, np.sort(np.array(born)), track_ids, self._stamp_s)
-            self._people = append(people, newborn)
+            columns = np.sort(np.array(born))
+            newborn = RobustTracks.born(detections, columns, track_ids, self._stamp_s)
+            self._tracks = append(tracks, newborn)
 
-    def _age(self) -> None:
-        """Update the states."""
-        people = self._people
-        unseen_s = self._stamp_s - people.last_seen_s
-        memory_s = np.where(people.confirmed, self.config.max_lost_s, _TENTATIVE_S)
-        gone = (people.states == TrackState.REMOVED) | (unseen_s > memory_s)
-        people.states[:] = np.where(people.confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE)
-        people.states[people.seen_as < 0] = TrackState.LOST
-        people.states[gone] = TrackState.REMOVED
+    def _confirm(self, detections: Detections) -> None:
+        """Make people of tentative tracks, or those lost that they turn out to be."""
+        tracks = self._tracks
+        enough, certain = tracks.existence_scores >= _EXISTENCE, self._certain(detections)
+        candidates = (enough | certain) & tracks.observed & ~tracks.confirmed
+        for row in np.flatnonzero(candidates).tolist():
+            if not enough[row] and may_be_reidentified(tracks, row):
+                continue  # more observations tell better who it is
+            former = reidentify(tracks, row)
+            if former >= 0:
+                tracks.join(former, row)
+                self.merged_ids[int(tracks.track_ids[row])] = int(tracks.track_ids[former])
+                tracks.states[row] = TrackState.REMOVED
+            tracks.confirmed[row if former < 0 else former] = True
 
-    def _told(self) -> TrackedPoses:
-        """Return the seen in the order of their poses, then the lost, then the removed."""
-        people = self._people
-        removed, unseen = people.states == TrackState.REMOVED, people.seen_as < 0
-        order = np.lexsort([people.seen_as, removed, unseen])
-        told = people.told(
-            order[(people.confirmed | ~unseen)[order]], people.motion.velocities, self._stamp_s
-        )
+    def _certain(self, detections: Detections) -> NDArray[np.bool_]:
+        """Return (M,), whether the present detection alone makes a person of a track."""
+        certain = detections.confidences >= _CERTAIN_CONFIDENCE
+        certain &= detections.overlaps.max(axis=1, initial=0.0) < _CERTAIN_MAX_IOU
+        return np.append(certain, False)[self._tracks.detection_index]
+
+    def _update_states(self) -> None:
+        tracks = self._tracks
+        unseen_s = self._stamp_s - tracks.last_seen_s
+        memory_s = np.where(tracks.confirmed, self.config.max_lost_s, _TENTATIVE_S)
+        gone = (tracks.states == TrackState.REMOVED) | (unseen_s > memory_s)
+        tracks.states[:] = np.where(tracks.confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE)
+        tracks.states[~tracks.observed] = TrackState.LOST
+        tracks.states[gone] = TrackState.REMOVED
+
+    def _snapshot(self) -> TrackedPoses:
+        """Return the observed in the order of their poses, then the lost, then the removed."""
+        tracks = self._tracks
+        removed = tracks.states == TrackState.REMOVED
+        order = np.lexsort([tracks.detection_index, removed, ~tracks.observed])
+        order = order[(tracks.confirmed | tracks.observed)[order]]
+        snapshot = tracks.snapshot(order, tracks.motion.velocities, self._stamp_s)
         if removed.any():
-            self._people = select(people, ~removed)
-        return told
+            self._tracks = select(tracks, ~removed)
+        return snapshot

@@ -80,8 +80,8 @@ class PoseFlowTracker:
         if self._window is None or self._stamp_s is None:
             return [tracked]
         assert isinstance(self._association, RobustAssociation)
-        unclaimed, same = self._association.unclaimed, self._association.same
-        return self._window.push(tracked, unclaimed, same, self._stamp_s)
+        unassigned, merged_ids = self._association.unassigned, self._association.merged_ids
+        return self._window.push(tracked, unassigned, merged_ids, self._stamp_s)
 
     def flush(self) -> list[TrackedPoses]:
         """Return the frames still held back, oldest first."""

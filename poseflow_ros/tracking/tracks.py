@@ -31,7 +31,7 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.track_ids)
 
-    def told(self, order: IntArray, velocities: FloatArray, stamp_s: float) -> TrackedPoses:
+    def snapshot(self, order: IntArray, velocities: FloatArray, stamp_s: float) -> TrackedPoses:
         """Return a copy of the rows in this order, as of `stamp_s`; (M, 2) velocities."""
         return TrackedPoses(
             poses=self.poses[order],

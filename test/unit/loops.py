@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+from scipy.linalg import expm
 
 
 def pairs_of(function, rows, columns):
@@ -131,3 +132,115 @@ def oks(a, scores_a, b, scores_b, variances):
         alike += weight * math.exp(-squared / (2 * variance))
         total += weight
     return alike / total if total else 0.0
+
+
+class ImmFilter:
+    """Blom and Bar-Shalom's cycle for one track, with 2 x 2 matrices of each coordinate.
+
+    A coordinate's covariances are the mean of those of x and y, which are taken for alike.
+
+    Args:
+        position: (x, y) pixels, of the first measurement.
+        models: of each the velocity's standard deviation, pixels per second, and its correlation
+            time, seconds.
+        rates: (J, J) of the Markov process that changes the model, per second; rows sum to 0.
+        probabilities: of the models at first.
+        noise: the standard deviation of a measured position, pixels.
+        least: no model's probability falls below this.
+    """
+
+    def __init__(self, position, models, rates, probabilities, noise, least):
+        self.models, self.rates, self.noise, self.least = models, rates, noise, least
+        self.probabilities = list(probabilities)
+        self.states = [[np.array([c, 0.0]) for c in position] for _ in models]
+        self.covariances = [np.diag([noise**2, speed**2]) for speed, _ in models]
+
+    def predict(self, dt_s, mixing):
+        if mixing:
+            self._mix(dt_s)
+        for j, (speed, memory_s) in enumerate(self.models):
+            transition, noise = van_loan(dt_s, speed, memory_s)
+            self.states[j] = [transition @ state for state in self.states[j]]
+            self.covariances[j] = transition @ self.covariances[j] @ transition.T + noise
+
+    def _mix(self, dt_s):
+        n = range(len(self.models))
+        transitions = expm(dt_s * np.array(self.rates))
+        probabilities = [sum(transitions[i, j] * self.probabilities[i] for i in n) for j in n]
+        states, covariances = [], []
+        for j in n:
+            weights = [transitions[i, j] * self.probabilities[i] / probabilities[j] for i in n]
+            mixed = [sum(weights[i] * self.states[i][c] for i in n) for c in (0, 1)]
+            spreads = [
+                sum(
+                    weights[i]
+                    * (
+                        self.covariances[i]
+                        + np.outer(self.states[i][c] - mixed[c], self.states[i][c] - mixed[c])
+                    )
+                    for i in n
+                )
+                for c in (0, 1)
+            ]
+            states.append(mixed)
+            covariances.append(sum(spreads) / 2)
+        self.states, self.covariances, self.probabilities = states, covariances, probabilities
+
+    def densities(self, measured):
+        """Return for each model the density of a measured position, per square pixel."""
+        values = []
+        for states, covariance in zip(self.states, self.covariances, strict=True):
+            variance = covariance[0, 0] + self.noise**2
+            squared = sum((measured[c] - states[c][0]) ** 2 for c in (0, 1))
+            values.append(math.exp(-squared / variance / 2) / (2 * math.pi * variance))
+        return values
+
+    def log_likelihood(self, measured, scale):
+        """Return the log of the density relative to 1 / (2 pi scale^2)."""
+        pairs = zip(self.probabilities, self.densities(measured), strict=True)
+        return math.log(sum(p * density for p, density in pairs) * 2 * math.pi * scale**2)
+
+    def correct(self, measured):
+        pairs = zip(self.probabilities, self.densities(measured), strict=True)
+        posterior = [p * density for p, density in pairs]
+        posterior = [max(value / sum(posterior), self.least) for value in posterior]
+        self.probabilities = [value / sum(posterior) for value in posterior]
+        look = np.array([[1.0, 0.0]])
+        for j, covariance in enumerate(self.covariances):
+            innovation = look @ covariance @ look.T + self.noise**2
+            gain = covariance @ look.T @ np.linalg.inv(innovation)
+            self.states[j] = [
+                state + gain[:, 0] * (measured[c] - state[0])
+                for c, state in enumerate(self.states[j])
+            ]
+            rest = np.eye(2) - gain @ look  # Joseph's form
+            self.covariances[j] = rest @ covariance @ rest.T + self.noise**2 * gain @ gain.T
+
+    def expected(self):
+        """Return (2, 2) over the models: position and velocity, of x and of y."""
+        pairs = zip(self.probabilities, self.states, strict=True)
+        return sum(p * np.array(states).T for p, states in pairs)
+
+    def position_variance(self):
+        """Return the variance of the mixture's position, the mean of x and y."""
+        middle = self.expected()[0]
+        total = 0.0
+        for p, states, covariance in zip(
+            self.probabilities, self.states, self.covariances, strict=True
+        ):
+            apart = [(states[c][0] - middle[c]) ** 2 for c in (0, 1)]
+            total += p * (covariance[0, 0] + sum(apart) / 2)
+        return total
+
+
+def van_loan(dt_s, speed, memory_s):
+    """Return the transition of position and velocity, and the covariance of what it adds.
+
+    The velocity is an Ornstein-Uhlenbeck process (Van Loan, Computing integrals involving the
+    matrix exponential, IEEE Transactions on Automatic Control 23, 1978).
+    """
+    drift = np.array([[0, 1], [0, -1 / memory_s]])
+    noise = np.diag([0, 2 * speed**2 / memory_s])
+    both = expm(dt_s * np.block([[-drift, noise], [np.zeros((2, 2)), drift.T]]))
+    transition = both[2:, 2:].T
+    return transition, transition @ both[:2, 2:]

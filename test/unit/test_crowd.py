@@ -86,7 +86,7 @@ def test_the_street_stays_what_it_was():
         np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("fps", [5, 20, 30, 60])
+@pytest.mark.parametrize("fps", [5, 60])
 @pytest.mark.parametrize(
     ("scene", "camera"),
     [("street", "still"), ("street", "shake"), ("sport", "rotate"), ("close", "rotate")],

@@ -136,7 +136,7 @@ def test_a_table_that_has_more_columns_keeps_its_kind():
     assert (both.names.tolist(), both.ids.tolist()) == (["b", "b", "b"], [5, 5, 5])
 
 
-def test_what_is_told_is_as_of_now_in_the_order_asked_for_and_a_copy():
+def test_a_snapshot_is_as_of_now_in_the_order_asked_for_and_a_copy():
     tracks = Tracks(
         track_ids=np.array([3, 8]),
         states=np.array([1, 2]),
@@ -147,16 +147,16 @@ def test_what_is_told_is_as_of_now_in_the_order_asked_for_and_a_copy():
         match_scores=np.array([0.5, 0.25]),
     )
     assert len(tracks) == 2
-    told = tracks.told(np.array([1, 0]), np.array([[1.0, 2.0], [3.0, 4.0]]), 20.5)
-    assert told.track_ids.tolist() == [8, 3]
-    assert told.states.tolist() == [2, 1]
-    assert told.poses.scores.tolist() == [0.05, 0.04]
-    assert told.match_scores.tolist() == [0.25, 0.5]
-    assert told.ages_s.tolist() == [9.5, 10.5]
-    assert told.time_since_update_s.tolist() == [6.5, 0.5]
-    assert told.hits.tolist() == [6, 5]
-    assert told.velocities.tolist() == [[3, 4], [1, 2]]
-    told.hits[:] = 0
-    told.poses.boxes[:] = 0
+    snapshot = tracks.snapshot(np.array([1, 0]), np.array([[1.0, 2.0], [3.0, 4.0]]), 20.5)
+    assert snapshot.track_ids.tolist() == [8, 3]
+    assert snapshot.states.tolist() == [2, 1]
+    assert snapshot.poses.scores.tolist() == [0.05, 0.04]
+    assert snapshot.match_scores.tolist() == [0.25, 0.5]
+    assert snapshot.ages_s.tolist() == [9.5, 10.5]
+    assert snapshot.time_since_update_s.tolist() == [6.5, 0.5]
+    assert snapshot.hits.tolist() == [6, 5]
+    assert snapshot.velocities.tolist() == [[3, 4], [1, 2]]
+    snapshot.hits[:] = 0
+    snapshot.poses.boxes[:] = 0
     assert tracks.hits.tolist() == [5, 6]
     assert tracks.poses.boxes.all()

@@ -1,0 +1,90 @@
+"""The poses of one frame, and what association asks of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow_ros.poses import FloatArray, Poses
+from poseflow_ros.tracking.body_scale import body_scales
+from poseflow_ros.tracking.body_shape import torso_centers
+from poseflow_ros.tracking.pose_flow import SAME_PERSON, SIGMAS, pose_distances
+from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
+
+# A detection speaks for a person by how far its confidence exceeds this.
+_NO_EVIDENCE = 0.25
+# Appearance is learned where boxes overlap less than this.
+_ISOLATED_IOU = 0.2
+# Two detections of one frame are one person found twice where boxes or poses are this alike.
+# Two people who embrace share most of a box, but not the pose.
+_DUPLICATE_IOU = 0.7
+_DUPLICATE_OKS = 0.4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """N poses of one frame.
+
+    Attributes:
+        poses: the poses.
+        anchors: (N, 2) pixels, the torso's middle.
+        scales: (N,) pixels, body scales.
+        confidences: (N,) in [0, 1].
+        appearances: (N, D) unit vectors, 0 where unknown.
+        overlaps: (N, N) IoU of the boxes, 0 with itself.
+        duplicates: (N, N) whether two are likely one person.
+    """
+
+    poses: Poses
+    anchors: FloatArray
+    scales: FloatArray
+    confidences: FloatArray
+    appearances: FloatArray
+    overlaps: FloatArray
+    duplicates: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, poses: Poses, appearances: FloatArray) -> "Detections":
+        """Return the detections of these N poses with (N, D) appearances."""
+        scales = body_scales(poses)
+        overlaps = box_iou(poses.boxes, poses.boxes)
+        np.fill_diagonal(overlaps, 0.0)
+        return cls(
+            poses,
+            torso_centers(poses.keypoints, poses.keypoint_scores),
+            scales,
+            poses.confidences,
+            appearances,
+            overlaps,
+            _duplicates(poses, scales, overlaps),
+        )
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+    @property
+    def existence_gains(self) -> FloatArray:
+        """(N,) how much each detection speaks for there being a person."""
+        return np.maximum(self.confidences - _NO_EVIDENCE, 0.0)
+
+    @property
+    def isolated(self) -> NDArray[np.bool_]:
+        """(N,) true for those whose box overlaps no other much."""
+        return self.overlaps.max(axis=1, initial=0.0) < _ISOLATED_IOU
+
+
+def _duplicates(poses: Poses, scales: FloatArray, overlaps: FloatArray) -> NDArray[np.bool_]:
+    """Return (N, N), true for poses alike by box, by all keypoints, or by those that coincide."""
+    duplicates = overlaps > _DUPLICATE_IOU
+    i, j = np.nonzero(overlaps)
+    if len(i):
+        similarity = oks(
+            poses.keypoints[i],
+            poses.keypoint_scores[i],
+            poses.keypoints[j],
+            poses.keypoint_scores[j],
+            oks_variances(np.maximum(scales[i], scales[j]), SIGMAS),
+        )
+        duplicates[i, j] |= similarity > _DUPLICATE_OKS
+        duplicates[i, j] |= pose_distances(poses[i], poses[j]) < SAME_PERSON
+    return duplicates | duplicates.T
