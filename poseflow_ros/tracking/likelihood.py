@@ -22,14 +22,14 @@ _HOPELESS = -4.0
 # Natural logarithms of the ratio of sizes: gate and spread, and the most that it speaks against,
 # as people are half hidden at times.
 _SIZE_GATE = 1.0
-_SIZE_SPREAD = 0.2
+_SIZE_SPREAD = 0.22
 _SIZE_MOST = 3.0
 # How much the similarity of pose and box, in [0, 1], counts above or below a half.
 _SIMILARITY_WEIGHT = 3.0
 # What must be made up for, and the more the longer a person was not seen: to split a person in
 # two is better than to join two people.
 _PRIOR = -0.6
-_UNSEEN_PRIOR = -0.3
+_UNSEEN_PRIOR = -0.6
 _UNSEEN_SCALE_S = 1.0
 # Appearance counts _WEIGHT ln(_DIFFERENT / (1 - cosine)), up to _MOST either way, from this
 # many observations on.

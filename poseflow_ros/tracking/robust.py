@@ -19,7 +19,7 @@ from poseflow_ros.tracking.robust_tracks import RobustTracks
 from poseflow_ros.tracking.tracks import append, select
 
 # The existence score that makes a person, and how long a tentative one may go unseen.
-_EXISTENCE = 0.7
+_EXISTENCE = 0.8
 _TENTATIVE_S = 0.9
 # A detection this confident is a person at once, unless its box overlaps another this much.
 _CERTAIN_CONFIDENCE = 0.55
