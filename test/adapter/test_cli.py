@@ -233,10 +233,10 @@ def test_frames_held_back_are_written_once_in_order(window_s, made, tmp_path):
     assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == N_FRAMES
 
 
-def test_without_a_window_people_are_written_when_they_are_known(made, tmp_path):
+def test_without_a_window_confident_people_are_written_from_the_first_frame(made, tmp_path):
     command = ["track", str(made / "video.mp4"), "--detections", str(made / "poses.npz")]
     assert main([*command, "--mot", str(tmp_path / "mot.txt")]) == 0
-    assert mot_ids(tmp_path / "mot.txt")[0] == []
+    assert mot_ids(tmp_path / "mot.txt")[0] == [who for i, who in sights() if i == 0]
 
 
 # {here} is the folder of the made video; the other files are made in it below.
