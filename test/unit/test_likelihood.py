@@ -353,7 +353,7 @@ def test_a_loop_gives_the_same_ratios(seed):
             assert expected[0] < -robust._RECENT_BONUS, (m, n)
 
 
-GAP_S = 5.0
+GAP_S = 3.0
 
 
 def after_a_gap(young, *lost, appearance, lost_appearances, gap_s=GAP_S):

@@ -133,9 +133,9 @@ def test_unsure_false_positives_now_and_then_are_nobody():
 
 
 def test_a_tentative_track_is_continued_over_a_missed_frame():
-    story = run([[unsure(100)], [], [unsure(100)], [unsure(100)]])
+    story = run([[unsure(100)], [], [unsure(100)], [unsure(100)], [unsure(100)]])
     assert [who(tracked) for tracked in story] == [
-        {1: TENTATIVE}, {}, {1: TENTATIVE}, {1: CONFIRMED},
+        {1: TENTATIVE}, {}, {1: TENTATIVE}, {1: TENTATIVE}, {1: CONFIRMED},
     ]  # fmt: skip
 
 
