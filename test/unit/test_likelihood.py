@@ -6,6 +6,7 @@ import loops
 import numpy as np
 import pytest
 from people import make_person, together, without_legs
+from robust_table import ANCHOR, BLUE, FIRST, RED, UNKNOWN, detect, make_tracks
 
 from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking import likelihood as constants
@@ -17,27 +18,7 @@ from poseflow_ros.tracking.tracks import append
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-RED, BLUE, UNKNOWN = np.eye(4)[0], np.eye(4)[1], np.zeros(4)
 HEIGHT = 100.0
-FIRST = np.zeros(1, np.int64)
-# From the top to the middle of the torso of people.make_person, in heights.
-ANCHOR = 0.36
-
-
-def detect(*people, appearances=None):
-    appearances = [UNKNOWN] * len(people) if appearances is None else appearances
-    return Detections.of(together(*people), np.array(appearances).reshape(-1, 4))
-
-
-def make_tracks(*people, appearances=None, first_id=1, stamp_s=0.0, appearance_hits=10):
-    """Return confirmed tracks, last observed at `stamp_s`, of one person each."""
-    detections = detect(*people, appearances=appearances)
-    columns = np.arange(len(people))
-    tracks = RobustTracks.born(detections, columns, (columns + first_id).tolist(), stamp_s)
-    tracks.appearances[:] = detections.appearances
-    tracks.appearance_hits[:] = appearance_hits * detections.appearances.any(axis=1)
-    tracks.confirmed[:] = True
-    return tracks
 
 
 def predict(tracks, dt_s):
