@@ -131,13 +131,13 @@ class RobustAssociation:
             (tracks.confirmed[:, None] & ~confident, ratios),
             ((tracks.confirmed & recent)[:, None] & confident, ratios + _RECENT_BONUS),
         )
-        pairs = np.zeros((0, 2), np.int64)
+        rows, columns = _NONE, _NONE
         for eligible, scores in rounds:
-            eligible[pairs[:, 0]] = False
-            eligible[:, pairs[:, 1]] = False
+            eligible[rows] = False
+            eligible[:, columns] = False
             found = assign(np.where(eligible, scores, -np.inf), 0.0)
-            pairs = np.concatenate([pairs, found])
-        rows, columns = pairs.T
+            rows = np.concatenate([rows, found[:, 0]])
+            columns = np.concatenate([columns, found[:, 1]])
         return rows, columns, similarity[rows, columns]
 
     def _suppress(self, detections: Detections) -> None:
@@ -147,9 +147,8 @@ class RobustAssociation:
         columns = tracks.detection_index[seen]
         same = self._flows.update(
             tracks.track_ids[seen],
-            detections.poses[columns],
             tracks.hits[seen],
-            detections.overlaps[np.ix_(columns, columns)],
+            detections.coincident[np.ix_(columns, columns)],
             tracks.track_ids,
         )
         for longer, shorter in same:

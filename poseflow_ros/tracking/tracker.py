@@ -69,7 +69,9 @@ class PoseFlowTracker:
         usable = _usable(poses)
         usable &= poses.confidences >= self._config.min_pose_score
         self._stamp_s = _never_back(self._stamp_s, stamp_s)
-        return self._association.update(poses[usable], matches, self._stamp_s, appearances[usable])
+        if not usable.all():
+            poses, appearances = poses[usable], appearances[usable]
+        return self._association.update(poses, matches, self._stamp_s, appearances)
 
     def hold_back(self, tracked: TrackedPoses) -> list[TrackedPoses]:
         """Return the frames that are ready to be told, oldest first, after `update` gave this one.

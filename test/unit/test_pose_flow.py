@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from people import make_person, together
 
 from poseflow_ros.poses import Poses
+from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.pose_flow import (
     FlowSuppression,
     build_flow,
@@ -218,12 +219,11 @@ HERE, ALMOST, BESIDE = person(), person(0.03), person(0.15)
 
 def meet(flows, people, hits, track_ids=(1, 2), remembered=(1, 2)):
     """Return what flow NMS says to one frame."""
-    poses = together(*people)
+    detections = Detections.of(together(*people), np.zeros((len(people), 0)))
     return flows.update(
         np.array(track_ids[: len(people)], np.int64),
-        poses,
         np.array(hits[: len(people)], np.int64),
-        loops.pairs_of(loops.box_iou, poses.boxes, poses.boxes),
+        detections.coincident,
         np.array(remembered, np.int64),
     )
 
