@@ -22,7 +22,7 @@ _SCORE_SCALE = 0.3
 _SPATIAL_WEIGHT = 1.0
 # Poses nearer than this are of one person; and a chance meeting is not taken for a flow.
 SAME_PERSON = 0.4
-_LEAST_FRAMES = 3
+_LEAST_OBSERVATIONS = 3.0
 # A flow goes on to a pose at least this alike, people walking up to so many heights a second,
 # that adds at least so much to the sum of `pose_scores`.
 _NEAR_IN_TIME = 0.5
@@ -110,12 +110,13 @@ class FlowSuppression:
     """
 
     def __init__(self) -> None:
-        self._near: dict[frozenset[int], int] = {}
+        self._near: dict[frozenset[int], float] = {}
 
     def update(
         self,
         track_ids: IntArray,
-        hits: IntArray,
+        observations: FloatArray,
+        independence: float,
         alike: NDArray[np.bool_],
         remembered: IntArray,
     ) -> list[tuple[int, int]]:
@@ -123,7 +124,8 @@ class FlowSuppression:
 
         Args:
             track_ids: (M,) of the flows seen in this frame.
-            hits: (M,) frames that they were seen in so far.
+            observations: (M,) independent observations of them so far.
+            independence: how much this frame counts, in [0, 1].
             alike: (M, M) whether the poses of two in this frame are of one person.
             remembered: ids of all flows that may still be seen again.
         """
@@ -132,10 +134,10 @@ class FlowSuppression:
             self._near = {pair: n for pair, n in self._near.items() if alive.issuperset(pair)}
         same = []
         for a, b in np.argwhere(np.triu(alike, 1)).tolist():
-            longer, shorter = (a, b) if hits[a] >= hits[b] else (b, a)
+            longer, shorter = (a, b) if observations[a] >= observations[b] else (b, a)
             pair = frozenset((int(track_ids[a]), int(track_ids[b])))
-            self._near[pair] = self._near.get(pair, 0) + 1
+            self._near[pair] = near = self._near.get(pair, 0.0) + independence
             # Both have a pose in as many frames at most as the shorter was seen in.
-            if self._near[pair] >= _LEAST_FRAMES and self._near[pair] > hits[shorter] / 2:
+            if near >= _LEAST_OBSERVATIONS and near > observations[shorter] / 2:
                 same.append((longer, shorter))
         return same

@@ -15,7 +15,7 @@ from poseflow_ros.tracking.common_motion import estimate_common_motion
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.likelihood import may_be_reidentified, reidentify, score_pairs
 from poseflow_ros.tracking.pose_flow import FlowSuppression
-from poseflow_ros.tracking.robust_tracks import RobustTracks
+from poseflow_ros.tracking.robust_tracks import RobustTracks, independence
 from poseflow_ros.tracking.tracks import append, select
 
 # The existence score that makes a person, and how long a tentative one may go unseen.
@@ -147,7 +147,8 @@ class RobustAssociation:
         columns = tracks.detection_index[seen]
         same = self._flows.update(
             tracks.track_ids[seen],
-            tracks.hits[seen],
+            tracks.observations[seen],
+            float(independence(np.array(self._dt_s))),
             detections.coincident[np.ix_(columns, columns)],
             tracks.track_ids,
         )
