@@ -61,7 +61,7 @@ def write_weights(config: EstimatorConfig, path: Path) -> None:
     """Write a file of random weights, always the same ones, for the estimator's network."""
     torch.manual_seed(0)
     if config.estimator == "detectron2":
-        from poseflow_ros.estimation.detectron2_rcnn import make_model
+        from poseflow_ros.estimation.detectron2_network import make_model
 
         model = make_model(config.detectron2_config)
     else:
@@ -86,10 +86,10 @@ class TorchvisionCall:
 
         self.decode = heatmaps_to_keypoints
         self._device = device
-        self._model = read_model(path).to(device)
-        self._model.transform.min_size = (config.image_min_side,)
-        self._model.transform.max_size = config.image_max_side
-        heads = self._model.roi_heads
+        self.model = read_model(path).to(device)
+        self.model.transform.min_size = (config.image_min_side,)
+        self.model.transform.max_size = config.image_max_side
+        heads = self.model.roi_heads
         find = heads.postprocess_detections
 
         def find_placed(logits: Tensor, deltas: Tensor, proposals: Any, sizes: list[Size]) -> Any:
@@ -106,7 +106,7 @@ class TorchvisionCall:
             tensors = [
                 torch.from_numpy(image).to(self._device).permute(2, 0, 1) / 255 for image in images
             ]
-            for answer in self._model(tensors):
+            for answer in self.model(tensors):
                 _ = {name: values.cpu() for name, values in answer.items()}
 
 
