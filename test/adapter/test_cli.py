@@ -566,9 +566,7 @@ def test_weights_verify_refuses_a_file_in_one_line(name, content, told, caches, 
         pytest.param("~no_such_user/x.pth", "'~no_such_user/x.pth'", id="nobody's home"),
         pytest.param(".", "'.'", id="a folder"),
         pytest.param("", "''", id="an empty name"),
-        pytest.param(
-            "COCO-Keypoints/x.yaml", "'COCO-Keypoints/x.yaml'", id="no such configuration"
-        ),
+        pytest.param("COCO-Keypoints/x.yaml", "'COCO-Keypoints/x.yaml'", id="not in the zoo"),
     ],
 )
 def test_weights_of_no_known_name_are_refused(name, told, action, caches, capfd):

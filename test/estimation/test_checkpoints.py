@@ -583,9 +583,7 @@ def test_what_versions_leave_out_may_be_there_or_not(name):
             "x is unexpected",
             id="one too many beside one let pass",
         ),
-        pytest.param(
-            {"my_pixel_mean": torch.zeros(1)}, "my_pixel_mean is unexpected", id="its own"
-        ),
+        pytest.param({"my_pixel_mean": torch.zeros(1)}, "my_pixel_mean is unexpected", id="own"),
     ],
 )
 def test_weights_of_another_network_are_refused(change, told):

@@ -227,7 +227,7 @@ def test_the_reason_is_logged_only_to_a_given_function():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"device": "cpu", "weights": "/no/file"}, r"^weights is '/no/file', which is not a file"),
+        ({"device": "cpu", "weights": "/no/file"}, "^weights is '/no/file', which is not a"),
         (
             {"device": "cpu", "weights": os.devnull},
             r"^weights is '/dev/null', which is not a file",
