@@ -21,13 +21,9 @@ from std_srvs.srv import Trigger
 
 from poseflow_ros.bench.memory import resident_bytes
 from poseflow_ros.config import Config, ConfigError
-from poseflow_ros.estimation.estimator import (
-    DeviceLostError,
-    EstimatorError,
-    OutOfMemoryError,
-    PoseEstimator,
-    make_estimator,
-)
+from poseflow_ros.estimation.errors import DeviceLostError, EstimatorError, OutOfMemoryError
+from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.poses import Poses
 from poseflow_ros.ros import parameters
 from poseflow_ros.ros.allocation import keep_freed_memory
