@@ -101,8 +101,8 @@ class Pipeline:
         estimated = perf_counter()
         with self.lock:
             before = self._reset_where_broken(image.shape[:2], stamp_s)
-            matches, appearances = self._matcher.match(image, poses)
-            tracked = self._tracker.update(poses, matches, stamp_s, appearances)
+            cues = self._matcher.match(image, poses)
+            tracked = self._tracker.update(poses, cues, stamp_s)
             ready = self._tracker.hold_back(tracked)
             track_s = perf_counter() - estimated
             self._held.append(Frame(image, stamp_s, tag, tracked, self.epoch, estimate_s, track_s))

@@ -14,7 +14,6 @@ from poseflow_ros.bench.metrics import Frames, read_mot
 from poseflow_ros.bench.observation import Observation
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.recorded import RecordedPoses
-from poseflow_ros.imaging.correspondence import NO_MATCHES
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.pipeline import Pipeline
 from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
@@ -144,7 +143,7 @@ class Recording:
         for index in range(0, len(recorded), self.every):
             poses = estimator.estimate(_NO_IMAGE)
             start = perf_counter()
-            tracked = tracker.update(poses, NO_MATCHES, index / rate_hz)
+            tracked = tracker.update(poses, None, index / rate_hz)
             ready = tracker.hold_back(tracked)
             duration_s = perf_counter() - start
             held.append((index, duration_s))

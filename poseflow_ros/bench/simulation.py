@@ -13,7 +13,9 @@ from poseflow_ros.bench.detector_model import DetectorModel
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.scene import Scene
 from poseflow_ros.bench.view import View, look
+from poseflow_ros.imaging.camera_motion import estimate_camera_motion
 from poseflow_ros.poses import FloatArray, IntArray, Poses
+from poseflow_ros.tracking.cues import Cues
 
 _LIMITS = {
     "people": (1, 1000),
@@ -86,6 +88,12 @@ class Sight:
     truth_boxes: FloatArray
     poses: Poses
     matches: FloatArray
+
+    @property
+    def cues(self) -> Cues:
+        """What the picture says about the poses; there are no appearances."""
+        camera_motion = estimate_camera_motion(self.matches, self.poses.boxes)
+        return Cues(camera_motion, self.matches, np.zeros((len(self.poses), 0)))
 
 
 def simulate(settings: Settings) -> Iterator[Sight]:

@@ -103,9 +103,10 @@ def run_tracker(args: argparse.Namespace) -> None:
     memory_mib: dict[str, float] = {}
     observations: list[Observation] = []
     for sight in tqdm(simulate(settings), total=settings.n_frames, unit="frame", disable=None):
+        cues = sight.cues
         for name, tracker in trackers.items():
             start = perf_counter()
-            tracked = tracker.update(sight.poses, sight.matches, sight.stamp_s)
+            tracked = tracker.update(sight.poses, cues, sight.stamp_s)
             ready = tracker.hold_back(tracked)
             trials[name].expect(sight.truth_ids, sight.truth_boxes, perf_counter() - start)
             trials[name].take(ready)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from poseflow_ros.config import MatcherConfig
 from poseflow_ros.poses import FloatArray, Image, Poses
 
-NO_MATCHES: FloatArray = np.zeros((0, 4))
+NO_CORRESPONDENCES: FloatArray = np.zeros((0, 4))
 
 # Lowe's ratio test: the nearest descriptor counts where it is clearly nearer than the second.
 _MAX_RATIO = 0.8
@@ -56,7 +56,7 @@ class BackgroundMatcher:
         before, previous = self._corners, self._grey
         self._grey, self._corners = grey, _corners(grey, poses.boxes / np.tile(scale, 2))
         if before is None or previous is None:
-            return NO_MATCHES
+            return NO_CORRESPONDENCES
         now, found, _ = cv2.calcOpticalFlowPyrLK(
             previous, grey, before, None, winSize=(_WINDOW_PX,) * 2, maxLevel=_PYRAMID_LEVELS
         )
@@ -111,7 +111,7 @@ class OrbMatcher:
         if len(poses):
             self._points, self._descriptors = self._detect(image)
         if previous_descriptors is None or self._descriptors is None:
-            return NO_MATCHES
+            return NO_CORRESPONDENCES
         pairs = self._nearest(previous_descriptors, self._descriptors)
         return np.hstack([previous_points[pairs[:, 0]], self._points[pairs[:, 1]]])
 

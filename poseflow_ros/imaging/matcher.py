@@ -1,47 +1,56 @@
-"""What an image says about who is who, beyond the poses in it."""
+"""The cues that the configured association uses."""
 
 import numpy as np
 
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.appearance import ColourAppearance
-from poseflow_ros.imaging.correspondence import NO_MATCHES, BackgroundMatcher, OrbMatcher
+from poseflow_ros.imaging.camera_motion import estimate_camera_motion
+from poseflow_ros.imaging.correspondence import (
+    NO_CORRESPONDENCES,
+    BackgroundMatcher,
+    OrbMatcher,
+)
 from poseflow_ros.poses import FloatArray, Image, Poses
+from poseflow_ros.tracking.camera_motion import CameraMotion
+from poseflow_ros.tracking.cues import Cues
 
 
 class ImageMatcher:
-    """Finds what the configured association looks at.
+    """Extracts the cues of one camera's images, and no more than the association uses.
 
-    `classic`: ORB correspondences. `robust`: correspondences of the background, where
-    `camera_motion` asks for them, and appearances.
+    `classic`: ORB correspondences. `robust`: appearances and, unless `camera_motion` is off,
+    correspondences of the background and the camera motion.
     """
 
     def __init__(self, config: Config) -> None:
         robust = config.tracker.association == "robust"
         self._appearance = ColourAppearance() if robust else None
-        self._correspondences: BackgroundMatcher | OrbMatcher | None = None
-        if not robust:
-            self._correspondences = OrbMatcher(config.matcher)
-        elif config.matcher.camera_motion:
-            self._correspondences = BackgroundMatcher()
+        self._background = BackgroundMatcher() if robust and config.matcher.camera_motion else None
+        self._orb = None if robust else OrbMatcher(config.matcher)
 
     def reset(self) -> None:
         """Forget the previous image."""
-        if self._correspondences is not None:
-            self._correspondences.reset()
+        for matcher in (self._background, self._orb):
+            if matcher is not None:
+                matcher.reset()
 
-    def match(self, image: Image, poses: Poses) -> tuple[FloatArray, FloatArray]:
-        """Return correspondences and appearances.
+    def match(self, image: Image, poses: Poses) -> Cues:
+        """Return the cues of an image.
 
         Args:
-            image: (H, W, 3) RGB, as large as the one before.
+            image: (H, W, 3) RGB, of the same size as the previous one.
             poses: the N people in it.
-
-        Returns:
-            (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (N, D) unit vectors, 0 where unknown.
         """
-        matches, appearances = NO_MATCHES, np.zeros((len(poses), 0))
-        if self._correspondences is not None:
-            matches = self._correspondences.match(image, poses)
+        camera_motion, correspondences = self._motion(image, poses)
+        appearances = np.zeros((len(poses), 0))
         if self._appearance is not None:
             appearances = self._appearance.describe(image, poses)
-        return matches, appearances
+        return Cues(camera_motion, correspondences, appearances)
+
+    def _motion(self, image: Image, poses: Poses) -> tuple[CameraMotion | None, FloatArray]:
+        if self._background is not None:
+            correspondences = self._background.match(image, poses)
+            return estimate_camera_motion(correspondences, poses.boxes), correspondences
+        if self._orb is not None:
+            return None, self._orb.match(image, poses)
+        return None, NO_CORRESPONDENCES

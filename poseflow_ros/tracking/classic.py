@@ -9,6 +9,7 @@ import numpy as np
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
 from poseflow_ros.tracking.assignment import assign
+from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.similarity import (
     box_correspondence_iou,
     box_iou,
@@ -18,7 +19,7 @@ from poseflow_ros.tracking.similarity import (
 from poseflow_ros.tracking.tracks import Tracks, append, put, select
 
 # Weights of box correspondence IoU, box IoU, pose correspondence IoU and pose IoU. There are
-# correspondences with the previous frame only, so older sights go by overlap alone.
+# correspondences with the previous frame only, so older observations are scored by overlap alone.
 PREVIOUS_FRAME_WEIGHTS = np.array([1.0, 2.0, 1.0, 2.0])
 OLDER_WEIGHTS = np.array([0.0, 1.0, 0.0, 1.0])
 
@@ -30,7 +31,7 @@ class ClassicTracks(Tracks):
     """M tracks.
 
     Attributes:
-        velocities: (M, 2) pixels a second, from the last two sights.
+        velocities: (M, 2) pixels a second, from the last two observations.
         last_seen_frame: (M,)
     """
 
@@ -41,8 +42,7 @@ class ClassicTracks(Tracks):
 class ClassicAssociation:
     """Gives poses to tracks by their `grade`, best total first.
 
-    A pose that continues nobody is somebody new, and somebody not seen for `link_len` frames is
-    forgotten.
+    An unassigned pose starts a track; a track without a hit for `link_len` frames is removed.
     """
 
     def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
@@ -51,19 +51,16 @@ class ClassicAssociation:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Remove all tracks."""
         self._tracks: ClassicTracks | None = None
         self._frame = 0
 
-    def update(
-        self, poses: Poses, matches: FloatArray, stamp_s: float, appearances: FloatArray
-    ) -> TrackedPoses:
-        """See PoseFlowTracker.update; appearances are not looked at."""
-        del appearances
+    def update(self, poses: Poses, cues: Cues, stamp_s: float) -> TrackedPoses:
+        """See PoseFlowTracker.update; of the cues, only the correspondences are used."""
         self._frame += 1
         if self._tracks is None:
             self._tracks = self._born(poses[:0], stamp_s)
-        rows, columns, match_scores = self._associate(self._tracks, poses, matches)
+        rows, columns, match_scores = self._associate(self._tracks, poses, cues.correspondences)
         self._hit(self._tracks, rows, poses[columns], match_scores, stamp_s)
         new = np.setdiff1d(np.arange(len(poses)), columns)
         tracks = append(self._tracks, self._born(poses[new], stamp_s))
@@ -75,13 +72,13 @@ class ClassicAssociation:
         return snapshot
 
     def _associate(
-        self, tracks: ClassicTracks, poses: Poses, matches: FloatArray
+        self, tracks: ClassicTracks, poses: Poses, correspondences: FloatArray
     ) -> tuple[IntArray, IntArray, FloatArray]:
         """Return P rows of tracks, of poses, and the match scores."""
         if not len(tracks) or not len(poses):
             return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
         in_previous = tracks.last_seen_frame == self._frame - 1
-        grades, maxima = grade(tracks.poses, in_previous, poses, matches, self.config)
+        grades, maxima = grade(tracks.poses, in_previous, poses, correspondences, self.config)
         rows, columns = assign(grades, self.config.match).T
         return rows, columns, (grades / maxima)[rows, columns]
 
@@ -128,7 +125,7 @@ def grade(
     tracks: Poses,
     in_previous: np.ndarray[tuple[int], np.dtype[np.bool_]],
     poses: Poses,
-    matches: FloatArray,
+    correspondences: FloatArray,
     config: TrackerConfig,
 ) -> tuple[FloatArray, FloatArray]:
     """Return how well each pose continues each track.
@@ -137,7 +134,8 @@ def grade(
         tracks: the last pose seen of M tracks.
         in_previous: (M,) true for those seen in the previous frame.
         poses: N poses of this frame.
-        matches: (C, 4) correspondences of the previous frame and this one.
+        correspondences: (C, 4) pixels, (x_prev, y_prev, x_now, y_now), of the previous frame and
+            this one.
         config: `num` and `mag`.
 
     Returns:
@@ -149,12 +147,12 @@ def grade(
     num, mag = config.num, config.mag
     grades = weights[:, 1:2] * box_iou(track_boxes, boxes)
     grades += weights[:, 3:4] * pose_iou(tracks.keypoints, poses.keypoints, num, mag)
-    if len(matches) and in_previous.any():
+    if len(correspondences) and in_previous.any():
         before = tracks.keypoints[in_previous]
         weight = PREVIOUS_FRAME_WEIGHTS
         grades[in_previous] += weight[0] * box_correspondence_iou(
-            track_boxes[in_previous], boxes, matches
-        ) + weight[2] * pose_correspondence_iou(before, poses.keypoints, matches, num, mag)
+            track_boxes[in_previous], boxes, correspondences
+        ) + weight[2] * pose_correspondence_iou(before, poses.keypoints, correspondences, num, mag)
     return grades, weights.sum(axis=1, keepdims=True)
 
 

@@ -10,8 +10,9 @@ from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
 from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking.assignment import assign
-from poseflow_ros.tracking.camera_motion import estimate_camera_motion
+from poseflow_ros.tracking.camera_motion import CameraMotion
 from poseflow_ros.tracking.common_motion import estimate_common_motion
+from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.likelihood import may_be_reidentified, reidentify, score_pairs
 from poseflow_ros.tracking.pose_flow import FlowSuppression
@@ -66,15 +67,13 @@ class RobustAssociation:
         self.unassigned = _NOBODY
         self.merged_ids: dict[int, int] = {}
 
-    def update(
-        self, poses: Poses, matches: FloatArray, stamp_s: float, appearances: FloatArray
-    ) -> TrackedPoses:
+    def update(self, poses: Poses, cues: Cues, stamp_s: float) -> TrackedPoses:
         """See PoseFlowTracker.update; raises ValueError unless the keypoints are COCO's 17."""
         if poses.keypoints.shape[1:] != _NOBODY.keypoints.shape[1:]:
             raise ValueError(f"keypoints must be (N, 17, 2), got {poses.keypoints.shape}")
-        detections = Detections.of(poses, self._tracks.comparable(appearances))
+        detections = Detections.of(poses, self._tracks.comparable(cues.appearances))
         self.merged_ids = {}
-        self._predict(detections, matches, stamp_s)
+        self._predict(detections, cues.camera_motion, stamp_s)
         rows, columns, similarity = self._associate(detections)
         self._tracks.hit(rows, columns, similarity, detections, self._stamp_s)
         self._suppress(detections)
@@ -83,10 +82,11 @@ class RobustAssociation:
         self._update_states()
         return self._snapshot()
 
-    def _predict(self, detections: Detections, matches: FloatArray, stamp_s: float) -> None:
+    def _predict(
+        self, detections: Detections, camera: CameraMotion | None, stamp_s: float
+    ) -> None:
         tracks, dt_s = self._tracks, max(0.0, stamp_s - self._stamp_s)
         self._stamp_s, self._dt_s = stamp_s, dt_s
-        camera = estimate_camera_motion(matches, detections.poses.boxes)
         if camera is not None:
             tracks.follow_camera(camera)
         tracks.motion.predict(dt_s, tracks.scales, tracks.observed)
@@ -95,7 +95,7 @@ class RobustAssociation:
         tracks.detection_index[:] = -1
 
     def _follow_common_motion(self, detections: Detections, dt_s: float) -> None:
-        """Take the camera's motion from the people, where no image tells it."""
+        """Take the camera's motion from the people, where no image shows it."""
         tracks = self._tracks
         voters = tracks.confirmed & (self._stamp_s - tracks.last_seen_s < dt_s + _VOTER_S)
         positions = tracks.motion.positions[voters]

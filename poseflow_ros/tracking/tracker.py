@@ -2,13 +2,15 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.config import TrackerConfig
-from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
+from poseflow_ros.poses import Poses, TrackedPoses
 from poseflow_ros.tracking.classic import ClassicAssociation
+from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.flow_window import FlowWindow
 from poseflow_ros.tracking.robust import RobustAssociation
 
@@ -47,31 +49,28 @@ class PoseFlowTracker:
     def update(
         self,
         poses: Poses,
-        matches: FloatArray,
+        cues: Cues | None,
         stamp_s: float,
-        appearances: FloatArray | None = None,
     ) -> TrackedPoses:
         """Return who is who in one frame.
 
         Args:
             poses: the people found in it; those that are not finite or whose confidence is below
                 `min_pose_score` are passed over.
-            matches: (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) without images.
+            cues: what the image says about them; None without an image.
             stamp_s: seconds; one before the last frame's, or not finite, counts as the last
                 frame's.
-            appearances: (N, D) unit vectors, 0 where unknown; None without images.
 
         Returns:
             The people seen in the order of `poses`, then the lost, then those removed now.
         """
-        if appearances is None:
-            appearances = np.zeros((len(poses), 0))
+        cues = cues or Cues.none(len(poses))
         usable = _usable(poses)
         usable &= poses.confidences >= self._config.min_pose_score
         self._stamp_s = _never_back(self._stamp_s, stamp_s)
         if not usable.all():
-            poses, appearances = poses[usable], appearances[usable]
-        return self._association.update(poses, matches, self._stamp_s, appearances)
+            poses, cues = poses[usable], replace(cues, appearances=cues.appearances[usable])
+        return self._association.update(poses, cues, self._stamp_s)
 
     def hold_back(self, tracked: TrackedPoses) -> list[TrackedPoses]:
         """Return the frames that are ready to be told, oldest first, after `update` gave this one.

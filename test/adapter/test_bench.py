@@ -352,7 +352,7 @@ def test_figures_are_those_of_another_program(tmp_path):
     for frame in range(len(recorded)):
         rows = gt[gt[:, 0] == frame + 1]
         poses = recorded.estimate(np.zeros((1, 1, 3), np.uint8))
-        tracked = tracker.update(poses, np.zeros((0, 4)), frame / 10)
+        tracked = tracker.update(poses, None, frame / 10)
         seen = tracked[tracked.visible]
         boxes = np.hstack([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]])
         score.add(rows[:, 1].astype(int), boxes, seen.track_ids, seen.poses.boxes)

@@ -5,7 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
-from people import NO_MATCHES, make_person, together
+from made_cues import cues_of
+from people import make_person, together
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
@@ -46,7 +47,8 @@ def make_tracker(**config):
 
 def take(tracker, people, stamp_s, appearances=None):
     """Return what is said at once of a frame, and the frames told then."""
-    tracked = tracker.update(together(*people), NO_MATCHES, stamp_s, appearances)
+    poses = together(*people)
+    tracked = tracker.update(poses, cues_of(poses, appearances=appearances), stamp_s)
     return tracked, tracker.hold_back(tracked)
 
 
@@ -92,7 +94,7 @@ def test_frames_come_whole_in_order_each_once_and_so_many_seconds_late(stamps_s)
         people = together(person(), person(700))
         people.boxes[0, 3] += i / 16
         given.append(people.boxes.tolist())
-        tracked = tracker.update(people, NO_MATCHES, stamp_s)
+        tracked = tracker.update(people, None, stamp_s)
         told += tracker.hold_back(tracked)
         assert len(told) == sum(stamp_s - before >= WINDOW_S for before in stamps_s[: i + 1])
     told += tracker.flush()

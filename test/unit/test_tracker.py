@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_cues import cues_of
 from people import NO_MATCHES, make_person, matches_between, together
 
 from poseflow_ros.config import TrackerConfig
@@ -17,7 +18,7 @@ def tell(frames, tracker=None, start_s=0.0, **config):
     """Return what the tracker says to each frame, a list of people DT_S after the one before."""
     tracker = tracker or PoseFlowTracker(TrackerConfig(association="classic", **config))
     return [
-        tracker.update(together(*people), NO_MATCHES, start_s + DT_S * i)
+        tracker.update(together(*people), None, start_s + DT_S * i)
         for i, people in enumerate(frames)
     ]
 
@@ -52,7 +53,7 @@ def test_two_people_who_cross_keep_their_ids(led):
     for i, people in enumerate(zip(near, far, strict=True)):
         now = together(*people)
         matches = matches_between(before, now) if led and i else NO_MATCHES
-        tracked = tracker.update(now, matches, DT_S * i)
+        tracked = tracker.update(now, cues_of(now, matches), DT_S * i)
         assert seen(tracked) == [1, 2]
         before = now
 
@@ -61,7 +62,7 @@ def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
     people = together(make_person(RIGHT, 10, 90, 0.5), make_person(LEFT, 20, 80, 0.7))
     tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     for stamp_s in (0.0, 0.1):
-        tracked = tracker.update(people, NO_MATCHES, stamp_s)
+        tracked = tracker.update(people, None, stamp_s)
         np.testing.assert_array_equal(tracked.poses.keypoints, people.keypoints)
         np.testing.assert_array_equal(tracked.poses.keypoint_scores, people.keypoint_scores)
         np.testing.assert_array_equal(tracked.poses.boxes, people.boxes)
@@ -248,7 +249,7 @@ def test_velocity_is_in_pixels_a_second(step, expected):
     tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     for i, stamp_s in enumerate((10.0, 10.3)):
         person = make_person(200 + i * step[0], 100 + i * step[1], 200)
-        tracked = tracker.update(person, NO_MATCHES, stamp_s)
+        tracked = tracker.update(person, None, stamp_s)
     assert tracked.velocities[0] == pytest.approx(expected)
 
 
@@ -272,7 +273,7 @@ def test_velocity_after_a_gap_is_over_the_whole_gap():
 def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
     tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     for x, stamp_s in ((100, 0.0), (110, 0.1), (120, 0.1)):
-        tracked = tracker.update(make_person(x, 50, 200), NO_MATCHES, stamp_s)
+        tracked = tracker.update(make_person(x, 50, 200), None, stamp_s)
     np.testing.assert_allclose(tracked.velocities, [[100, 0]])
     assert tracked.time_since_update_s.tolist() == [0]
 
@@ -281,7 +282,7 @@ def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
 def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s):
     tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     for x, time_s in ((100, 0.0), (110, 0.1), (110, stamp_s), (120, 0.2)):
-        tracked = tracker.update(make_person(x, 50, 200), NO_MATCHES, time_s)
+        tracked = tracker.update(make_person(x, 50, 200), None, time_s)
     assert who(tracked) == {1: CONFIRMED}
     assert tracked.ages_s == pytest.approx([0.2])
     np.testing.assert_allclose(tracked.velocities, [[100, 0]])
@@ -312,7 +313,7 @@ def test_match_score_is_the_share_of_the_greatest_grade(missed, matched, expecte
     tracker = PoseFlowTracker(TrackerConfig(association="classic"))
     born = tell([[person], *([[]] if missed else [])], tracker)[0]
     matches = matches_between(person, person) if matched else NO_MATCHES
-    tracked = tracker.update(person, matches, 1.0)
+    tracked = tracker.update(person, cues_of(person, matches), 1.0)
     assert born.match_scores.tolist() == [0]
     assert tracked.match_scores == pytest.approx([expected])
 
@@ -328,8 +329,8 @@ def test_correspondences_lead_to_somebody_too_fast_for_overlap():
     before, after = make_person(100, 50, 100), make_person(250, 50, 100)
     for matches, expected in ((NO_MATCHES, [2]), (matches_between(before, after), [1])):
         tracker = PoseFlowTracker(TrackerConfig(association="classic"))
-        tracker.update(before, NO_MATCHES, 0.0)
-        assert seen(tracker.update(after, matches, 0.1)) == expected
+        tracker.update(before, None, 0.0)
+        assert seen(tracker.update(after, cues_of(after, matches), 0.1)) == expected
 
 
 def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
@@ -340,7 +341,7 @@ def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
         people = together(*(make_person(*rng.uniform(0, 300, 2), rng.uniform(20, 200))
                             for _ in range(rng.integers(0, 7))))  # fmt: skip
         matches = rng.uniform(0, 300, (rng.integers(0, 50), 4))
-        tracked = tracker.update(people, matches, DT_S * i)
+        tracked = tracker.update(people, cues_of(people, matches), DT_S * i)
         ids = tracked.track_ids.tolist()
         assert len(seen(tracked)) == len(people)
         assert len(set(ids)) == len(ids)
@@ -357,6 +358,6 @@ def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
 
 def test_poses_of_nobody_have_the_skeleton_of_the_estimator():
     tracked = PoseFlowTracker(TrackerConfig(association="classic")).update(
-        Poses.empty(5), NO_MATCHES, 0.0
+        Poses.empty(5), None, 0.0
     )
     assert tracked.poses.keypoints.shape == (0, 5, 2)

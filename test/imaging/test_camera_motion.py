@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from made_cues import cues_of
 from people import make_person
 
 from poseflow_ros.config import TrackerConfig
-from poseflow_ros.tracking.camera_motion import estimate_camera_motion
+from poseflow_ros.imaging.camera_motion import estimate_camera_motion
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -56,30 +57,33 @@ def test_an_exact_motion_is_found_exactly(degrees, scale, shift):
     motion = estimate_camera_motion(background(truth), NOBODY)
     turn = np.deg2rad(degrees)
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    np.testing.assert_allclose(motion.linear, linear, atol=1e-9)
-    np.testing.assert_allclose(motion.shift, shift, atol=1e-7)
+    # OpenCV takes coordinates in single precision.
+    np.testing.assert_allclose(motion.linear, linear, atol=1e-6)
+    np.testing.assert_allclose(motion.shift, shift, atol=1e-3)
 
 
-def elsewhere(rng, matches):
-    """Return matches that end anywhere."""
-    return np.hstack([matches[:, :2], rng.uniform(0, [640, 480], (len(matches), 2))])
+def elsewhere(rng, correspondences):
+    """Return correspondences that end anywhere."""
+    return np.hstack(
+        [correspondences[:, :2], rng.uniform(0, [640, 480], (len(correspondences), 2))]
+    )
 
 
-def bus(rng, matches):
-    """Return matches of a bus that passes at 45 pixels a frame."""
-    start = rng.uniform([100, 100], [400, 300], (len(matches), 2))
+def bus(rng, correspondences):
+    """Return correspondences of a bus that passes at 45 pixels a frame."""
+    start = rng.uniform([100, 100], [400, 300], (len(correspondences), 2))
     return np.hstack([start, np.add(start, (45.0, 2.0))])
 
 
 @pytest.mark.parametrize("seed", range(5), ids="seed {}".format)
-@pytest.mark.parametrize("others", [elsewhere, bus], ids=["mismatches", "a bus"])
+@pytest.mark.parametrize("others", [elsewhere, bus], ids=["miscorrespondences", "a bus"])
 @pytest.mark.parametrize(("degrees", "scale", "shift"), MOTIONS)
 def test_noise_and_three_in_ten_that_move_otherwise(degrees, scale, shift, others, seed):
     truth = similarity(degrees, scale, shift)
-    matches = background(truth, seed=seed, noise_px=0.3)
-    matches[::3][:45] = others(np.random.default_rng(seed), matches[::3][:45])
-    matches = np.random.default_rng(seed).permutation(matches)
-    motion = estimate_camera_motion(matches, NOBODY)
+    correspondences = background(truth, seed=seed, noise_px=0.3)
+    correspondences[::3][:45] = others(np.random.default_rng(seed), correspondences[::3][:45])
+    correspondences = np.random.default_rng(seed).permutation(correspondences)
+    motion = estimate_camera_motion(correspondences, NOBODY)
     np.testing.assert_allclose(follow(motion, CORNERS), truth(CORNERS), atol=0.6)
     # The noise of 105 points, in the middle of them, is 0.3 / sqrt(105) = 0.03 pixels.
     middle = np.array([[320.0, 240.0]])
@@ -95,7 +99,7 @@ def test_correspondences_on_people_say_nothing():
     ends = rng.uniform([100, 100], [300, 400], (300, 2))  # five times as many as of the scene
     walker = np.hstack([ends - [9.0, 0.0], ends])
     motion = estimate_camera_motion(np.vstack([walker, scene]), boxes)
-    np.testing.assert_allclose(follow(motion, CORNERS), truth(CORNERS), atol=1e-7)
+    np.testing.assert_allclose(follow(motion, CORNERS), truth(CORNERS), atol=1e-3)
 
 
 def in_boxes(boxes, points):
@@ -117,8 +121,8 @@ def in_boxes(boxes, points):
 )
 def test_a_person_is_where_correspondences_end(box, found):
     before = np.stack([np.arange(12.0), np.arange(12.0)], axis=1)
-    matches = np.hstack([before, np.add(before, (5, 6))])
-    motion = estimate_camera_motion(matches, np.array([[900, 900, 990, 990], box], float))
+    correspondences = np.hstack([before, np.add(before, (5, 6))])
+    motion = estimate_camera_motion(correspondences, np.array([[900, 900, 990, 990], box], float))
     assert (motion is not None) == found
 
 
@@ -137,43 +141,72 @@ def test_few_correspondences(n, found):
 
 
 def test_all_on_people_is_none():
-    matches = background(similarity(0, 1, (3, 4)))
-    assert estimate_camera_motion(matches, np.array([[-99.0, -99.0, 999.0, 999.0]])) is None
+    correspondences = background(similarity(0, 1, (3, 4)))
+    assert (
+        estimate_camera_motion(correspondences, np.array([[-99.0, -99.0, 999.0, 999.0]])) is None
+    )
 
 
 @pytest.mark.parametrize(
     "before",
     [
-        pytest.param(np.full((20, 2), 50.0), id="all in one point"),
         pytest.param(np.tile([[10.0, 20.0], [300.0, 90.0]], (10, 1)), id="in two points"),
         pytest.param(np.linspace([0, 7], [600, 7], 20), id="on a line"),
     ],
 )
 def test_a_shift_is_found_wherever_the_points_are(before):
     motion = estimate_camera_motion(np.hstack([before, np.add(before, (8.0, -5.0))]), NOBODY)
-    np.testing.assert_allclose(motion.linear, np.eye(2), atol=1e-9)
-    np.testing.assert_allclose(motion.shift, [8, -5], atol=1e-7)
+    np.testing.assert_allclose(motion.linear, np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(motion.shift, [8, -5], atol=1e-3)
 
 
-def test_from_one_point_to_everywhere_is_none():
-    ends = np.random.default_rng(0).uniform(0, 480, (50, 2))
-    matches = np.hstack([np.full((50, 2), 240.0), ends])
-    assert estimate_camera_motion(matches, NOBODY) is None
+ONE_POINT = np.full((50, 2), 240.0)
+ANYWHERE = np.random.default_rng(0).uniform(0, 480, (50, 2))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        pytest.param(ONE_POINT, ANYWHERE, id="from one point to everywhere"),
+        pytest.param(ANYWHERE, ONE_POINT, id="from everywhere to one point"),
+        pytest.param(ONE_POINT, ONE_POINT, id="all in one point"),
+        pytest.param(ANYWHERE, 2.5 * ANYWHERE, id="2.5 times as large at once"),
+        pytest.param(ANYWHERE, ANYWHERE / 2.5, id="2.5 times as small at once"),
+        pytest.param(ANYWHERE, np.full((50, 2), np.nan), id="to nowhere"),
+        pytest.param(1e30 * ANYWHERE, ANYWHERE, id="from too far for single precision"),
+    ],
+)
+def test_a_degenerate_motion_is_none(before, now):
+    assert estimate_camera_motion(np.hstack([before, now]), NOBODY) is None
+
+
+def test_correspondences_with_other_strides_are_taken():
+    correspondences = background(similarity(2, 1, (7, -3)))
+    motion = estimate_camera_motion(correspondences, NOBODY)
+    for view in (
+        np.asfortranarray(correspondences),
+        np.repeat(correspondences, 2, axis=1)[:, ::2],
+    ):
+        again = estimate_camera_motion(view, NOBODY)
+        np.testing.assert_array_equal(again.linear, motion.linear)
+        np.testing.assert_array_equal(again.shift, motion.shift)
 
 
 @pytest.mark.parametrize("seed", range(10), ids="seed {}".format)
 def test_correspondences_that_agree_on_nothing_are_none(seed):
     rng = np.random.default_rng(seed + 100)
-    matches = elsewhere(rng, background(similarity(0, 1, (0, 0)), seed=seed))
-    assert estimate_camera_motion(matches, NOBODY) is None
+    correspondences = elsewhere(rng, background(similarity(0, 1, (0, 0)), seed=seed))
+    assert estimate_camera_motion(correspondences, NOBODY) is None
 
 
 @pytest.mark.parametrize("seed", range(10), ids="seed {}".format)
 def test_of_two_motions_of_equal_weight_none_is_invented(seed):
     standing = similarity(0, 1, (0, 0))
     passing = similarity(0, 1, (40, 10))
-    matches = np.vstack([background(standing, 60, seed), background(passing, 60, seed + 100)])
-    motion = estimate_camera_motion(matches, NOBODY)
+    correspondences = np.vstack(
+        [background(standing, 60, seed), background(passing, 60, seed + 100)]
+    )
+    motion = estimate_camera_motion(correspondences, NOBODY)
     if motion is not None:
         moved = follow(motion, CORNERS)
         off = [np.abs(moved - truth(CORNERS)).max() for truth in (standing, passing)]
@@ -183,13 +216,14 @@ def test_of_two_motions_of_equal_weight_none_is_invented(seed):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("rows", [slice(0, 30), slice(None)], ids=["some", "all"])
 def test_the_tracker_passes_over_correspondences_that_are_not_finite(rows, value):
-    matches = background(similarity(0, 1, (120, 0)))
-    matches[rows, ::2] = value
+    correspondences = background(similarity(0, 1, (120, 0)))
+    correspondences[rows, ::2] = value
     tracker = PoseFlowTracker(TrackerConfig())
     for i in range(4):
-        tracked = tracker.update(make_person(100, 100, 100), np.zeros((0, 4)), 0.1 * i)
+        tracked = tracker.update(make_person(100, 100, 100), None, 0.1 * i)
     assert tracked.track_ids.tolist() == [1]
     # 120 pixels are too far for somebody 100 pixels tall, unless the camera moved.
-    tracked = tracker.update(make_person(220, 100, 100), matches, 0.4)
+    person = make_person(220, 100, 100)
+    tracked = tracker.update(person, cues_of(person, correspondences), 0.4)
     assert tracked.track_ids[0] == (2 if rows == slice(None) else 1)
     assert np.isfinite(tracked.velocities).all()

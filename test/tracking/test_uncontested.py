@@ -106,8 +106,8 @@ def test_nobody_is_no_error(m, n):
 def test_a_person_alone_who_jumps_by_most_of_a_height_keeps_the_id():
     tracker = PoseFlowTracker(TrackerConfig())
     for i in range(10):
-        tracker.update(together(at(300), at(900)), np.zeros((0, 4)), 0.1 * i)
-    tracked = tracker.update(together(at(390), at(900)), np.zeros((0, 4)), 1.0)
+        tracker.update(together(at(300), at(900)), None, 0.1 * i)
+    tracked = tracker.update(together(at(390), at(900)), None, 1.0)
     assert tracked.track_ids.tolist() == [1, 2]
     assert (tracked.states == TrackState.CONFIRMED).all()
 
@@ -115,7 +115,7 @@ def test_a_person_alone_who_jumps_by_most_of_a_height_keeps_the_id():
 def test_after_more_than_a_second_nobody_is_taken_to_have_jumped():
     tracker = PoseFlowTracker(TrackerConfig())
     for i in range(10):
-        tracker.update(at(300), np.zeros((0, 4)), 0.1 * i)
+        tracker.update(at(300), None, 0.1 * i)
     beside = at(300 + 0.9 * HEIGHT, height=1.2 * HEIGHT)
-    tracked = tracker.update(beside, np.zeros((0, 4)), 30.0)
+    tracked = tracker.update(beside, None, 30.0)
     assert 2 in tracked.track_ids[tracked.states == TrackState.CONFIRMED]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_cues import cues_of
 from people import NO_MATCHES, cut_at, make_bent_person, make_person, together
 
 from poseflow_ros.config import TrackerConfig
@@ -32,9 +33,15 @@ def run(frames, tracker=None, stamps_s=None, appearances=None, **config):
     stamps_s = DT_S * np.arange(len(frames)) if stamps_s is None else stamps_s
     appearances = appearances or [None] * len(frames)
     return [
-        tracker.update(together(*people), NO_MATCHES, stamp_s, as_array(appearance))
+        observe(tracker, together(*people), stamp_s, as_array(appearance))
         for people, stamp_s, appearance in zip(frames, stamps_s, appearances, strict=True)
     ]
+
+
+def observe(tracker, poses, stamp_s, appearances):
+    """Return the tracks after poses with these appearances; None: without an image."""
+    cues = None if appearances is None else cues_of(poses, appearances=appearances)
+    return tracker.update(poses, cues, stamp_s)
 
 
 def as_array(appearance):
@@ -627,7 +634,7 @@ def filmed(turn=0.0, zoom=0.0, shift=30.0, spoil=lambda matches: matches, n=60):
         now = ground @ linear.T + offset
         matches = spoil(np.hstack([before, now])) if i else NO_MATCHES
         found = together(*(through(linear, offset, person) for person in people))
-        story.append(tracker.update(found, matches, DT_S * i))
+        story.append(tracker.update(found, cues_of(found, matches), DT_S * i))
         before = now
     return story
 
@@ -688,7 +695,7 @@ def test_correspondences_on_people_say_nothing_of_the_camera():
         person = walker(100)(DT_S * i)
         step = [0.7 * HEIGHT * DT_S, 0]
         now = spots + i * np.array(step)
-        tracked = tracker.update(person, np.hstack([now - step, now]), DT_S * i)
+        tracked = tracker.update(person, cues_of(person, np.hstack([now - step, now])), DT_S * i)
     assert tracked.velocities[0] == pytest.approx([140, 0], abs=7)
 
 
@@ -698,8 +705,8 @@ def test_the_lost_are_looked_for_where_the_camera_has_moved_them():
     for i in range(30):
         before, now = (np.add(ground, (60 * max(j, 0), 0)) for j in (i - 1, i))
         matches = np.hstack([before, now])
-        people = [] if 10 <= i < 15 else [make_person(200 + 60 * i, 50, HEIGHT)]
-        tracked = tracker.update(together(*people), matches, DT_S * i)
+        people = together(*([] if 10 <= i < 15 else [make_person(200 + 60 * i, 50, HEIGHT)]))
+        tracked = tracker.update(people, cues_of(people, matches), DT_S * i)
     assert who(tracked) == {1: CONFIRMED}
 
 
@@ -708,8 +715,8 @@ def test_the_velocity_of_the_lost_turns_with_the_picture():
     turned = np.stack([500 - ground[:, 1], ground[:, 0]], axis=1)
     tracker = PoseFlowTracker(TrackerConfig())
     for i in range(20):
-        before = tracker.update(walker(100)(DT_S * i), NO_MATCHES, DT_S * i)
-    tracked = tracker.update(together(), np.hstack([ground, turned]), 2.0)
+        before = tracker.update(walker(100)(DT_S * i), None, DT_S * i)
+    tracked = tracker.update(together(), cues_of(together(), np.hstack([ground, turned])), 2.0)
     assert before.velocities[0] == pytest.approx([140, 0], abs=7)
     assert tracked.velocities[0] == pytest.approx([0, 140], abs=9)
 
@@ -749,7 +756,7 @@ def test_poses_come_back_as_they_were():
 def test_what_was_published_does_not_change_later_nor_with_what_was_given():
     tracker = PoseFlowTracker(TrackerConfig(max_lost_s=0.5))
     given = walker(100)(0.0)
-    first = [tracker.update(given, NO_MATCHES, 0.0), tracker.update(given, NO_MATCHES, 0.1)]
+    first = [tracker.update(given, None, 0.0), tracker.update(given, None, 0.1)]
     published = [numbers(tracked) for tracked in first]
     for array in (given.keypoints, given.keypoint_scores, given.boxes, given.scores):
         np.add(array, 0.05, out=array)
@@ -781,8 +788,8 @@ def test_two_trackers_share_nothing():
     here, there = make_person(100, 50, HEIGHT), make_person(500, 50, HEIGHT)
     one, other = PoseFlowTracker(TrackerConfig()), PoseFlowTracker(TrackerConfig())
     for i in range(4):
-        a = one.update(here, NO_MATCHES, DT_S * i)
-        b = other.update(there, NO_MATCHES, 50 + DT_S * i)
+        a = one.update(here, None, DT_S * i)
+        b = other.update(there, None, 50 + DT_S * i)
     assert who(a) == who(b) == {1: CONFIRMED}
     assert a.ages_s == pytest.approx(b.ages_s)
 
@@ -1004,9 +1011,9 @@ def test_other_skeletons_are_refused_in_a_line_and_nobody_is_forgotten(n_keypoin
     other = Poses(np.full((n_people, n_keypoints, 2), 9.0), np.ones((n_people, n_keypoints)),
                   np.tile([0.0, 0.0, 9.0, 9.0], (n_people, 1)), np.ones(n_people))  # fmt: skip
     with pytest.raises(ValueError, match=r"^keypoints must be \(N, 17, 2\), got .*$") as caught:
-        tracker.update(other, NO_MATCHES, 0.3)
+        tracker.update(other, None, 0.3)
     assert str(other.keypoints.shape) in str(caught.value)
-    assert who(tracker.update(person, NO_MATCHES, 0.4)) == {1: CONFIRMED}
+    assert who(tracker.update(person, None, 0.4)) == {1: CONFIRMED}
 
 
 # Whatever comes.
@@ -1034,7 +1041,7 @@ def test_whatever_comes_the_result_is_as_documented(frames, max_lost_s):
         appearances = (
             as_array([appearance for *_, appearance in people]) if with_appearances else None
         )
-        tracked = tracker.update(poses, NO_MATCHES, stamp_s, appearances)
+        tracked = observe(tracker, poses, stamp_s, appearances)
         assert_as_documented(tracked, len(poses))
         ids = set(tracked.track_ids.tolist())
         assert not removed & ids
@@ -1066,7 +1073,7 @@ def test_hundreds_of_strangers_fill_no_memory():
         xs = 1000 * (20 * group + np.arange(20))
         for i, apart in enumerate((60, 40, 20, 0)):
             people = [make_person(x + d, 50, HEIGHT) for x in xs for d in (0, apart)]
-            tracked = tracker.update(together(*people), NO_MATCHES, DT_S * (4 * group + i))
+            tracked = tracker.update(together(*people), None, DT_S * (4 * group + i))
             everybody_seen |= set(seen(tracked))
             removed += tracked.track_ids[tracked.states == REMOVED].tolist()
             most_tracks = max(most_tracks, len(tracked))

@@ -1,4 +1,4 @@
-"""The image matcher: what each association looks at, and nothing else."""
+"""The image matcher: the cues that each association uses, and no more."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ def matcher(**parameters):
     return ImageMatcher(Config.from_parameters(parameters))
 
 
-def same_as(other, poses):
-    """Return what another matcher of correspondences says to the second image."""
+def correspondences_of(other, poses):
+    """Return the correspondences that a matcher finds in the second image."""
     other.match(shifted(0), poses)
     return other.match(shifted(9), poses)
 
@@ -44,22 +44,29 @@ CASES = [
 
 
 @pytest.mark.parametrize(("parameters", "dimensions", "finder"), CASES)
-def test_each_association_gets_what_it_looks_at(parameters, dimensions, finder):
+def test_each_association_gets_the_cues_it_uses(parameters, dimensions, finder):
     one = matcher(**parameters)
-    first, _ = one.match(shifted(0), PEOPLE)
-    matches, appearances = one.match(shifted(9), PEOPLE)
-    assert first.shape == (0, 4)
-    assert appearances.shape == (2, dimensions)
+    first, cues = one.match(shifted(0), PEOPLE), one.match(shifted(9), PEOPLE)
+    assert first.correspondences.shape == (0, 4)
+    assert first.camera_motion is None
+    assert cues.appearances.shape == (2, dimensions)
     if dimensions:
         expected = ColourAppearance().describe(shifted(9), PEOPLE)
         assert expected.any()
-        np.testing.assert_array_equal(appearances, expected)
+        np.testing.assert_array_equal(cues.appearances, expected)
+    if finder is BackgroundMatcher:
+        np.testing.assert_allclose(cues.camera_motion.linear, np.eye(2), atol=0.01)
+        np.testing.assert_allclose(cues.camera_motion.shift, [9, 0], atol=1)
+    else:
+        assert cues.camera_motion is None
     if finder is None:
-        assert matches.shape == (0, 4)
+        assert cues.correspondences.shape == (0, 4)
         return
     other = finder(Config().matcher) if finder is OrbMatcher else finder()
-    np.testing.assert_array_equal(matches, same_as(other, PEOPLE))
-    assert np.median(matches[:, 2] - matches[:, 0]) == pytest.approx(9, abs=0.5)
+    np.testing.assert_array_equal(cues.correspondences, correspondences_of(other, PEOPLE))
+    assert np.median(cues.correspondences[:, 2] - cues.correspondences[:, 0]) == pytest.approx(
+        9, abs=0.5
+    )
 
 
 @pytest.mark.parametrize(("parameters", "dimensions", "finder"), CASES)
@@ -67,16 +74,17 @@ def test_a_reset_forgets_the_image_before(parameters, dimensions, finder):
     one = matcher(**parameters)
     one.match(shifted(0), PEOPLE)
     one.reset()
-    matches, appearances = one.match(shifted(9), PEOPLE)
-    assert (matches.shape, appearances.shape) == ((0, 4), (2, dimensions))
-    matches, _ = one.match(shifted(0), PEOPLE)
-    assert (len(matches) > 0) == (finder is not None)
+    cues = one.match(shifted(9), PEOPLE)
+    assert cues.camera_motion is None
+    assert (cues.correspondences.shape, cues.appearances.shape) == ((0, 4), (2, dimensions))
+    cues = one.match(shifted(0), PEOPLE)
+    assert (len(cues.correspondences) > 0) == (finder is not None)
 
 
 @pytest.mark.parametrize(("parameters", "dimensions", "finder"), CASES)
 def test_nobody_has_no_appearance(parameters, dimensions, finder):
     one = matcher(**parameters)
     for dx in (0, 9):
-        matches, appearances = one.match(shifted(dx), NOBODY)
-    assert appearances.shape == (0, dimensions)
-    assert (len(matches) > 0) == (finder is BackgroundMatcher)
+        cues = one.match(shifted(dx), NOBODY)
+    assert cues.appearances.shape == (0, dimensions)
+    assert (len(cues.correspondences) > 0) == (finder is BackgroundMatcher)

@@ -1,0 +1,29 @@
+"""What the images say about who is who, beyond the poses."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from poseflow_ros.poses import FloatArray
+from poseflow_ros.tracking.camera_motion import CameraMotion
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cues:
+    """What one image and the previous one say about the N poses of the image.
+
+    Attributes:
+        camera_motion: None where unknown.
+        correspondences: (C, 4) pixels, (x_prev, y_prev, x_now, y_now).
+        appearances: (N, D) unit vectors, 0 where unknown; D is 0 where appearances are not
+            described.
+    """
+
+    camera_motion: CameraMotion | None
+    correspondences: FloatArray
+    appearances: FloatArray
+
+    @classmethod
+    def none(cls, n_poses: int) -> "Cues":
+        """Return the cues of N poses without an image."""
+        return cls(None, np.zeros((0, 4)), np.zeros((n_poses, 0)))
