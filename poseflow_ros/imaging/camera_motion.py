@@ -11,7 +11,7 @@ _MIN_CORRESPONDENCES = 12
 # A correspondence agrees with a motion that leaves this many pixels or this share of how far most
 # points moved: in a picture that turns fast, a similarity transform is an approximation.
 _MAX_RESIDUAL_PX = 3.0
-_MAX_RESIDUAL_SHARE = 0.1
+_MAX_RESIDUAL_SHARE = 0.2
 # A motion that leaves more than this for half of the correspondences is none.
 _MAX_MEDIAN_PX = 0.5
 _MAX_MEDIAN_SHARE = 0.5
