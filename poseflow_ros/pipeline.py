@@ -9,6 +9,8 @@ from typing import Any
 
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.imaging.appearance import AppearanceModel
+from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.matcher import ImageMatcher
 from poseflow_ros.poses import Image, Poses, TrackedPoses
 from poseflow_ros.tracking.tracker import PoseFlowTracker
@@ -50,6 +52,7 @@ class Pipeline:
         estimator: PoseEstimator,
         say: Callable[[str], None] = lambda _: None,
         epoch: int = 0,
+        appearance: AppearanceModel | None = None,
     ) -> None:
         """Make a pipeline.
 
@@ -58,10 +61,12 @@ class Pipeline:
             estimator: finds the people; closed by `close`.
             say: told in one line why the pipeline reset itself.
             epoch: the one to begin with.
+            appearance: describes the people; None: the model that the configuration asks for.
         """
         self.estimator = estimator
         self._matcher = ImageMatcher(config)
-        self._tracker = PoseFlowTracker(config.tracker)
+        self._appearance = appearance or make_appearance_model(config.tracker)
+        self._tracker = PoseFlowTracker(config.tracker, self._appearance.likelihood)
         self._say = say
         self.lock = threading.Lock()
         """Held while the tracker works, not while the estimator does: a reset is quick."""
@@ -99,9 +104,10 @@ class Pipeline:
             estimate_s: seconds that the estimator took, for `Frame.estimate_s`.
         """
         estimated = perf_counter()
+        (appearances,) = self._appearance.describe([image], [poses])
         with self.lock:
             before = self._reset_where_broken(image.shape[:2], stamp_s)
-            cues = self._matcher.match(image, poses)
+            cues = self._matcher.match(image, poses, appearances)
             tracked = self._tracker.update(poses, cues, stamp_s)
             ready = self._tracker.hold_back(tracked)
             track_s = perf_counter() - estimated

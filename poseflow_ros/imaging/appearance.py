@@ -1,130 +1,40 @@
-"""What a person looks like, as a vector: the colours of torso and legs."""
+"""What people look like, as vectors: the interface of the models that make them."""
 
-import cv2
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 
 from poseflow_ros.poses import FloatArray, Image, Poses
-
-# COCO keypoints.
-_LEFT_SHOULDER, _RIGHT_SHOULDER, _LEFT_HIP, _RIGHT_HIP = 5, 6, 11, 12
-_LEG_BONES = np.array([(11, 13), (13, 15), (12, 14), (14, 16)])
-
-# Where on the torso colours are taken: across, from side to side, and down, from the shoulders
-# to the hips. Seen from the side its keypoints fall together: it is taken to be this wide at
-# least, relative to its length.
-_ACROSS = np.linspace(-0.8, 0.8, 6)
-_DOWN = np.linspace(0.05, 0.95, 8)
-_LEAST_WIDTH = 0.45
-# Where on the bones of the legs, and how far to either side, relative to the torso's length.
-_ALONG = np.linspace(0.15, 0.9, 6)
-_BESIDE = np.array([-0.06, 0.06])
-
-# Histograms over L, a and b of CIELAB as OpenCV scales it to 8 bits: range and bins.
-_CHANNELS = ((0, 255, 16), (100, 156, 12), (100, 156, 12))
-_DIMENSIONS = 2 * sum(bins for _, _, bins in _CHANNELS)
-# Less of a part than this inside the picture tells nothing of it.
-_LEAST_INSIDE = 0.5
-# Keypoints farther off, pixels, are as far: their squares would overflow.
-_FAR_PX = 1e6
+from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, AppearanceLikelihood
 
 
-class ColourAppearance:
-    """Describes people by how the colours of their torso and of their legs are distributed.
+class AppearanceModel(Protocol):
+    """Describes people so that they can be told apart. One model serves all cameras.
 
-    The dot product of two descriptions is the Bhattacharyya coefficient of the histograms.
-    Another description, of a network for instance, can take the place of this one: (N, D) unit
-    vectors, 0 where unknown, and constants of its own in `tracking.likelihood`.
+    Attributes:
+        likelihood: how alike its vectors of one person and of different people are.
     """
 
-    def __init__(self) -> None:
-        # OpenCV makes its tables at the first conversion, which takes 0.1 s.
-        cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
+    likelihood: AppearanceLikelihood
 
-    def describe(self, image: Image, poses: Poses) -> FloatArray:
-        """Return (N, 80) unit vectors of the people in an (H, W, 3) RGB image, 0 where unknown."""
-        if not len(poses):
-            return np.zeros((0, _DIMENSIONS))
-        keypoints = poses.keypoints.clip(-_FAR_PX, _FAR_PX)
-        torso, legs = _torso_points(keypoints), _leg_points(keypoints)
-        points = np.concatenate([torso, legs], axis=1)
-        far = max(image.shape)
-        points = np.nan_to_num(points, nan=far).clip(-far, far)
-        x, y = np.rint(points).astype(int).transpose(2, 0, 1)
-        height, width = image.shape[:2]
-        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        pixels = image[y.clip(0, height - 1), x.clip(0, width - 1)]
-        lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
-        n = torso.shape[1]
-        torso_known, legs_known = (
-            part.mean(axis=1, keepdims=True) >= _LEAST_INSIDE
-            for part in (inside[:, :n], inside[:, n:])
-        )
-        of_torso, of_legs = (
-            _histograms(lab[:, :n], inside[:, :n]),
-            _histograms(lab[:, n:], inside[:, n:]),
-        )
-        # Near the camera the legs are often below the picture: the torso stands for them.
-        of_legs = np.where(legs_known, of_legs, of_torso)
-        return np.hstack([of_torso, of_legs]) / np.sqrt(2) * torso_known
+    def describe(self, images: Sequence[Image], poses: Sequence[Poses]) -> list[FloatArray]:
+        """Return the appearances of the people in each image.
+
+        Args:
+            images: (H, W, 3) RGB each, one or more, of any sizes.
+            poses: the N people in each of them.
+
+        Returns:
+            (N, D) unit vectors for each image, 0 where a person's appearance is unknown.
+        """
 
 
-def _torso_points(keypoints: FloatArray) -> FloatArray:
-    """Return (N, S, 2) pixels, spread evenly over the torsos."""
-    left, right = keypoints[:, _LEFT_SHOULDER], keypoints[:, _RIGHT_SHOULDER]
-    left_hip, right_hip = keypoints[:, _LEFT_HIP], keypoints[:, _RIGHT_HIP]
-    top = (left + right) / 2
-    axis = (left_hip + right_hip) / 2 - top
-    length = np.linalg.norm(axis, axis=1)
-    width = np.maximum(
-        np.linalg.norm(left - right, axis=1), np.linalg.norm(left_hip - right_hip, axis=1)
-    )
-    half = np.maximum(width, _LEAST_WIDTH * length) / 2
-    aside = _perpendicular(axis) * half[:, None]
-    points = (
-        top[:, None, None]
-        + _DOWN[:, None, None] * axis[:, None, None]
-        + _ACROSS[:, None] * aside[:, None, None]
-    )
-    return points.reshape(len(keypoints), -1, 2)
+class NoAppearance:
+    """The model for an association that does not compare appearances."""
 
+    likelihood = NOT_COMPARED
 
-def _leg_points(keypoints: FloatArray) -> FloatArray:
-    """Return (N, S, 2) pixels along the legs."""
-    ends = keypoints[:, _LEG_BONES]
-    start, bone = ends[:, :, 0], ends[:, :, 1] - ends[:, :, 0]
-    shoulders = keypoints[:, [_LEFT_SHOULDER, _RIGHT_SHOULDER]].mean(axis=1)
-    axis = keypoints[:, [_LEFT_HIP, _RIGHT_HIP]].mean(axis=1) - shoulders
-    aside = _perpendicular(axis) * np.linalg.norm(axis, axis=1)[:, None]
-    points = (
-        start[:, :, None, None]
-        + _ALONG[:, None, None] * bone[:, :, None, None]
-        + _BESIDE[:, None] * aside[:, None, None, None]
-    )
-    return points.reshape(len(keypoints), -1, 2)
-
-
-def _perpendicular(vectors: FloatArray) -> FloatArray:
-    """Return (N, 2) unit vectors at a right angle; 0 where there is no direction."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    turned = np.stack([-vectors[:, 1], vectors[:, 0]], axis=1)
-    return np.divide(turned, length, out=np.zeros_like(turned), where=length > 0)
-
-
-def _histograms(lab: Image, inside: FloatArray) -> FloatArray:
-    """Return (N, B) square roots of histograms, unit vectors, of (N, S, 3) colours.
-
-    A colour counts in the two bins next to it, by how near they are.
-    """
-    people = np.arange(len(lab))[:, None]
-    weights = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1e-9)
-    histograms = []
-    for channel, (low, high, bins) in enumerate(_CHANNELS):
-        place = ((lab[..., channel] - float(low)) * ((bins - 1) / (high - low))).clip(0, bins - 1)
-        lower = np.minimum(place.astype(int), bins - 2)
-        share = place - lower
-        index = (people * bins + lower).ravel()
-        size = len(lab) * bins
-        histogram = np.bincount(index, (weights * (1 - share)).ravel(), size)
-        histogram += np.bincount(index + 1, (weights * share).ravel(), size)
-        histograms.append(histogram.reshape(-1, bins))
-    return np.sqrt(np.hstack(histograms) / len(_CHANNELS))
+    def describe(self, images: Sequence[Image], poses: Sequence[Poses]) -> list[FloatArray]:
+        """Return (N, 0) for each image."""
+        return [np.zeros((len(one), 0)) for one in poses]

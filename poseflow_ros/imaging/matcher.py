@@ -1,9 +1,6 @@
 """The cues that the configured association uses."""
 
-import numpy as np
-
 from poseflow_ros.config import Config
-from poseflow_ros.imaging.appearance import ColourAppearance
 from poseflow_ros.imaging.camera_motion import estimate_camera_motion
 from poseflow_ros.imaging.correspondence import (
     NO_CORRESPONDENCES,
@@ -18,13 +15,12 @@ from poseflow_ros.tracking.cues import Cues
 class ImageMatcher:
     """Extracts the cues of one camera's images, and no more than the association uses.
 
-    `classic`: ORB correspondences. `robust`: appearances and, unless `camera_motion` is off,
-    correspondences of the background and the camera motion.
+    `classic`: ORB correspondences. `robust`: correspondences of the background and the camera
+    motion, unless `camera_motion` is off. Appearances are passed through.
     """
 
     def __init__(self, config: Config) -> None:
         robust = config.tracker.association == "robust"
-        self._appearance = ColourAppearance() if robust else None
         self._background = BackgroundMatcher() if robust and config.matcher.camera_motion else None
         self._orb = None if robust else OrbMatcher(config.matcher)
 
@@ -34,17 +30,15 @@ class ImageMatcher:
             if matcher is not None:
                 matcher.reset()
 
-    def match(self, image: Image, poses: Poses) -> Cues:
+    def match(self, image: Image, poses: Poses, appearances: FloatArray) -> Cues:
         """Return the cues of an image.
 
         Args:
             image: (H, W, 3) RGB, of the same size as the previous one.
             poses: the N people in it.
+            appearances: (N, D) of them, as an AppearanceModel describes them.
         """
         camera_motion, correspondences = self._motion(image, poses)
-        appearances = np.zeros((len(poses), 0))
-        if self._appearance is not None:
-            appearances = self._appearance.describe(image, poses)
         return Cues(camera_motion, correspondences, appearances)
 
     def _motion(self, image: Image, poses: Poses) -> tuple[CameraMotion | None, FloatArray]:

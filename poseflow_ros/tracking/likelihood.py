@@ -7,6 +7,7 @@ is not known adds nothing. Above 0 the detection is likelier this person than an
 import numpy as np
 
 from poseflow_ros.poses import FloatArray, IntArray, Poses
+from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.pose_flow import SIGMAS
 from poseflow_ros.tracking.robust_tracks import RobustTracks
@@ -31,23 +32,15 @@ _SIMILARITY_WEIGHT = 3.0
 _PRIOR = -0.6
 _UNSEEN_PRIOR = -0.6
 _UNSEEN_SCALE_S = 1.0
-# Appearance counts _WEIGHT ln(typical / (1 - cosine)), up to _MOST either way, from this many
-# independent observations on. What is typical of somebody is the geometric mean of the distances
-# to everybody else who is known and of _VIRTUAL people as different as _DIFFERENT, at most _ODDITY
-# times that: a striped shirt that nobody else wears tells more than a dark coat.
-_APPEARANCE_WEIGHT = 2.5
-_APPEARANCE_MOST = 3.0
-_APPEARANCE_HITS = 3
-_APPEARANCE_DIFFERENT = 0.11
-_APPEARANCE_VIRTUAL = 3
-_APPEARANCE_ODDITY = 1.35
-_LEAST_DISTANCE = 1e-3
 
 
 def score_pairs(
-    tracks: RobustTracks, detections: Detections, stamp_s: float
+    tracks: RobustTracks,
+    detections: Detections,
+    stamp_s: float,
+    appearance: AppearanceLikelihood,
 ) -> tuple[FloatArray, FloatArray]:
-    """Compare M tracks, predicted to `stamp_s`, with N detections.
+    """Score every pair of M tracks, predicted to `stamp_s`, and N detections.
 
     Returns:
         (M, N) log-likelihood ratios of the detection being the track's person, -inf beyond the
@@ -55,8 +48,9 @@ def score_pairs(
     """
     shape = len(tracks), len(detections)
     ratios, similarities = np.full(shape, -np.inf), np.zeros(shape)
-    i, j = _near_pairs(tracks, detections)
+    i, j = _near_pairs(tracks, detections, appearance)
     ratio = _ratio_without_pose(tracks, i, detections, j, stamp_s)
+    ratio += appearance.ratios(tracks, i, detections.appearances[j])
     # Poses are compared, which takes longest, where the ratio could still come to matter.
     hopeful = ratio > _HOPELESS
     i, j, ratio = i[hopeful], j[hopeful], ratio[hopeful]
@@ -69,7 +63,7 @@ def score_pairs(
 def _ratio_without_pose(
     tracks: RobustTracks, i: IntArray, detections: Detections, j: IntArray, stamp_s: float
 ) -> FloatArray:
-    """Return (P,) log-likelihood ratios of all but the similarity of pose and box."""
+    """Return (P,) log-likelihood ratios of position, size and time since the last observation."""
     poses = detections.poses[j]
     size = np.maximum(
         _size(detections.scales[j] / tracks.scales[i]),
@@ -78,12 +72,11 @@ def _ratio_without_pose(
     return (
         _position(tracks, i, tracks.shape.measure(i, poses))
         + size
-        + appearance_ratios(tracks, i, detections.appearances[j])
         + _prior(stamp_s - tracks.last_seen_s[i])
     )
 
 
-def reidentify(tracks: RobustTracks, row: int) -> int:
+def reidentify(tracks: RobustTracks, row: int, appearance: AppearanceLikelihood) -> int:
     """Return the row of the lost person who the young track of row `row` is; -1 for nobody.
 
     By where they are now and the mean of the young track's appearances. Pose and box are not
@@ -92,19 +85,19 @@ def reidentify(tracks: RobustTracks, row: int) -> int:
     i = _lost_before(tracks, row)
     if not len(i):
         return -1
-    appearance = tracks.appearances[row]
-    appearance = appearance / max(float(np.linalg.norm(appearance)), 1e-9)
-    ratio = _ratio_without_looks(tracks, i, row)
-    ratio += appearance_ratios(tracks, i, np.broadcast_to(appearance, (len(i), len(appearance))))
+    learned = tracks.appearances[row]
+    learned = learned / max(float(np.linalg.norm(learned)), 1e-9)
+    ratio = _ratio_without_appearance(tracks, i, row)
+    ratio += appearance.ratios(tracks, i, np.broadcast_to(learned, (len(i), len(learned))))
     best = int(ratio.argmax())
     return int(i[best]) if ratio[best] > 0 else -1
 
 
-def may_be_reidentified(tracks: RobustTracks, row: int) -> bool:
+def may_be_reidentified(tracks: RobustTracks, row: int, appearance: AppearanceLikelihood) -> bool:
     """Return whether appearance could show the young track of row `row` to be somebody lost."""
     i = _lost_before(tracks, row)
-    i = i[tracks.appearance_hits[i] >= _APPEARANCE_HITS]
-    return bool((_ratio_without_looks(tracks, i, row) > -_APPEARANCE_MOST).any())
+    i = i[tracks.appearance_hits[i] >= appearance.min_hits]
+    return bool((_ratio_without_appearance(tracks, i, row) > -appearance.max_ratio).any())
 
 
 def _lost_before(tracks: RobustTracks, row: int) -> IntArray:
@@ -112,7 +105,7 @@ def _lost_before(tracks: RobustTracks, row: int) -> IntArray:
     return np.flatnonzero(tracks.confirmed & (tracks.last_seen_s < tracks.first_seen_s[row]))
 
 
-def _ratio_without_looks(tracks: RobustTracks, i: IntArray, row: int) -> FloatArray:
+def _ratio_without_appearance(tracks: RobustTracks, i: IntArray, row: int) -> FloatArray:
     """Return (P,) log-likelihood ratios of the tracks `i` being that of row `row`."""
     return (
         _position(tracks, i, np.broadcast_to(tracks.motion.positions[row], (len(i), 2)))
@@ -121,7 +114,9 @@ def _ratio_without_looks(tracks: RobustTracks, i: IntArray, row: int) -> FloatAr
     )
 
 
-def _near_pairs(tracks: RobustTracks, detections: Detections) -> tuple[IntArray, IntArray]:
+def _near_pairs(
+    tracks: RobustTracks, detections: Detections, appearance: AppearanceLikelihood
+) -> tuple[IntArray, IntArray]:
     """Return the (P,) rows and (P,) columns that may belong together: the rest costs nothing.
 
     Generously by the torsos' middles, which jump where keypoints appear or disappear.
@@ -134,7 +129,8 @@ def _near_pairs(tracks: RobustTracks, detections: Detections) -> tuple[IntArray,
     i, j = np.argwhere(squares < (reach * reach)[:, None]).T
     nearer = np.maximum(1 - slack[i] / np.sqrt(squares[i, j] + 1e-9), 0.0)[:, None]
     measured = positions[i] + nearer * (detections.anchors[j] - positions[i])
-    hopeful = _position(tracks, i, measured) > _HOPELESS - _APPEARANCE_MOST * tracks.has_appearance
+    most = appearance.max_ratio * tracks.has_appearance
+    hopeful = _position(tracks, i, measured) > _HOPELESS - most
     return i[hopeful], j[hopeful]
 
 
@@ -149,36 +145,6 @@ def _size(growth: FloatArray) -> FloatArray:
     logs = np.log(growth)
     ratio = -np.minimum((logs / _SIZE_SPREAD) ** 2 / 2, _SIZE_MOST)
     return np.where(np.abs(logs) < _SIZE_GATE, ratio, -np.inf)
-
-
-def appearance_ratios(tracks: RobustTracks, i: IntArray, appearances: FloatArray) -> FloatArray:
-    """Return (P,) log-likelihood ratios of (P, D) appearances, 0 where either is not known."""
-    if not appearances.shape[1]:
-        return np.zeros(len(i))
-    known = (tracks.appearance_hits[i] >= _APPEARANCE_HITS) & appearances.any(axis=1)
-    learned = tracks.appearances[i]
-    lengths = np.linalg.norm(learned, axis=1) + 1e-9
-    distances = 1 - (learned * appearances).sum(axis=1) / lengths
-    ratio = _typical_logs(tracks)[i] - np.log(np.maximum(distances, _LEAST_DISTANCE))
-    ratio *= _APPEARANCE_WEIGHT
-    return np.where(known, ratio.clip(-_APPEARANCE_MOST, _APPEARANCE_MOST), 0.0)
-
-
-def _typical_logs(tracks: RobustTracks) -> FloatArray:
-    """Return (M,) natural logarithms of how different other people are from each."""
-    logs = np.full(len(tracks), np.log(_APPEARANCE_DIFFERENT))
-    known = tracks.confirmed & (tracks.appearance_hits >= _APPEARANCE_HITS)
-    n_others = np.count_nonzero(known) - 1
-    if n_others < 1:
-        return logs
-    learned = tracks.appearances[known]
-    learned = learned / (np.linalg.norm(learned, axis=1, keepdims=True) + 1e-9)
-    distances = np.log(np.maximum(1 - learned @ learned.T, _LEAST_DISTANCE))
-    np.fill_diagonal(distances, 0.0)
-    total = _APPEARANCE_VIRTUAL * logs[known] + distances.sum(axis=1)
-    most = logs[known] + np.log(_APPEARANCE_ODDITY)
-    logs[known] = np.minimum(total / (_APPEARANCE_VIRTUAL + n_others), most)
-    return logs
 
 
 def _prior(unseen_s: FloatArray) -> FloatArray:

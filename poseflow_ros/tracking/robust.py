@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
 from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.camera_motion import CameraMotion
 from poseflow_ros.tracking.common_motion import estimate_common_motion
@@ -53,8 +54,11 @@ class RobustAssociation:
         merged_ids: ids that turned out in the last frame to be another's.
     """
 
-    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
+    def __init__(
+        self, config: TrackerConfig, appearance: AppearanceLikelihood, ids: Iterator[int]
+    ) -> None:
         self.config = config
+        self._appearance = appearance
         self._ids = ids
         self.reset()
 
@@ -123,7 +127,7 @@ class RobustAssociation:
         just been observed, by a lower bar, or with nobody else around.
         """
         tracks = self._tracks
-        ratios, similarity = score_pairs(tracks, detections, self._stamp_s)
+        ratios, similarity = score_pairs(tracks, detections, self._stamp_s, self._appearance)
         threshold = self.config.confident_pose_score
         confident = detections.confidences >= threshold
         weakness = _WEAKNESS * np.maximum(threshold - detections.confidences, 0.0)
@@ -142,7 +146,7 @@ class RobustAssociation:
             found = assign(np.where(eligible, scores, -np.inf), 0.0)
             pairs = np.concatenate([pairs, found])
         recent &= self._stamp_s - tracks.last_seen_s <= _LONGEST_JUMP_S
-        found = uncontested_pairs(tracks, recent, detections, confident, pairs)
+        found = uncontested_pairs(tracks, recent, detections, confident, pairs, self._appearance)
         rows, columns = np.concatenate([pairs, found]).T
         return rows, columns, similarity[rows, columns]
 
@@ -190,9 +194,9 @@ class RobustAssociation:
         enough, certain = tracks.existence_scores >= _EXISTENCE, self._certain(detections)
         candidates = (enough | certain) & tracks.observed & ~tracks.confirmed
         for row in np.flatnonzero(candidates).tolist():
-            if not enough[row] and may_be_reidentified(tracks, row):
+            if not enough[row] and may_be_reidentified(tracks, row, self._appearance):
                 continue  # more observations tell better who it is
-            former = reidentify(tracks, row)
+            former = reidentify(tracks, row, self._appearance)
             if former >= 0:
                 tracks.join(former, row)
                 self.merged_ids[int(tracks.track_ids[row])] = int(tracks.track_ids[former])

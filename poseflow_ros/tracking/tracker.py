@@ -9,24 +9,33 @@ from numpy.typing import NDArray
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import Poses, TrackedPoses
+from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, AppearanceLikelihood
 from poseflow_ros.tracking.classic import ClassicAssociation
 from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.flow_window import FlowWindow
 from poseflow_ros.tracking.robust import RobustAssociation
 
-_ASSOCIATIONS: dict[str, type[RobustAssociation] | type[ClassicAssociation]] = {
-    "robust": RobustAssociation,
-    "classic": ClassicAssociation,
-}
-
 
 class PoseFlowTracker:
     """Tells people apart over time, by the association that the configuration names."""
 
-    def __init__(self, config: TrackerConfig) -> None:
+    def __init__(
+        self, config: TrackerConfig, appearance: AppearanceLikelihood = NOT_COMPARED
+    ) -> None:
+        """Make a tracker of one camera's images.
+
+        Args:
+            config: thresholds, memory and the association.
+            appearance: the constants of the model that makes the appearances.
+        """
         self._config = config
         # The counter outlives reset(): an id is never reused.
-        self._association = _ASSOCIATIONS[config.association](config, itertools.count(1))
+        ids = itertools.count(1)
+        self._association: RobustAssociation | ClassicAssociation = (
+            RobustAssociation(config, appearance, ids)
+            if config.association == "robust"
+            else ClassicAssociation(config, ids)
+        )
         self._window: FlowWindow | None = None
         if config.association == "robust" and config.flow_window_s > 0:
             self._window = FlowWindow(config.flow_window_s)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray
+from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.detections import Detections
-from poseflow_ros.tracking.likelihood import appearance_ratios
 from poseflow_ros.tracking.robust_tracks import RobustTracks
 
 # How far apart the two may be, and how far away everybody else must be, in body scales.
@@ -28,6 +28,7 @@ def uncontested_pairs(
     detections: Detections,
     confident: NDArray[np.bool_],
     assigned: IntArray,
+    appearance: AppearanceLikelihood,
 ) -> IntArray:
     """Return the (P, 2) rows and columns that belong together because nobody else is near.
 
@@ -37,6 +38,7 @@ def uncontested_pairs(
         detections: N detections.
         confident: (N,) those that may be paired.
         assigned: (Q, 2) rows and columns that belong together already.
+        appearance: the constants of the detections' appearances.
     """
     rows, columns = assigned.T
     missing = recent.copy()
@@ -53,7 +55,7 @@ def uncontested_pairs(
     near &= (near.sum(axis=0) == 1) & (near.sum(axis=1) == 1)[:, None]
     a, b = np.nonzero(near)
     rows, columns = i[a], j[b]
-    alike = appearance_ratios(tracks, rows, detections.appearances[columns]) > _LEAST_APPEARANCE
+    alike = appearance.ratios(tracks, rows, detections.appearances[columns]) > _LEAST_APPEARANCE
     return np.stack([rows[alike], columns[alike]], axis=1)
 
 

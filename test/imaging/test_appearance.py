@@ -1,233 +1,103 @@
-"""Appearances of painted people: alike where the clothes are, whatever else is in the picture."""
+"""Another appearance model takes the place of the color histograms, with its own constants."""
 
-import cv2
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from people import make_person, together
 
-from poseflow_ros.imaging.appearance import ColourAppearance
-from poseflow_ros.poses import Poses
+from poseflow_ros.config import Config, TrackerConfig
+from poseflow_ros.estimation.recorded import RecordedPoses
+from poseflow_ros.imaging.appearance import NoAppearance
+from poseflow_ros.imaging.appearance_factory import make_appearance_model
+from poseflow_ros.imaging.color_histograms import ColorHistograms
+from poseflow_ros.pipeline import Pipeline
+from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, AppearanceLikelihood
 
-pytestmark = pytest.mark.filterwarnings("error")
-
-RED, GREEN, BLUE, BLACK, WHITE = (
-    *((200, 40, 40), (40, 160, 60), (40, 60, 200), (15, 15, 15), (240, 240, 240)),
-)
-DIMENSIONS = 80
-# COCO order, in heights of the person: x to the right of the middle, y below the top.
-STANDING = np.array(
-    [
-        *((0.0, 0.08), (0.02, 0.06), (-0.02, 0.06), (0.04, 0.07), (-0.04, 0.07)),
-        *((0.12, 0.2), (-0.12, 0.2), (0.16, 0.36), (-0.16, 0.36), (0.17, 0.5), (-0.17, 0.5)),
-        *((0.08, 0.52), (-0.08, 0.52), (0.08, 0.75), (-0.08, 0.75), (0.08, 0.98), (-0.08, 0.98)),
-    ]
-)
+DT_S = 0.1
+LEFT, RIGHT = make_person(100, 50, 200), make_person(300, 50, 200)
+# Constants of a model that tells people apart, and of one that hardly does.
+TELLING = AppearanceLikelihood(8.0, 20.0, 2.0, 0.5, 1, 1.2)
+VAGUE = replace(TELLING, max_ratio=0.2)
 
 
-def standing(*places):
-    """Return the poses of people at (x of the middle, y of the top, height), pixels."""
-    keypoints = np.array([np.array([x, y]) + h * STANDING for x, y, h in places])
-    boxes = np.array([[x - 0.2 * h, y, x + 0.2 * h, y + h] for x, y, h in places])
-    n = len(places)
-    return Poses(keypoints.reshape(n, 17, 2), np.ones((n, 17)), boxes.reshape(n, 4), np.ones(n))
+class IdentityVectors:
+    """A model that reads who somebody is from the color of the pixel in the middle of the box."""
+
+    def __init__(self, likelihood):
+        self.likelihood = likelihood
+
+    def describe(self, images, poses):
+        return [self._describe(*pair) for pair in zip(images, poses, strict=True)]
+
+    def _describe(self, image, poses):
+        x, y = ((poses.boxes[:, :2] + poses.boxes[:, 2:]) / 2).astype(int).T
+        vectors = [np.random.default_rng(key).normal(size=64) for key in image[y, x, 0]]
+        vectors = np.reshape(vectors, (-1, 64))
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def paint(poses, clothes, background=(120, 120, 120), size=(480, 640)):
-    """Return a picture of these people in (torso, legs) colours."""
-    image = np.full((*size, 3), background, np.uint8)
-    for keypoints, (torso, legs) in zip(poses.keypoints, clothes, strict=True):
-        points = np.rint(keypoints).astype(int)
-        length = np.linalg.norm(keypoints[5] - keypoints[11])
-        for a, b in ((11, 13), (13, 15), (12, 14), (14, 16)):
-            thick = max(3, round(0.25 * length))
-            cv2.line(image, points[a].tolist(), points[b].tolist(), legs, thick)
-        hull = cv2.convexHull(points[[5, 6, 11, 12]])
-        cv2.fillConvexPoly(image, hull, torso)
-        cv2.polylines(image, [hull], True, torso, max(1, round(0.1 * length)))
-    return image
+def painted(people):
+    """Return an image with (person, identity) pairs, and their poses."""
+    image = np.zeros((300, 500, 3), np.uint8)
+    for person, identity in people:
+        x1, y1, x2, y2 = person.boxes[0].astype(int)
+        image[y1:y2, x1:x2] = identity
+    return image, together(*(person for person, _ in people))
 
 
-def describe(place, clothes, **scene):
-    poses = standing(place)
-    (appearance,) = ColourAppearance().describe(paint(poses, [clothes], **scene), poses)
-    return appearance
+@pytest.fixture
+def nobody(tmp_path):
+    """An estimator that finds nobody: the poses are given to `track`."""
+    path = tmp_path / "nobody.npz"
+    none = np.zeros((0, 17, 3))
+    np.savez(path, frame=np.zeros(0, int), box=none[:, :4, 0], score=none[:, 0, 0],
+             keypoints=none, n_frames=1)  # fmt: skip
+    return RecordedPoses(path)
 
 
-HERE = (200, 50, 300)
+def id_after_absence(pipeline, identity):
+    """Return the id of who stands at the left after everybody was gone for two seconds.
+
+    Before, identity 10 stood at the left as track 1 and identity 20 at the right as track 2.
+    """
+    for i in range(10):
+        pipeline.track(*painted([(LEFT, 10), (RIGHT, 20)]), DT_S * i)
+    for i in range(10, 30):
+        pipeline.track(*painted([]), DT_S * i)
+    for i in range(30, 40):
+        (frame,) = pipeline.track(*painted([(LEFT, identity)]), DT_S * i)
+    tracked = frame.tracked[frame.tracked.visible]
+    return tracked.track_ids.tolist()
 
 
 @pytest.mark.parametrize(
-    "place",
+    ("likelihood", "identity", "expected"),
     [
-        pytest.param((450, 80, 300), id="elsewhere"),
-        pytest.param((200, 50, 120), id="farther off"),
-        pytest.param((300, 10, 460), id="nearer"),
-        pytest.param((120.4, 30.7, 211), id="between the pixels"),
+        pytest.param(TELLING, 10, [1], id="telling: the same person at the same place"),
+        pytest.param(TELLING, 20, [2], id="telling: the other person, who has moved"),
+        pytest.param(TELLING, 30, [3], id="telling: somebody new"),
+        pytest.param(VAGUE, 20, [1], id="vague: the position decides"),
+        pytest.param(VAGUE, 30, [1], id="vague: so it does where somebody is new"),
+        pytest.param(NOT_COMPARED, 20, [1], id="not compared: the position decides"),
     ],
 )
-@pytest.mark.parametrize("clothes", [(RED, BLACK), (GREEN, BLUE), (WHITE, BLACK)], ids=str)
-def test_the_same_clothes_look_alike_wherever_their_person_is(place, clothes):
-    one, other = describe(HERE, clothes), describe(place, clothes)
-    assert np.linalg.norm(one) == pytest.approx(1)
-    assert one @ other > 0.98
+def test_reidentification_uses_the_model_with_its_constants(
+    nobody, likelihood, identity, expected
+):
+    pipeline = Pipeline(Config(), nobody, appearance=IdentityVectors(likelihood))
+    assert id_after_absence(pipeline, identity) == expected
 
 
 @pytest.mark.parametrize(
-    ("clothes", "others", "most"),
-    [
-        pytest.param((RED, BLACK), (GREEN, BLACK), 0.75, id="another torso"),
-        pytest.param((RED, BLACK), (RED, BLUE), 0.75, id="other legs"),
-        pytest.param((RED, BLACK), (BLACK, RED), 0.6, id="exchanged"),
-        pytest.param((GREEN, BLACK), (BLUE, WHITE), 0.4, id="nothing alike but greys"),
-        pytest.param((WHITE, WHITE), (BLACK, BLACK), 0.75, id="light and dark, both grey"),
-    ],
+    ("association", "model"), [("robust", ColorHistograms), ("classic", NoAppearance)]
 )
-def test_other_clothes_look_different(clothes, others, most):
-    assert describe(HERE, clothes) @ describe(HERE, others) < most
+def test_the_association_decides_whether_appearances_are_described(association, model):
+    assert type(make_appearance_model(TrackerConfig(association=association))) is model
 
 
-def test_a_shade_that_differs_little_looks_more_alike_than_another_colour():
-    one = describe(HERE, (RED, BLACK))
-    shades = [one @ describe(HERE, ((200 + step, 40, 40), BLACK)) for step in (0, 5, 15, -160)]
-    assert (np.diff(shades) < 0).all()
-    assert shades[1] > 0.9
-
-
-@pytest.mark.parametrize("background", [WHITE, BLACK, GREEN], ids=["white", "black", "green"])
-def test_the_background_does_not_matter(background):
-    one = describe(HERE, (RED, BLUE))
-    assert one @ describe(HERE, (RED, BLUE), background=background) > 0.98
-
-
-def test_heads_and_arms_do_not_matter():
-    poses = standing(HERE)
-    image = paint(poses, [(RED, BLUE)])
-    expected = ColourAppearance().describe(image, poses)
-    image[: int(poses.keypoints[0, 5, 1]) - 20] = GREEN
-    poses.keypoints[:, :5] = poses.keypoints[:, 7:11] = [[[630.0, 470.0]]]
-    poses.keypoints[:, 4] = np.nan
-    poses.boxes[:] = 0
-    np.testing.assert_array_equal(ColourAppearance().describe(image, poses), expected)
-
-
-def test_seen_from_the_side_a_torso_still_has_a_width():
-    poses = standing(HERE)
-    image = paint(poses, [(RED, BLUE)])
-    cv2.line(image, (HERE[0], 100), (HERE[0], 210), GREEN, 3)  # a zip
-    torso = describe(HERE, (RED, BLUE))
-    poses.keypoints[0, [5, 6, 11, 12], 0] = HERE[0]
-    (aside,) = ColourAppearance().describe(image, poses)
-    assert aside @ torso > 0.9
-
-
-def test_lying_people_are_described_too():
-    standing_poses = standing(HERE)
-    image = paint(standing_poses, [(RED, BLUE)])
-    upright = ColourAppearance().describe(image, standing_poses)
-    lying = Poses(
-        standing_poses.keypoints[..., ::-1], np.ones((1, 17)), np.zeros((1, 4)), np.ones(1)
-    )
-    turned = ColourAppearance().describe(np.ascontiguousarray(image.transpose(1, 0, 2)), lying)
-    np.testing.assert_allclose(turned, upright, atol=0.05)
-
-
-def test_each_of_several_people_is_described_as_if_alone():
-    poses = standing((100, 40, 300), (300, 60, 200), (500, 30, 400))
-    image = paint(poses, [(RED, BLACK), (GREEN, BLUE), (WHITE, RED)])
-    together = ColourAppearance().describe(image, poses)
-    assert together.shape == (3, DIMENSIONS)
-    for i in range(3):
-        (alone,) = ColourAppearance().describe(image, poses[i : i + 1])
-        np.testing.assert_allclose(together[i], alone)
-
-
-def test_nobody_is_no_error():
-    image = np.zeros((48, 64, 3), np.uint8)
-    assert ColourAppearance().describe(image, Poses.empty(17)).shape == (0, DIMENSIONS)
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        pytest.param((-300, 50, 300), id="to the left"),
-        pytest.param((940, 50, 300), id="to the right"),
-        pytest.param((200, -400, 300), id="above"),
-        pytest.param((200, 600, 300), id="below"),
-        pytest.param((640.6, 50, 0.1), id="just outside"),
-        pytest.param((200, -270, 300), id="all but the feet"),
-        pytest.param((200, 400, 300), id="all but the shoulders"),
-    ],
-)
-def test_of_people_outside_the_picture_nothing_is_known(place):
-    assert describe(place, (RED, BLUE)).tolist() == [0] * DIMENSIONS
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        pytest.param((200, 320, 300), id="legs below the picture"),
-        pytest.param((200, 230, 300), id="feet below the picture"),
-        pytest.param((0, 50, 300), id="cut in half by the side"),
-        pytest.param((200, -120, 300), id="torso above the picture"),
-    ],
-)
-def test_an_appearance_is_a_unit_vector_or_unknown(place):
-    length = np.linalg.norm(describe(place, (RED, BLUE)))
-    assert length == pytest.approx(1) or length == 0
-
-
-def test_near_the_camera_the_torso_stands_for_legs_below_the_picture():
-    near = describe((200, 320, 300), (RED, BLUE))
-    assert np.linalg.norm(near) == pytest.approx(1)
-    assert near @ describe((300, 310, 310), (RED, BLACK)) > 0.98
-    assert near @ describe(HERE, (RED, RED)) > 0.98
-    assert near @ describe((300, 310, 310), (GREEN, BLUE)) < 0.75
-
-
-def test_half_of_each_part_is_enough():
-    whole = describe(HERE, (RED, BLUE))
-    assert describe((200, 230, 300), (RED, BLUE)) @ whole > 0.98  # feet below the picture
-    assert describe((0, 50, 300), (RED, BLUE)) @ whole > 0.98  # cut by the picture's side
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e12, -1e300], ids=str)
-@pytest.mark.parametrize(
-    "where", [slice(None), [5, 6, 11, 12], [5, 12]], ids=["all", "the torso", "a diagonal"]
-)
-def test_keypoints_that_are_nowhere_tell_nothing_and_disturb_nobody(where, value):
-    poses = standing(HERE, (450, 50, 300))
-    image = paint(poses, [(RED, BLUE), (GREEN, BLACK)])
-    expected = ColourAppearance().describe(image, poses)
-    poses.keypoints[0, where] = value
-    one, other = ColourAppearance().describe(image, poses)
-    assert one.tolist() == [0] * DIMENSIONS
-    np.testing.assert_array_equal(other, expected[1])
-
-
-@pytest.mark.parametrize(
-    "size", [(1, 1), (1, 640), (480, 1), (2, 3), (200, 200)], ids="{0[0]} x {0[1]}".format
-)
-def test_people_of_no_size_and_small_pictures_are_no_error(size):
-    image = np.full((*size, 3), 90, np.uint8)
-    poses = standing((0, 0, 300), (0, 0, 0))
-    appearances = ColourAppearance().describe(image, poses)
-    assert appearances.shape == (2, DIMENSIONS)
-    assert np.isfinite(appearances).all()
-    assert np.linalg.norm(appearances[1]) == pytest.approx(1)  # all in the first pixel
-
-
-def test_views_with_other_strides_are_read_as_they_look_and_stay_as_they_are():
-    poses = standing(HERE, (450, 50, 300))
-    image = paint(poses, [(RED, BLUE), (GREEN, BLACK)])
-    expected = ColourAppearance().describe(image, poses)
-    wide = np.repeat(image, 2, axis=1)
-    for view in (
-        np.ascontiguousarray(image[:, :, ::-1])[:, :, ::-1],
-        np.ascontiguousarray(image[::-1])[::-1],
-        wide[:, ::2],
-        np.asfortranarray(image),
-    ):
-        assert not view.flags.c_contiguous
-        before = view.copy()
-        view.flags.writeable = False
-        np.testing.assert_array_equal(ColourAppearance().describe(view, poses), expected)
-        np.testing.assert_array_equal(view, before)
+def test_without_a_model_every_image_has_no_appearances():
+    model, image = NoAppearance(), np.zeros((10, 10, 3), np.uint8)
+    shapes = [one.shape for one in model.describe([image] * 2, [together(LEFT, RIGHT), LEFT])]
+    assert shapes == [(2, 0), (1, 0)]
+    assert model.likelihood == NOT_COMPARED

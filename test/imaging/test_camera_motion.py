@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from made_cues import cues_of
+from made_tracker import make_tracker
 from people import make_person
 
-from poseflow_ros.config import TrackerConfig
 from poseflow_ros.imaging.camera_motion import estimate_camera_motion
-from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -218,7 +217,7 @@ def test_of_two_motions_of_equal_weight_none_is_invented(seed):
 def test_the_tracker_passes_over_correspondences_that_are_not_finite(rows, value):
     correspondences = background(similarity(0, 1, (120, 0)))
     correspondences[rows, ::2] = value
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     for i in range(4):
         tracked = tracker.update(make_person(100, 100, 100), None, 0.1 * i)
     assert tracked.track_ids.tolist() == [1]

@@ -3,10 +3,12 @@
 import numpy as np
 from people import together
 
+from poseflow_ros.imaging.color_histograms import ColorHistograms
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.robust_tracks import RobustTracks
 
 RED, BLUE, UNKNOWN = np.eye(4)[0], np.eye(4)[1], np.zeros(4)
+APPEARANCE = ColorHistograms.likelihood
 FIRST = np.zeros(1, np.int64)
 # From the top to the middle of the torso of people.make_person, in heights.
 ANCHOR = 0.36

@@ -6,7 +6,7 @@ import loops
 import numpy as np
 import pytest
 from people import make_person, together, without_legs
-from robust_table import ANCHOR, BLUE, FIRST, RED, UNKNOWN, detect, make_tracks
+from robust_table import ANCHOR, APPEARANCE, BLUE, FIRST, RED, UNKNOWN, detect, make_tracks
 
 from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking import likelihood as constants
@@ -36,7 +36,7 @@ def grown(factor):
 
 
 def ratios_of(tracks, detections, stamp_s=0.0):
-    return score_pairs(tracks, detections, stamp_s)[0]
+    return score_pairs(tracks, detections, stamp_s, APPEARANCE)[0]
 
 
 def ratio_of(tracks, detections, stamp_s=0.0):
@@ -44,7 +44,7 @@ def ratio_of(tracks, detections, stamp_s=0.0):
 
 
 def test_the_ratio_of_somebody_who_stands_where_they_were_by_hand():
-    ratios, similarity = score_pairs(make_tracks(at(200)), detect(at(200)), 0.0)
+    ratios, similarity = score_pairs(make_tracks(at(200)), detect(at(200)), 0.0, APPEARANCE)
     assert similarity == pytest.approx(1)
     # Both models and the measurement are equally vague; nothing is known of the appearance.
     position = -math.log(2 * motion._POSITION_NOISE**2)
@@ -139,7 +139,7 @@ def test_a_vague_position_tells_less_nearby_and_more_far_off():
 def test_somebody_who_stands_still_is_similar_whatever_the_filter_expects():
     tracks = make_tracks(at(200))
     tracks.motion.means[..., 0] += 15
-    ratios, similarity = score_pairs(tracks, detect(at(200), at(215), at(300)), 0.0)
+    ratios, similarity = score_pairs(tracks, detect(at(200), at(215), at(300)), 0.0, APPEARANCE)
     assert similarity[0, :2] == pytest.approx([1, 1], abs=0.01)
     assert similarity[0, 2] < 0.5
     assert (ratios[0, :2] > 0).all()
@@ -149,7 +149,7 @@ def test_similarity_is_with_the_last_observation_where_the_camera_has_moved_it()
     tracks = make_tracks(at(200))
     tracks.motion.means[..., 0] += 45  # the filter expects somebody else's place
     tracks.moved_anchors += [30, 0]
-    similarity = score_pairs(tracks, detect(at(230)), 0.0)[1]
+    similarity = score_pairs(tracks, detect(at(230)), 0.0, APPEARANCE)[1]
     assert similarity == pytest.approx(1)
 
 
@@ -158,7 +158,7 @@ def test_similarity_is_with_the_last_observation_where_the_camera_has_moved_it()
     [
         pytest.param(1.0, 1, id="the same"),
         pytest.param(0.95, 1, id="alike"),
-        pytest.param(1 - constants._APPEARANCE_DIFFERENT, 0, id="as often the same as another"),
+        pytest.param(1 - APPEARANCE.typical_distance, 0, id="as often the same as another"),
         pytest.param(0.6, -1, id="different"),
         pytest.param(0.0, -1, id="nothing in common"),
     ],
@@ -168,9 +168,9 @@ def test_what_appearance_adds_by_hand(cosine, sign):
     known, unknown = make_tracks(at(200), appearances=[RED]), make_tracks(at(200))
     detections = detect(at(200), appearances=appearances)
     added = ratio_of(known, detections) - ratio_of(unknown, detections)
-    most = constants._APPEARANCE_MOST
+    most = APPEARANCE.max_ratio
     distance = max(1 - cosine, 1e-9)
-    expected = constants._APPEARANCE_WEIGHT * math.log(constants._APPEARANCE_DIFFERENT / distance)
+    expected = APPEARANCE.weight * math.log(APPEARANCE.typical_distance / distance)
     assert added == pytest.approx(min(most, max(-most, expected)), abs=1e-6)
     assert (added > 1e-3) - (added < -1e-3) == sign
 
@@ -190,15 +190,15 @@ def mixed(red):
 )
 def test_appearance_counts_by_how_different_other_people_are_by_hand(others, distances):
     people = make_tracks(*[at(200)] * (1 + len(others)), appearances=[RED, *map(mixed, others)])
-    logs = [math.log(constants._APPEARANCE_DIFFERENT)] * constants._APPEARANCE_VIRTUAL
+    logs = [math.log(APPEARANCE.typical_distance)] * APPEARANCE.prior_people
     logs += [math.log(distance) for distance in distances]
     typical = min(
         math.exp(sum(logs) / len(logs)),
-        constants._APPEARANCE_DIFFERENT * constants._APPEARANCE_ODDITY,
+        APPEARANCE.typical_distance * APPEARANCE.max_distinctiveness,
     )
-    (ratio,) = constants.appearance_ratios(people, FIRST, mixed(0.95)[None])
-    most = constants._APPEARANCE_MOST
-    expected = constants._APPEARANCE_WEIGHT * math.log(typical / 0.05)
+    (ratio,) = APPEARANCE.ratios(people, FIRST, mixed(0.95)[None])
+    most = APPEARANCE.max_ratio
+    expected = APPEARANCE.weight * math.log(typical / 0.05)
     assert ratio == pytest.approx(min(most, max(-most, expected)))
 
 
@@ -208,7 +208,7 @@ def test_appearance_counts_by_how_different_other_people_are_by_hand(others, dis
         pytest.param(UNKNOWN, RED, 10, id="nothing learned"),
         pytest.param(RED, UNKNOWN, 10, id="nothing observed"),
         pytest.param(UNKNOWN, UNKNOWN, 0, id="neither"),
-        pytest.param(RED, BLUE, constants._APPEARANCE_HITS - 1, id="too little learned"),
+        pytest.param(RED, BLUE, APPEARANCE.min_hits - 1, id="too little learned"),
     ],
 )
 def test_unknown_appearance_adds_exactly_nothing(learned, observed, appearance_hits):
@@ -233,7 +233,7 @@ def test_appearance_learned_of_several_observations_counts_by_its_direction():
 @pytest.mark.parametrize(("m", "n"), [(0, 0), (0, 2), (2, 0)], ids="{}".format)
 def test_nobody_is_no_error(m, n):
     tracks, detections = make_tracks(*[at(200)] * m), detect(*[at(200)] * n)
-    ratios, similarity = score_pairs(tracks, detections, 1.0)
+    ratios, similarity = score_pairs(tracks, detections, 1.0, APPEARANCE)
     assert ratios.shape == similarity.shape == (m, n)
 
 
@@ -259,12 +259,12 @@ def size_by_loop(ratio):
 
 
 def appearance_by_loop(learned, appearance_hits, observed):
-    if appearance_hits < constants._APPEARANCE_HITS or not any(observed):
+    if appearance_hits < APPEARANCE.min_hits or not any(observed):
         return 0.0
     cosine = sum(learned * observed) / math.sqrt(sum(learned**2))
-    ratio = constants._APPEARANCE_DIFFERENT / max(1 - cosine, 1e-3)
-    value = constants._APPEARANCE_WEIGHT * math.log(ratio)
-    return max(-constants._APPEARANCE_MOST, min(constants._APPEARANCE_MOST, value))
+    ratio = APPEARANCE.typical_distance / max(1 - cosine, 1e-3)
+    value = APPEARANCE.weight * math.log(ratio)
+    return max(-APPEARANCE.max_ratio, min(APPEARANCE.max_ratio, value))
 
 
 def similarity_by_loop(tracks, row, pose):
@@ -351,7 +351,7 @@ def test_a_loop_gives_the_same_ratios(seed):
     tracks.moved_anchors += rng.normal(0, 10, 2)
     tracks.last_seen_s[:] = rng.uniform(0, 2, 7)
     detections = make_crowd(rng, 9)
-    ratios, similarity = score_pairs(tracks, detections, 2.5)
+    ratios, similarity = score_pairs(tracks, detections, 2.5, APPEARANCE)
     assert 5 < np.isfinite(ratios).sum() < 63
     for m, n in np.ndindex(7, 9):
         expected = pair_by_loop(tracks, detections, 2.5, m, n)
@@ -388,18 +388,18 @@ def after_a_gap(young, *lost, appearance, lost_appearances, gap_s=GAP_S):
 def test_who_is_reidentified(x, appearance, lost_appearances, expected):
     tracks = after_a_gap(at(x), at(200), at(290), appearance=appearance,
                          lost_appearances=lost_appearances)  # fmt: skip
-    assert reidentify(tracks, 2) == expected
+    assert reidentify(tracks, 2, APPEARANCE) == expected
 
 
 def test_somebody_unseen_for_a_moment_is_reidentified_by_the_place_alone():
     tracks = after_a_gap(at(201), at(200), at(500), appearance=UNKNOWN,
                          lost_appearances=(UNKNOWN, UNKNOWN), gap_s=0.2)  # fmt: skip
-    assert reidentify(tracks, 2) == 0
+    assert reidentify(tracks, 2, APPEARANCE) == 0
 
 
 def test_appearance_counts_by_direction_in_reidentification():
     tracks = after_a_gap(at(220), at(200), appearance=0.4 * RED, lost_appearances=(0.7 * RED,))
-    assert reidentify(tracks, 1) == 0
+    assert reidentify(tracks, 1, APPEARANCE) == 0
 
 
 @pytest.mark.parametrize(
@@ -412,9 +412,9 @@ def test_appearance_counts_by_direction_in_reidentification():
 )
 def test_who_is_not_reidentified(column, value):
     tracks = after_a_gap(at(200), at(200), appearance=RED, lost_appearances=(RED,))
-    assert reidentify(tracks, 1) == 0
+    assert reidentify(tracks, 1, APPEARANCE) == 0
     getattr(tracks, column)[0] = value
-    assert reidentify(tracks, 1) == -1
+    assert reidentify(tracks, 1, APPEARANCE) == -1
 
 
 @pytest.mark.parametrize(
@@ -427,12 +427,12 @@ def test_who_is_not_reidentified(column, value):
 def test_what_speaks_against_a_place_that_fits(column, row, value):
     tracks = after_a_gap(at(200), at(200), appearance=UNKNOWN, lost_appearances=(UNKNOWN,),
                          gap_s=0.4)  # fmt: skip
-    assert reidentify(tracks, 1) == 0
+    assert reidentify(tracks, 1, APPEARANCE) == 0
     getattr(tracks, column)[row] = value
-    assert reidentify(tracks, 1) == -1
+    assert reidentify(tracks, 1, APPEARANCE) == -1
 
 
 def test_nobody_lost_is_nobody_reidentified():
     tracks = make_tracks(at(200))
     tracks.confirmed[:] = False
-    assert reidentify(tracks, 0) == -1
+    assert reidentify(tracks, 0, APPEARANCE) == -1

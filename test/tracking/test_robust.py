@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_cues import cues_of
+from made_tracker import make_tracker
 from people import NO_MATCHES, cut_at, make_bent_person, make_person, together
 
-from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
 from poseflow_ros.tracking import detections, robust
 from poseflow_ros.tracking.similarity import box_iou
-from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 TENTATIVE, CONFIRMED, LOST, REMOVED = TrackState
 DT_S = 0.1
@@ -29,7 +28,7 @@ RED, BLUE, UNKNOWN = np.eye(2, 80)[0], np.eye(2, 80)[1], np.zeros(80)
 
 def run(frames, tracker=None, stamps_s=None, appearances=None, **config):
     """Return the tracks after each frame, a list of people; DT_S apart by default."""
-    tracker = tracker or PoseFlowTracker(TrackerConfig(**config))
+    tracker = tracker or make_tracker(**config)
     stamps_s = DT_S * np.arange(len(frames)) if stamps_s is None else stamps_s
     appearances = appearances or [None] * len(frames)
     return [
@@ -624,7 +623,7 @@ def through(linear, shift, person):
 def filmed(turn=0.0, zoom=0.0, shift=30.0, spoil=lambda matches: matches, n=60):
     """Return the story of three who stand still while the picture jumps."""
     rng = np.random.default_rng(1)
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     ground = rng.uniform(0, 1000, (300, 2))
     people = [make_person(x, y - HEIGHT / 2, HEIGHT) for x, y in PLACES]
     linear, offset, story, before = np.eye(2), np.zeros(2), [], ground
@@ -689,7 +688,7 @@ def test_without_correspondences_such_a_picture_is_people_who_move(spoil):
 
 
 def test_correspondences_on_people_say_nothing_of_the_camera():
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     spots = np.random.default_rng(2).uniform((70, 60), (130, 240), (100, 2))
     for i in range(20):
         person = walker(100)(DT_S * i)
@@ -700,7 +699,7 @@ def test_correspondences_on_people_say_nothing_of_the_camera():
 
 
 def test_the_lost_are_looked_for_where_the_camera_has_moved_them():
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     ground = np.random.default_rng(3).uniform(0, 1000, (100, 2))
     for i in range(30):
         before, now = (np.add(ground, (60 * max(j, 0), 0)) for j in (i - 1, i))
@@ -713,7 +712,7 @@ def test_the_lost_are_looked_for_where_the_camera_has_moved_them():
 def test_the_velocity_of_the_lost_turns_with_the_picture():
     ground = np.random.default_rng(3).uniform(0, 1000, (100, 2))
     turned = np.stack([500 - ground[:, 1], ground[:, 0]], axis=1)
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     for i in range(20):
         before = tracker.update(walker(100)(DT_S * i), None, DT_S * i)
     tracked = tracker.update(together(), cues_of(together(), np.hstack([ground, turned])), 2.0)
@@ -754,7 +753,7 @@ def test_poses_come_back_as_they_were():
 
 
 def test_what_was_published_does_not_change_later_nor_with_what_was_given():
-    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=0.5))
+    tracker = make_tracker(max_lost_s=0.5)
     given = walker(100)(0.0)
     first = [tracker.update(given, None, 0.0), tracker.update(given, None, 0.1)]
     published = [numbers(tracked) for tracked in first]
@@ -775,7 +774,7 @@ def numbers(tracked):
 
 def test_reset_forgets_everybody_and_reuses_no_id():
     person = make_person(100, 50, HEIGHT)
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     run([[person]] * 2 + [[person, make_person(500, 50, HEIGHT)]], tracker)
     tracker.reset()
     story = run([[], [person], [person]], tracker, stamps_s=[-5.0, -4.9, -4.8])
@@ -786,7 +785,7 @@ def test_reset_forgets_everybody_and_reuses_no_id():
 
 def test_two_trackers_share_nothing():
     here, there = make_person(100, 50, HEIGHT), make_person(500, 50, HEIGHT)
-    one, other = PoseFlowTracker(TrackerConfig()), PoseFlowTracker(TrackerConfig())
+    one, other = make_tracker(), make_tracker()
     for i in range(4):
         a = one.update(here, None, DT_S * i)
         b = other.update(there, None, 50 + DT_S * i)
@@ -879,7 +878,7 @@ def assert_time_goes_on(tracker, start_s):
 )
 @pytest.mark.parametrize("anybody", [True, False], ids=["somebody is known", "nobody is"])
 def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s, anybody):
-    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    tracker = make_tracker(max_lost_s=1.0)
     person = [make_person(100, 50, HEIGHT)] if anybody else []
     stamps_s = [*(100 + DT_S * np.arange(10)), stamp_s, stamp_s]
     story = run([person] * 12, tracker, stamps_s=stamps_s)
@@ -891,7 +890,7 @@ def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s, anybody):
 
 @pytest.mark.parametrize("stamp_s", [np.nan, np.inf, -np.inf])
 def test_a_first_stamp_that_cannot_be_used_counts_as_0(stamp_s):
-    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    tracker = make_tracker(max_lost_s=1.0)
     story = run([[make_person(100, 50, HEIGHT)]] * 2, tracker, stamps_s=[stamp_s, 0.25])
     assert who(story[-1]) == {1: CONFIRMED}
     assert story[-1].ages_s.tolist() == [0.25]
@@ -900,7 +899,7 @@ def test_a_first_stamp_that_cannot_be_used_counts_as_0(stamp_s):
 
 @pytest.mark.parametrize("later_s", [3600, 1e9])
 def test_long_afterwards_whoever_stands_there_is_somebody_new(later_s):
-    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    tracker = make_tracker(max_lost_s=1.0)
     person = [make_person(100, 50, HEIGHT)]
     stamps_s = [0.0, 0.1, 0.2, later_s, later_s + 0.1]
     story = run([person] * 5, tracker, stamps_s=stamps_s)
@@ -1005,7 +1004,7 @@ def test_appearance_of_other_dimensions_says_nothing():
 @pytest.mark.parametrize("n_keypoints", [5, 133])
 @pytest.mark.parametrize("n_people", [0, 2])
 def test_other_skeletons_are_refused_in_a_line_and_nobody_is_forgotten(n_keypoints, n_people):
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     person = make_person(100, 50, HEIGHT)
     run([[person]] * 3, tracker)
     other = Poses(np.full((n_people, n_keypoints, 2), 9.0), np.ones((n_people, n_keypoints)),
@@ -1033,7 +1032,7 @@ FRAMES = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(frames=FRAMES, max_lost_s=st.sampled_from([0.0, 0.5, 20.0]))
 def test_whatever_comes_the_result_is_as_documented(frames, max_lost_s):
-    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=max_lost_s))
+    tracker = make_tracker(max_lost_s=max_lost_s)
     stamp_s, known, removed = 0.0, set(), set()
     for dt_s, people, with_appearances in frames:
         stamp_s += dt_s
@@ -1066,7 +1065,7 @@ def assert_as_documented(tracked, n_poses):
 
 
 def test_hundreds_of_strangers_fill_no_memory():
-    tracker = PoseFlowTracker(TrackerConfig(max_lost_s=1.0))
+    tracker = make_tracker(max_lost_s=1.0)
     everybody_seen, removed, sizes, most_tracks = set(), [], [], 0
     tracemalloc.start()
     for group in range(30):  # of 20 strangers, each of them found twice in the end

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from made_tracker import make_tracker
 from people import make_person, together
-from robust_table import BLUE, RED, UNKNOWN, detect, make_tracks
+from robust_table import APPEARANCE, BLUE, RED, UNKNOWN, detect, make_tracks
 
-from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import TrackState
-from poseflow_ros.tracking.tracker import PoseFlowTracker
 from poseflow_ros.tracking.uncontested import uncontested_pairs
 
 HEIGHT = 100
@@ -21,7 +20,7 @@ def pairs(tracks, detections, recent=True, confident=True, assigned=()):
     recent = np.full(len(tracks), recent)
     confident = np.full(len(detections), confident)
     assigned = np.array(assigned, np.int64).reshape(-1, 2)
-    return uncontested_pairs(tracks, recent, detections, confident, assigned).tolist()
+    return uncontested_pairs(tracks, recent, detections, confident, assigned, APPEARANCE).tolist()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ def test_nobody_is_no_error(m, n):
 
 
 def test_a_person_alone_who_jumps_by_most_of_a_height_keeps_the_id():
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     for i in range(10):
         tracker.update(together(at(300), at(900)), None, 0.1 * i)
     tracked = tracker.update(together(at(390), at(900)), None, 1.0)
@@ -113,7 +112,7 @@ def test_a_person_alone_who_jumps_by_most_of_a_height_keeps_the_id():
 
 
 def test_after_more_than_a_second_nobody_is_taken_to_have_jumped():
-    tracker = PoseFlowTracker(TrackerConfig())
+    tracker = make_tracker()
     for i in range(10):
         tracker.update(at(300), None, 0.1 * i)
     beside = at(300 + 0.9 * HEIGHT, height=1.2 * HEIGHT)

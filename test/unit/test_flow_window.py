@@ -3,15 +3,14 @@
 import math
 import pickle
 
+import made_tracker
 import numpy as np
 import pytest
 from made_cues import cues_of
 from people import make_person, together
 
-from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
 from poseflow_ros.tracking.flow_window import FlowWindow
-from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 TENTATIVE, CONFIRMED, LOST, REMOVED = TrackState
 DT_S = 0.1
@@ -42,7 +41,7 @@ def too_weak(x=100.0):
 
 
 def make_tracker(**config):
-    return PoseFlowTracker(TrackerConfig(**({"flow_window_s": WINDOW_S} | config)))
+    return made_tracker.make_tracker(**({"flow_window_s": WINDOW_S} | config))
 
 
 def take(tracker, people, stamp_s, appearances=None):

@@ -1,0 +1,10 @@
+"""The appearance model that a configuration asks for."""
+
+from poseflow_ros.config import TrackerConfig
+from poseflow_ros.imaging.appearance import AppearanceModel, NoAppearance
+from poseflow_ros.imaging.color_histograms import ColorHistograms
+
+
+def make_appearance_model(config: TrackerConfig) -> AppearanceModel:
+    """Return the model whose vectors the configured association compares."""
+    return ColorHistograms() if config.association == "robust" else NoAppearance()

@@ -1,0 +1,10 @@
+"""The tracker that most stories are about."""
+
+from poseflow_ros.config import TrackerConfig
+from poseflow_ros.imaging.color_histograms import ColorHistograms
+from poseflow_ros.tracking.tracker import PoseFlowTracker
+
+
+def make_tracker(**config):
+    """Return a tracker that compares appearances as if they were color histograms."""
+    return PoseFlowTracker(TrackerConfig(**config), ColorHistograms.likelihood)
