@@ -6,23 +6,23 @@ from typing import Any
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
-from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.config import Config, parameters
 
 _LIVE = "may be changed while active"
-_FIXED = "read when the node configures"
+_FIXED = "read when the node is configured"
 
 
 def declare(node: Node) -> None:
     """Declare every parameter with its default and description.
 
     Types and ranges are checked in `read` and not by rclpy, which would end the process over a
-    bad value in a YAML file; here the node lives on and says what is allowed.
+    bad value in a YAML file; here the node stays alive and logs what is allowed.
     """
-    for item in parameters():
-        spec = spec_of(item)
+    for parameter in parameters():
+        spec = parameter.spec
         node.declare_parameter(
-            item.name,
-            item.default,
+            parameter.name,
+            parameter.default,
             ParameterDescriptor(
                 description=f"{spec.description}; {_LIVE if spec.live else _FIXED}",
                 additional_constraints=spec.allowed(),
@@ -32,8 +32,8 @@ def declare(node: Node) -> None:
 
 
 def fixed(names: Iterable[str]) -> list[str]:
-    """Return those of these parameters that are read when the node configures."""
-    live = {item.name for item in parameters() if spec_of(item).live}
+    """Return those of these parameters that are read when the node is configured."""
+    live = {parameter.name for parameter in parameters() if parameter.spec.live}
     return [name for name in names if name not in live]
 
 
@@ -43,6 +43,6 @@ def read(node: Node) -> Config:
     Raises:
         ConfigError: a wrong type or a value out of its range.
     """
-    names = [item.name for item in parameters()]
+    names = [parameter.name for parameter in parameters()]
     values: dict[str, Any] = {p.name: p.value for p in node.get_parameters(names)}
     return Config.from_parameters(values)

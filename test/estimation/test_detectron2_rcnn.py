@@ -80,7 +80,7 @@ def make(weights):
         values = {"estimator": "detectron2", "weights": weights, "device": "cpu", "threads": 2,
                   "detectron2_config": f"{NAME}.yaml", "min_person_score": 0.0, "max_people": 10,
                   "image_min_side": SIDES[0], "image_max_side": SIDES[1]} | changes  # fmt: skip
-        made.append(make_estimator(EstimatorConfig(**values)))
+        made.append(make_estimator(Config(estimator=EstimatorConfig(**values))))
         return made[-1]
 
     yield make_one

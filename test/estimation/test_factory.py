@@ -47,7 +47,7 @@ from poseflow_ros.estimation.factory import NETWORKS, make_estimator, network
 
 def make(**settings):
     try:
-        estimator = make_estimator(EstimatorConfig(**settings), print)
+        estimator = make_estimator(Config(estimator=EstimatorConfig(**settings)), print)
     except EstimatorError as error:
         print("EstimatorError:", error)
     else:
@@ -103,7 +103,7 @@ def lines_of(code):
 )
 def test_auto_selects_movenet_and_logs_the_reason(spoilt, device, reason):
     lines = lines_of(f"{spoilt}\nmake(device={device!r}, threads=1)")
-    assert lines == [f"estimator auto selects movenet: {reason}", "MoveNet"]
+    assert lines == [f"estimator.name auto selects movenet: {reason}", "MoveNet"]
 
 
 FAKE_GPU = """
@@ -116,7 +116,7 @@ torch_device.cuda_problem = lambda name="cuda": ""
 def test_a_gpu_with_detectron2_selects_it():
     first, second = lines_of(FAKE_GPU + "make(weights='/nowhere')")
     assert first == (
-        "estimator auto selects detectron2: detectron2 can be imported and a CUDA device is "
+        "estimator.name auto selects detectron2: detectron2 can be imported and a CUDA device is "
         "available"
     )
     assert second.startswith("EstimatorError: weights is '/nowhere', which is not a file")
@@ -126,7 +126,7 @@ def test_a_gpu_with_detectron2_selects_it():
 def test_a_gpu_without_the_libraries_is_left_to_movenet_and_both_are_named():
     code = FAKE_GPU + "spoil('detectron2'); spoil('torchvision'); make(threads=1)"
     assert lines_of(code) == [
-        "estimator auto selects movenet: detectron2 is not installed, and torchvision is not "
+        "estimator.name auto selects movenet: detectron2 is not installed, and torchvision is not "
         "installed",
         "MoveNet",
     ]
@@ -137,7 +137,7 @@ def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
     code = FAKE_GPU + "spoil('detectron2', RuntimeError('built for another torch'))\n"
     first, second = lines_of(code + "make(weights='/nowhere')")
     assert first == (
-        "estimator auto selects keypoint_rcnn: a CUDA device is available, and detectron2 "
+        "estimator.name auto selects keypoint_rcnn: a CUDA device is available, and detectron2 "
         "cannot be imported: built for another torch"
     )
     # The device is a pretended one, and so the network does not get there.
@@ -173,9 +173,9 @@ def test_detectron2_that_is_missing_is_found_by_the_readme():
 
 def test_an_unknown_estimator_is_refused_with_the_allowed_names():
     with pytest.raises(EstimatorError) as caught:
-        make_estimator(EstimatorConfig(estimator="yolo"))
+        make_estimator(Config(estimator=EstimatorConfig(name="yolo")))
     assert str(caught.value) == (
-        "estimator is 'yolo', must be one of auto, movenet, keypoint_rcnn, detectron2"
+        "estimator.name is 'yolo', must be one of auto, movenet, keypoint_rcnn, detectron2"
     )
 
 
@@ -201,12 +201,12 @@ IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.ke
         ),
         pytest.param(
             "import numpy\n"
-            "movenet = make_estimator(EstimatorConfig(estimator='movenet', threads=1))\n"
+            "movenet = make_estimator(Config(estimator=EstimatorConfig(name='movenet', threads=1)))\n"
             "movenet.estimate(numpy.zeros((48, 64, 3), numpy.uint8)); movenet.close()",
             id="to run MoveNet",
         ),
         pytest.param(
-            "make_estimator(EstimatorConfig(device='cpu', threads=1)).close()",
+            "make_estimator(Config(estimator=EstimatorConfig(device='cpu', threads=1))).close()",
             id="to choose for the CPU",
         ),
     ],
@@ -217,9 +217,9 @@ def test_torch_is_not_imported(code):
 
 def test_the_reason_is_logged_only_to_a_given_function():
     said = []
-    make_estimator(EstimatorConfig(device="cpu", threads=1), said.append).close()
-    assert said == ["estimator auto selects movenet: device is cpu"]
-    make_estimator(EstimatorConfig(device="cpu", threads=1)).close()
+    make_estimator(Config(estimator=EstimatorConfig(device="cpu", threads=1)), said.append).close()
+    assert said == ["estimator.name auto selects movenet: device is cpu"]
+    make_estimator(Config(estimator=EstimatorConfig(device="cpu", threads=1))).close()
 
 
 @needs_torchvision
@@ -237,6 +237,6 @@ def test_the_reason_is_logged_only_to_a_given_function():
 )
 def test_what_keypoint_rcnn_cannot_use_is_named(settings, words, estimator):
     with pytest.raises(EstimatorError) as caught:
-        make_estimator(EstimatorConfig(estimator=estimator, **settings))
+        make_estimator(Config(estimator=EstimatorConfig(name=estimator, **settings)))
     assert re.search(words, str(caught.value))
     assert len(str(caught.value).splitlines()) == 1

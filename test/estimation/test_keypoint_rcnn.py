@@ -93,7 +93,7 @@ def make(weights):
     def make_one(**changes):
         settings = {"estimator": "keypoint_rcnn", "weights": weights, "device": "cpu",
                     "min_person_score": 0.0, "threads": 2} | SIDES | changes  # fmt: skip
-        made.append(make_estimator(EstimatorConfig(**settings)))
+        made.append(make_estimator(Config(estimator=EstimatorConfig(**settings))))
         return made[-1]
 
     yield make_one
@@ -386,7 +386,7 @@ def test_close_gives_every_tensor_back(weights):
     counts = []
     for _ in range(3):
         estimator = make_estimator(
-            EstimatorConfig(estimator="keypoint_rcnn", weights=weights, device="cpu", **SIDES)
+            Config(estimator=EstimatorConfig(name="keypoint_rcnn", weights=weights, device="cpu", **SIDES))
         )
         estimator.estimate(picture(60, 80))
         opened = live_tensors()
@@ -434,9 +434,9 @@ from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.errors import OutOfMemoryError
 from poseflow_ros.estimation.factory import make_estimator
 
-estimator = make_estimator(EstimatorConfig(
-    estimator="keypoint_rcnn", weights=sys.argv[1], device="cpu", threads=2,
-    image_min_side=32, image_max_side=64, max_people=5, min_person_score=0.0))
+estimator = make_estimator(Config(estimator=EstimatorConfig(
+    name="keypoint_rcnn", weights=sys.argv[1], device="cpu", threads=2,
+    image_min_side=32, image_max_side=64, max_people=5, min_person_score=0.0)))
 images = [np.zeros((1080, 1920, 3), np.uint8)] * 6
 small = images[0][:60, :80]
 print(len(estimator.estimate_batch([small] * 6)[0]))
@@ -544,7 +544,7 @@ class TestOnGpu:
         left = []
         for _ in range(50):
             estimator = make_estimator(
-                EstimatorConfig(estimator="keypoint_rcnn", weights=weights, device="cuda", **SIDES)
+                Config(estimator=EstimatorConfig(name="keypoint_rcnn", weights=weights, device="cuda", **SIDES))
             )
             estimator.estimate(self.IMAGES[0])
             estimator.close()

@@ -113,7 +113,7 @@ def test_a_frame_of_larger_pixels_gives_the_same_people_to_the_half_pixel(times,
 
 
 def test_a_larger_input_finds_the_same_people(frames, people):
-    large = MoveNet(EstimatorConfig(threads=2, input_size=768))
+    large = MoveNet(Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(input_size=768)))
     poses = large.estimate(frames[0])
     large.close()
     boxes, keypoints = distances(people, poses)
@@ -197,7 +197,7 @@ def test_the_image_given_stays_as_it_is(movenet, frames):
 def test_a_model_named_by_its_path_is_used(model, tmp_path, frames, people):
     path = tmp_path / "my model.tflite"
     path.symlink_to(model)
-    estimator = make_estimator(EstimatorConfig(weights=str(path), threads=2))
+    estimator = make_estimator(Config(estimator=EstimatorConfig(weights=str(path), threads=2)))
     poses = estimator.estimate(frames[0])
     estimator.close()
     np.testing.assert_array_equal(poses[poses.scores >= SURE].boxes, people.boxes)
@@ -231,7 +231,7 @@ def half_a_model(path, model):
 def test_what_is_no_model_is_refused_by_name(make, model, tmp_path):
     path = make(tmp_path / "model.tflite", model)
     with pytest.raises(EstimatorError) as caught:
-        MoveNet(EstimatorConfig(weights=str(path)))
+        MoveNet(Config(estimator=EstimatorConfig(weights=str(path))))
     assert "weights" in str(caught.value)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -253,7 +253,7 @@ def threads():
 
 def test_close_gives_the_threads_back(movenet):
     before = threads()
-    estimators = [MoveNet(EstimatorConfig(threads=3)) for _ in range(3)]
+    estimators = [MoveNet(Config(estimator=EstimatorConfig(threads=3))) for _ in range(3)]
     assert threads() >= before + 3 * 2
     for estimator in estimators:
         estimator.close()
