@@ -31,7 +31,9 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *declare_arguments(),
-            DeclareLaunchArgument("cameras_file", description="YAML list of cameras, such as config/cameras.yaml"),
+            DeclareLaunchArgument(
+                "cameras_file", description="YAML list of cameras, such as config/cameras.yaml"
+            ),
             OpaqueFunction(function=bring_up_cameras),
         ]
     )

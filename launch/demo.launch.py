@@ -41,7 +41,9 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument("video", description="file, folder of images or camera number"),
             DeclareLaunchArgument("loop", default_value="true", description="repeat the video"),
-            DeclareLaunchArgument("namespace", default_value="", description="namespace of both nodes"),
+            DeclareLaunchArgument(
+                "namespace", default_value="", description="namespace of both nodes"
+            ),
             # The names in Fast DDS 2 and 3.
             SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", PROFILE),
             SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", PROFILE),

@@ -18,7 +18,11 @@ from lifecycle_msgs.msg import Transition
 SHARE = FindPackageShare("poseflow_ros")
 
 _ARGUMENTS = (
-    ("params_file", PathJoinSubstitution([SHARE, "config", "poseflow.yaml"]), "YAML file with the parameters of the node"),
+    (
+        "params_file",
+        PathJoinSubstitution([SHARE, "config", "poseflow.yaml"]),
+        "YAML file with the parameters of the node",
+    ),
     ("namespace", "", "namespace of the node"),
     ("autostart", "true", "configure and activate the node; false: a lifecycle manager does"),
     ("use_sim_time", "false", "use /clock"),

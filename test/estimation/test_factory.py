@@ -163,11 +163,11 @@ def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, proble
     assert lines == [f"EstimatorError: {problem}; {advice}"]
 
 
-def test_detectron2_that_is_missing_is_found_by_the_readme():
+def test_missing_detectron2_is_reported_with_the_page_that_describes_its_installation():
     lines = lines_of("spoil('detectron2')\nmake(estimator='detectron2')")
     assert lines == [
         "EstimatorError: detectron2 is not installed; to install it from its main branch: see "
-        "README.md"
+        "docs/models.md"
     ]
 
 
