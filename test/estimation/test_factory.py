@@ -164,7 +164,7 @@ def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, proble
 
 
 def test_missing_detectron2_is_reported_with_the_page_that_describes_its_installation():
-    lines = lines_of("spoil('detectron2')\nmake(estimator='detectron2')")
+    lines = lines_of("spoil('detectron2')\nmake(name='detectron2')")
     assert lines == [
         "EstimatorError: detectron2 is not installed; to install it from its main branch: see "
         "docs/models.md"
