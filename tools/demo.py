@@ -24,6 +24,14 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 from tqdm import tqdm
 
+from poseflow_ros.bench.processes import (
+    ProcessError,
+    Told,
+    bring_up,
+    executable,
+    start,
+    use_large_images_profile,
+)
 from poseflow_ros.config import NodeConfig
 from poseflow_ros.estimation.errors import WeightsError
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
@@ -32,14 +40,6 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source
 from poseflow_ros.poses import Image, Poses, TrackedPoses
 from poseflow_ros.ros.conversions import seconds, tracked_poses
-from poseflow_ros.ros.processes import (
-    ProcessError,
-    Told,
-    bring_up,
-    executable,
-    start,
-    use_large_images_profile,
-)
 from poseflow_ros.skeleton import COCO_17
 
 ROOT = Path(__file__).resolve().parent.parent

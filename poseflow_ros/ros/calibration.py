@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sensor_msgs.msg import CameraInfo
 
-from poseflow_ros.imaging.lens import Lens
+from poseflow_ros.spatial.lens import Lens
 
 
 @dataclass(frozen=True, slots=True)

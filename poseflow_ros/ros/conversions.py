@@ -14,9 +14,9 @@ from poseflow_msgs.msg import (
     TrackedPoseArray,
 )
 
-from poseflow_ros.imaging.depth import Points
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
 from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.spatial.projection import Points
 
 _NAN = math.nan
 _LONGEST_S = 2**31 - 1

@@ -9,14 +9,15 @@ import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from poseflow_ros.imaging.depth import DepthImage, Points, lift, metres
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.calibration import Calibration
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.images import ImageError
 from poseflow_ros.ros.target_frame import FrameError, TargetFrame
 from poseflow_ros.skeleton import Skeleton
-from poseflow_ros.tracking.velocity import SpatialVelocity
+from poseflow_ros.spatial.depth import DepthImage, metres
+from poseflow_ros.spatial.projection import Points, lift
+from poseflow_ros.spatial.velocity import SpatialVelocity
 
 # The network is this many depth images behind at most; more are not worth their memory.
 _KEPT = 16

@@ -7,11 +7,11 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from poseflow_ros.imaging.annotate import track_color
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.conversions import duration
 from poseflow_ros.ros.depth import UP, Space
 from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.spatial.lens import Lens
 
 # Metres for people of the usual height; of the size that they have on a plane in proportion, so
 # that they look alike whether they are near or far.

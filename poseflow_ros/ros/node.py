@@ -19,7 +19,6 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import InvalidQosOverridesError
 from std_srvs.srv import Trigger
 
-from poseflow_ros.bench.memory import resident_bytes
 from poseflow_ros.config import Config, ConfigError
 from poseflow_ros.estimation.errors import DeviceLostError, EstimatorError, OutOfMemoryError
 from poseflow_ros.estimation.estimator import PoseEstimator
@@ -31,6 +30,7 @@ from poseflow_ros.ros.bond import ManagerBond
 from poseflow_ros.ros.camera import Arrival, Camera
 from poseflow_ros.ros.conversions import skeleton_message
 from poseflow_ros.ros.diagnostics import Worry, status
+from poseflow_ros.ros.memory import resident_bytes
 from poseflow_ros.ros.outputs import RELIABLE, create_publisher
 from poseflow_ros.ros.spin import spin
 from poseflow_ros.ros.target_frame import FrameError, TargetFrame

@@ -13,7 +13,6 @@ from visualization_msgs.msg import MarkerArray
 
 from poseflow_ros.config import NodeConfig
 from poseflow_ros.imaging.annotate import draw
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import TrackedPoses, TrackState
 from poseflow_ros.ros.conversions import put_into_space, tracked_pose_messages
@@ -21,6 +20,7 @@ from poseflow_ros.ros.depth import Lifter, View
 from poseflow_ros.ros.images import to_message
 from poseflow_ros.ros.markers import MarkerMaker
 from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.spatial.lens import Lens
 
 RELIABLE = QoSProfile(depth=10)
 

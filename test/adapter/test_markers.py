@@ -8,12 +8,12 @@ pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from poseflow_ros.imaging.depth import Points
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
 from poseflow_ros.ros.depth import Space
 from poseflow_ros.ros.markers import MarkerMaker
 from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.spatial.lens import Lens
+from poseflow_ros.spatial.projection import Points
 
 CAMERA = Lens(fx=500.0, fy=400.0, cx=320.0, cy=240.0)
 HEADER = Header(frame_id="camera")

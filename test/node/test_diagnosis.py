@@ -133,7 +133,7 @@ def test_images_that_best_effort_loses_are_counted(driver, active_node, monkeypa
     node = active_node(input_size=64)
     stream = ImageStream(1280, 720, rate_hz=30.0, seconds=3.0, qos="best_effort")
     said = subprocess.check_output(
-        [sys.executable, "-m", "poseflow_ros.ros.image_publisher", json.dumps(asdict(stream))],
+        [sys.executable, "-m", "poseflow_ros.bench.image_publisher", json.dumps(asdict(stream))],
         env=os.environ | {"ROS_DOMAIN_ID": str(driver.domain_id)},
     )
     driver.spin(0.5)

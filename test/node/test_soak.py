@@ -20,10 +20,10 @@ from ros_driver import SETTLE_S
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from poseflow_ros.bench.processes import Told, executable, start
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.images import to_message
-from poseflow_ros.ros.processes import Told, executable, start
 
 PROFILE = Path(__file__).resolve().parents[2] / "config" / "fastdds_large_images.xml"
 LENGTH_S = float(os.environ.get("SOAK_S", "600"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from poseflow_ros.ros.processes import executable, start
+from poseflow_ros.bench.processes import executable, start
 
 ADDRESSES = {"camera": "10.77.0.1", "robot": "10.77.0.2"}  # inside the namespaces only
 CUT_S = 5.0

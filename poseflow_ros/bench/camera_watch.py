@@ -9,9 +9,9 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
+from poseflow_ros.bench.processes import Told
 from poseflow_ros.poses import FloatArray
 from poseflow_ros.ros.conversions import seconds
-from poseflow_ros.ros.processes import Told
 
 WARM_UP_S = 1.0
 _COUNTS = ("received", "processed", "dropped")

@@ -17,10 +17,9 @@ import numpy as np
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
+from poseflow_ros.bench.camera_watch import WARM_UP_S, CameraWatch, percentiles_ms
 from poseflow_ros.bench.image_stream import ImageStream
-from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.ros.camera_watch import WARM_UP_S, CameraWatch, percentiles_ms
-from poseflow_ros.ros.processes import (
+from poseflow_ros.bench.processes import (
     ProcessError,
     Told,
     bring_up,
@@ -28,6 +27,7 @@ from poseflow_ros.ros.processes import (
     start,
     use_large_images_profile,
 )
+from poseflow_ros.config import EstimatorConfig
 
 # What activating sets off is over after this, rclpy's slow first warning, of silence, included.
 _CALM_S = 4.5
@@ -35,7 +35,7 @@ _IDLE_S = 4.0
 # After the last image: the node tells its counts once a second.
 _LAST_WORD_S = 0.5
 _PATIENCE_S = 20.0
-_PUBLISHER = [sys.executable, "-m", "poseflow_ros.ros.image_publisher"]
+_PUBLISHER = [sys.executable, "-m", "poseflow_ros.bench.image_publisher"]
 _TIMES = {
     "overhead_p50_ms": "overhead p50 (ms)",
     "overhead_p99_ms": "overhead p99 (ms)",

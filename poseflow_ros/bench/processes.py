@@ -15,6 +15,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 
+from poseflow_ros.bench.error import BenchError
 from poseflow_ros.ros.conversions import seconds
 
 _START_TIMEOUT_S = 30.0
@@ -25,7 +26,7 @@ _SETTLE_S = 0.5
 _PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
-class ProcessError(RuntimeError):
+class ProcessError(BenchError):
     """A process that did not do its part; the text says which and what."""
 
 

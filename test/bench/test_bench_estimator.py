@@ -123,7 +123,7 @@ def test_both_calls_do_the_same_work(config, estimator):
             ["--device", "tpu"], "device is 'tpu', must be one of auto, cpu", id="a device"
         ),
         pytest.param(["--image-min-side", "8"], "image_min_side is 8, must be", id="a side"),
-        pytest.param(["--report", "nowhere/r.json"], "nowhere is no folder", id="no folder"),
+        pytest.param(["--report", "nowhere/r.json"], "nowhere is not a folder", id="no folder"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(arguments, named, capfd):
