@@ -88,7 +88,7 @@ class NodeTrial:
         self._stream = stream
         self._estimator = estimator
         self._annotated = annotated
-        # Two of them in one domain do not hear each other's images.
+        # Two of them in one domain do not receive each other's images.
         self._namespace = f"/bench_{os.getpid()}"
 
     def run(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class NodeTrial:
         return any(camera.poses.stamps_s for camera in self._cameras.values())
 
     def _until(self, condition: Callable[[], bool], publisher: "subprocess.Popen[bytes]") -> bool:
-        """Spin until the condition holds or the publisher's end; tell whether it was the end."""
+        """Spin until the condition holds or the publisher's end; return whether it was the end."""
         while not condition():
             if publisher.poll() is not None:
                 return True
