@@ -285,7 +285,7 @@ class NodeConfig(_Checked):
     )
     replay: bool = _param(
         False,
-        "true, for bags: every image is worked on in order, none is dropped, and the clock is "
+        "true, for bags: every image is processed in order, none is dropped, and the clock is "
         "/clock",
     )
     max_image_age_s: float = _param(
@@ -297,7 +297,7 @@ class NodeConfig(_Checked):
     )
     target_frame: str = _param(
         "",
-        "frame in which people are told in space, through TF; empty: the camera's optical frame",
+        "frame of 3D positions, through TF; empty: the camera's optical frame",
     )
     depth_slop_s: float = _param(
         0.02,
@@ -359,15 +359,15 @@ class NodeConfig(_Checked):
     )
     warn_latency_s: float = _param(
         0.5,
-        "diagnostics WARN where an image in a hundred takes longer from its arrival to its "
-        "messages, seconds",
+        "diagnostics WARN where the p99 latency, from receiving an image to publishing its "
+        "messages, exceeds this, seconds",
         minimum=0.0,
         maximum=3600.0,
         live=True,
     )
     error_latency_s: float = _param(
         2.0,
-        "diagnostics ERROR where an image in a hundred takes longer, seconds",
+        "diagnostics ERROR where the p99 latency exceeds this, seconds",
         minimum=0.0,
         maximum=3600.0,
         live=True,

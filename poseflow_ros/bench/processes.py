@@ -1,4 +1,4 @@
-"""Nodes as processes of their own: started, brought up, listened to and stopped."""
+"""Nodes as processes of their own: start, bring-up, diagnostics and stop."""
 
 import os
 import signal
@@ -109,8 +109,8 @@ def bring_up(node: Node, process: "subprocess.Popen[bytes]", name: str) -> None:
     node.destroy_client(client)
 
 
-class Told:
-    """The latest that each node told on `/diagnostics`."""
+class DiagnosticsListener:
+    """The latest diagnostics of each node on `/diagnostics`."""
 
     def __init__(self, node: Node) -> None:
         """Subscribe; whoever spins the node keeps this up to date."""
@@ -124,17 +124,17 @@ class Told:
             self._stamps_s[status.name] = seconds(message.header.stamp)
 
     def values(self, status: str) -> dict[str, str]:
-        """Return what a status holds, nothing where it was not told yet."""
+        """Return the values of a status, none before the first."""
         return self._values.get(status, {})
 
     def stamp_s(self, status: str) -> float:
-        """Return when it was told by the teller's clock, seconds; 0 where it was not yet."""
+        """Return when it was published, by the publisher's clock, seconds; 0 before the first."""
         return self._stamps_s.get(status, 0.0)
 
     def count(self, status: str, key: str) -> int:
-        """Return a whole number, 0 where it was not told yet."""
+        """Return a whole number, 0 before the first."""
         return int(self.values(status).get(key, 0))
 
     def number(self, status: str, key: str) -> float:
-        """Return a number, 0 where it was not told yet."""
+        """Return a number, 0 before the first."""
         return float(self.values(status).get(key, 0))

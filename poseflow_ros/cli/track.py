@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import IO, Any
 
 from tqdm import tqdm
@@ -53,11 +54,9 @@ class Report:
     track_s: float = 0.0
     track_ids: set[int] = field(default_factory=set)
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: Frame[int]) -> None:
         """Count one frame."""
         self.frames += 1
-        self.estimate_s += frame.estimate_s
-        self.track_s += frame.track_s
         self.track_ids.update(frame.tracked.track_ids[frame.tracked.visible].tolist())
 
     def figures(self) -> dict[str, float]:
@@ -79,14 +78,14 @@ def run(args: argparse.Namespace) -> None:
     source = open_source(args.input, args.rate)
     estimator = _estimator(args, config)
     bar = tqdm(source, total=source.n_frames or None, unit="frame", disable=None)
-    pipeline = Pipeline(config, estimator, say=bar.write)
+    pipeline: Pipeline[int] = Pipeline(config, log=bar.write)
     report = Report()
     with contextlib.ExitStack() as stack:
-        stack.callback(pipeline.close)
+        stack.callback(estimator.close)
         outputs = _open_outputs(args, config, source, estimator, stack)
-        for frame in _frames(pipeline, bar):
+        for frame in _frames(pipeline, estimator, bar, report):
             for output in outputs:
-                output(frame.image, frame.stamp_s, report.frames, frame.tracked)
+                output(frame.image, frame.stamp_s, frame.payload, frame.tracked)
             report.add(frame)
     if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
         message = f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}"
@@ -96,10 +95,22 @@ def run(args: argparse.Namespace) -> None:
     print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
 
 
-def _frames(pipeline: Pipeline, images: Iterable[tuple[Image, float]]) -> Iterator[Frame]:
+def _frames(
+    pipeline: Pipeline[int],
+    estimator: PoseEstimator,
+    images: Iterable[tuple[Image, float]],
+    report: Report,
+) -> Iterator[Frame[int]]:
+    """Yield each image with its tracks; the payload is its index."""
     with contextlib.suppress(KeyboardInterrupt):  # how a camera's recording ends
-        for image, stamp_s in images:
-            yield from pipeline.process(image, stamp_s)
+        for index, (image, stamp_s) in enumerate(images):
+            start = perf_counter()
+            poses = estimator.estimate(image)
+            estimated = perf_counter()
+            frames = pipeline.track(image, poses, stamp_s, index)
+            report.estimate_s += estimated - start
+            report.track_s += perf_counter() - estimated
+            yield from frames
     yield from pipeline.flush()
 
 
@@ -113,10 +124,10 @@ def _estimator(args: argparse.Namespace, config: Config) -> PoseEstimator:
     if args.detections:
         return RecordedPoses(args.detections)
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(f"poseflow_ros: {line}", file=sys.stderr)
 
-    return make_estimator(config.estimator, say)
+    return make_estimator(config.estimator, log)
 
 
 def _open_outputs(

@@ -5,8 +5,9 @@ from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
-from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.config import Config, ConfigError, parameters, spec_of
 
 _LIVE = "may be changed while active"
 _FIXED = "read when the node configures"
@@ -16,7 +17,7 @@ def declare(node: Node) -> None:
     """Declare every parameter with its default and description.
 
     Types and ranges are checked in `read` and not by rclpy, which would end the process over a
-    bad value in a YAML file; here the node lives on and says what is allowed.
+    bad value in a YAML file; `read` names the value and what is allowed.
     """
     for item in parameters():
         spec = spec_of(item)
@@ -31,12 +32,6 @@ def declare(node: Node) -> None:
         )
 
 
-def fixed(names: Iterable[str]) -> list[str]:
-    """Return those of these parameters that are read when the node configures."""
-    live = {item.name for item in parameters() if spec_of(item).live}
-    return [name for name in names if name not in live]
-
-
 def read(node: Node) -> Config:
     """Return the configuration of a node for which `declare` was called.
 
@@ -46,3 +41,32 @@ def read(node: Node) -> Config:
     names = [item.name for item in parameters()]
     values: dict[str, Any] = {p.name: p.value for p in node.get_parameters(names)}
     return Config.from_parameters(values)
+
+
+def changed(node: Node, current: Config | None, changes: Iterable[Parameter]) -> Config:
+    """Return the configuration after a change of parameters.
+
+    Args:
+        node: for which `declare` was called.
+        current: the configuration in use; None while the node is not configured.
+        changes: the changed ones; those that are not declared here are ignored.
+
+    Raises:
+        ConfigError: a wrong type, a value out of its range, or a parameter that is only read
+            when the node configures.
+    """
+    items = {item.name: item for item in parameters()}
+    values = {p.name: p.value for p in changes if p.name in items}
+    fixed = [name for name in values if not spec_of(items[name]).live]
+    if current is not None and fixed:
+        names = ", ".join(fixed)
+        raise ConfigError(f"{names}: read when the node configures; clean up first")
+    return Config.from_parameters(_present(node, current) | values)
+
+
+def _present(node: Node, current: Config | None) -> dict[str, Any]:
+    """Return every parameter's value, none where they cannot be used as they are."""
+    try:
+        return (current or read(node)).as_parameters()
+    except ConfigError:
+        return {}

@@ -34,28 +34,17 @@ class Camera:
         return int(values["processed"]) + int(values["dropped"])
 
 
-class FailingEstimator:
-    """The real estimator, which raises what is in `errors`, an image after the other."""
+def break_estimator(node, *errors):
+    """Let the estimator raise these errors, one per image; None lets an image through."""
+    estimate, errors = node.estimator.estimate_batch, list(errors)
 
-    def __init__(self, estimator):
-        self._estimator = estimator
-        self.skeleton, self.description = estimator.skeleton, estimator.description
-        self.batches, self.device_bytes = estimator.batches, estimator.device_bytes
-        self.close = estimator.close
-        self.errors = []
-
-    def estimate_batch(self, images):
-        error = self.errors.pop(0) if self.errors else None
+    def estimate_or_raise(images):
+        error = errors.pop(0) if errors else None
         if error is not None:
             raise error
-        return self._estimator.estimate_batch(images)
+        return estimate(images)
 
-
-def break_estimator(node, *errors):
-    node.cameras[""].pipeline.estimator = failing = FailingEstimator(
-        node.cameras[""].pipeline.estimator
-    )
-    failing.errors = list(errors)
+    node.estimator.estimate_batch = estimate_or_raise
 
 
 def dropped(node, reason):
@@ -94,7 +83,7 @@ def test_ten_failures_in_a_row_lead_to_unconfigured_and_configure_works_again(
     come_back(driver, node)
 
 
-def test_an_answer_in_between_begins_the_count_anew(driver, active_node):
+def test_an_answer_in_between_resets_the_count(driver, active_node):
     node = active_node()
     camera = Camera(driver, node)
     nine = [RuntimeError("now and then")] * 9
@@ -116,7 +105,7 @@ def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
         def allocate(_):
             raise MemoryError("900 MiB")
 
-        short.setattr("poseflow_ros.ros.camera.to_rgb", allocate)
+        short.setattr("poseflow_ros.ros.inference.to_rgb", allocate)
         camera.show()
     camera.show()
     values = node.cameras[""].statistics.values()
@@ -124,7 +113,7 @@ def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
     assert "MemoryError: 900 MiB" in capfd.readouterr().err
 
 
-def test_out_of_memory_drops_the_image_and_is_said_once(driver, active_node, capfd):
+def test_out_of_memory_drops_the_image_and_is_logged_once(driver, active_node, capfd):
     node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = Camera(driver, node)
@@ -156,11 +145,12 @@ def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
     node = active_node(estimator_timeout_s=1.5)
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
-    hanging, gate = node.cameras[""].pipeline.estimator, threading.Event()
-    estimate = hanging.estimate_batch
-    hanging.estimate_batch = lambda images: gate.wait(60) and estimate(images)
+    estimate, entered, gate = node.estimator.estimate_batch, threading.Event(), threading.Event()
+    node.estimator.estimate_batch = lambda images: (
+        entered.set() or (gate.wait(60) and estimate(images))
+    )
     publisher.publish(stamped(BLANK, 1.0))
-    driver.until(lambda: node._in_work, "the network's work")
+    driver.until(entered.is_set, "the image in the network")
     assert all(driver.change(transition) for transition in meanwhile)
     driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
     assert "busy with one image for more than 1.5 s" in capfd.readouterr().err
@@ -187,7 +177,7 @@ def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(drive
         camera.show()
     assert driver.change("deactivate")
     assert driver.change("activate")
-    node.cameras[""].pipeline.estimator.errors = [ValueError("once more")]
+    break_estimator(node, ValueError("once more"))
     Camera(driver, node).show()
     driver.spin(0.3)
     assert driver.state() == "active"

@@ -158,7 +158,7 @@ def test_parameters_hammered_during_inference(driver, active_node):
     driver.until(lambda: len(answers) == 300, "every answer")
     assert all(answers)
     assert counted(driver, node)["processed"] == 100
-    assert node._config.tracker.min_pose_score == 0.9
+    assert node.config.tracker.min_pose_score == 0.9
 
 
 def test_activated_and_deactivated_200_times_under_load(driver, active_node):

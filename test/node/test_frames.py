@@ -253,7 +253,7 @@ def test_a_break_begins_a_new_epoch(driver, active_node, second, stamp_s, epochs
     publish_each(driver, camera, [BLANK], heard)
     publish_each(driver, camera, [second], heard, start_s=stamp_s)
     assert [array.epoch for array in heard] == epochs
-    assert capfd.readouterr().err.count("tracking starts anew") == (1 if said else 0)
+    assert capfd.readouterr().err.count("tracking reset") == (1 if said else 0)
 
 
 def test_reset_begins_a_new_epoch_and_clears_the_markers(driver, active_node, pedestrians):
@@ -445,13 +445,13 @@ def test_whoever_is_not_sure_is_left_out(driver, active_node, pedestrians):
     assert len(heard[-1].poses) >= 3
 
 
-def test_frames_held_back_come_with_their_own_stamps_and_people(driver, active_node, pedestrians):
+def test_delayed_frames_come_with_their_own_stamps_and_people(driver, active_node, pedestrians):
     node = active_node(input_size=512, flow_window_s=0.7)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
 
     def worked_on():
-        return len(node.cameras[""].pipeline._held) + int(
+        return node.cameras[""].pipeline.n_delayed + int(
             node.cameras[""].statistics.values()["processed"]
         )
 
@@ -468,7 +468,7 @@ def test_frames_held_back_come_with_their_own_stamps_and_people(driver, active_n
     assert (values["processed"], values["dropped: reset"]) == ("3", "7")
 
 
-def test_frames_held_back_at_a_break_are_told_in_their_own_epoch(driver, active_node):
+def test_delayed_frames_are_published_in_their_own_epoch_at_a_discontinuity(driver, active_node):
     active_node(input_size=64, flow_window_s=0.7)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()

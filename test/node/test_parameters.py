@@ -126,12 +126,12 @@ def test_what_needs_a_new_configuration_is_refused_while_active(name, driver, ac
 )
 def test_a_set_with_one_bad_value_is_refused_as_a_whole(bad, reason, driver, active_node):
     node = active_node()
-    before = node._config
+    before = node.config
     answer = set_all(driver, num=3, **bad)
     assert not answer.successful
     assert answer.reason.startswith(reason)
     assert get(driver, "num") == 7
-    assert node._config == before
+    assert node.config == before
 
 
 def test_what_was_set_while_active_is_what_counts_after_a_new_configuration(driver, active_node):
@@ -139,7 +139,7 @@ def test_what_was_set_while_active_is_what_counts_after_a_new_configuration(driv
     assert set_all(driver, num=3, max_lost_s=5.0).successful
     for transition in ("deactivate", "cleanup", "configure"):
         assert driver.change(transition)
-    assert (node._config.tracker.num, node._config.tracker.max_lost_s) == (3, 5.0)
+    assert (node.config.tracker.num, node.config.tracker.max_lost_s) == (3, 5.0)
 
 
 def test_parameters_tell_whether_they_may_change(driver, start_node):

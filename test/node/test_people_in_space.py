@@ -39,7 +39,7 @@ class Rig:
     def calibrate(self, info):
         self.info.publish(info)
         self.driver.until(
-            lambda: self.node.cameras[""].lifter.calibration is not None, "the calibration"
+            lambda: self.node.cameras[""].projector.calibration is not None, "the calibration"
         )
 
     def show(self, image, depth=None, late_s=0.0, encoding="32FC1"):
@@ -50,7 +50,9 @@ class Rig:
             self.depth.publish(message)
             stamp = message.header.stamp
             self.driver.until(
-                lambda: any(m.header.stamp == stamp for m in self.node.cameras[""].lifter._depths),
+                lambda: any(
+                    m.header.stamp == stamp for m in self.node.cameras[""].projector._depths
+                ),
                 "depth",
             )
         before = len(self.heard)
@@ -158,7 +160,7 @@ def test_depth_of_another_kind_is_named(driver, active_node, pedestrians):
     assert "depth encoding is '8UC1'; allowed: 16UC1" in rig.said()
 
 
-def test_people_are_told_in_the_target_frame(driver, active_node, pedestrians):
+def test_people_are_located_in_the_target_frame(driver, active_node, pedestrians):
     pytest.importorskip("tf2_ros", reason="tf2_ros does not import: it comes with ROS, not PyPI")
     from tf2_msgs.msg import TFMessage
 
@@ -187,7 +189,7 @@ def test_people_are_told_in_the_target_frame(driver, active_node, pedestrians):
                 )
 
 
-def test_without_tf2_ros_people_are_told_in_the_optical_frame(
+def test_without_tf2_ros_people_are_located_in_the_optical_frame(
     driver, active_node, pedestrians, monkeypatch, capfd
 ):
     monkeypatch.setitem(sys.modules, "tf2_ros", None)

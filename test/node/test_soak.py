@@ -20,7 +20,7 @@ from ros_driver import SETTLE_S
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from poseflow_ros.bench.processes import Told, executable, start
+from poseflow_ros.bench.processes import DiagnosticsListener, executable, start
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.images import to_message
@@ -114,11 +114,11 @@ def test_memory_stays_and_every_image_is_accounted_for(
         process = start(stack, executable("poseflow_node"), "/soak", ["input_size:=256"])
         assert driver.change("configure", NODE)
         assert driver.change("activate", NODE)
-        told = Told(driver.node)
+        diagnostics = DiagnosticsListener(driver.node)
         stream = Stream(driver, sample_video)
-        history = watched(driver, process, told, stream)
+        history = watched(driver, process, diagnostics, stream)
         stream.stop()
-        last = await_last_word(driver, told)
+        last = await_last_counts(driver, diagnostics)
     write(history)
 
     lost = stream.published - last["received"]
@@ -133,13 +133,13 @@ def test_memory_stays_and_every_image_is_accounted_for(
     assert memory[settled] == pytest.approx(memory[settled][0], rel=0.05)
 
 
-def watched(driver, process, told, stream):
+def watched(driver, process, diagnostics, stream):
     """Let the stream run; return what was seen each time the node told its counts."""
-    history, begin_s, stamp_s = [], time.monotonic(), told.stamp_s(STATUS)
+    history, begin_s, stamp_s = [], time.monotonic(), diagnostics.stamp_s(STATUS)
     while time.monotonic() - begin_s < LENGTH_S:
-        driver.until(lambda then_s=stamp_s: told.stamp_s(STATUS) > then_s, "diagnostics")
-        stamp_s = told.stamp_s(STATUS)
-        counts = [told.count(STATUS, key) for key in ("received", "processed", "dropped")]
+        driver.until(lambda then_s=stamp_s: diagnostics.stamp_s(STATUS) > then_s, "diagnostics")
+        stamp_s = diagnostics.stamp_s(STATUS)
+        counts = [diagnostics.count(STATUS, key) for key in ("received", "processed", "dropped")]
         history.append(
             Second(
                 time.monotonic() - begin_s,
@@ -152,11 +152,11 @@ def watched(driver, process, told, stream):
     return history
 
 
-def await_last_word(driver, told):
+def await_last_counts(driver, diagnostics):
     """Return the node's counts once they were told after the last image."""
     end_s = 1e-9 * driver.node.get_clock().now().nanoseconds
-    driver.until(lambda: told.stamp_s(STATUS) > end_s + 1, "the last counts")
-    return {k: int(v) for k, v in told.values(STATUS).items() if v.isdecimal()}
+    driver.until(lambda: diagnostics.stamp_s(STATUS) > end_s + 1, "the last counts")
+    return {k: int(v) for k, v in diagnostics.values(STATUS).items() if v.isdecimal()}
 
 
 def write(history):

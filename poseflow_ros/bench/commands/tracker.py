@@ -1,6 +1,7 @@
 """`python -m poseflow_ros bench tracker`: quality and speed on a simulated crowd."""
 
 import argparse
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
@@ -20,6 +21,8 @@ from poseflow_ros.bench.scene import SCENES
 from poseflow_ros.bench.simulation import Settings, Sight, simulate
 from poseflow_ros.bench.trial import Trial
 from poseflow_ros.cli.outputs import check_outputs
+from poseflow_ros.poses import TrackedPoses
+from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 _MINUTE_S = 60.0
@@ -65,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     if args.peers:
         _check_peers(args)
     trackers = {name: PoseFlowTracker(c.tracker) for name, c in configs(args).items()}
+    outputs = {name: DelayedOutput[Sight](tracker) for name, tracker in trackers.items()}
     trials = {name: Trial(None if args.memory else Score()) for name in trackers}
     memory_mib: dict[str, float] = {}
     observations: list[Observation] = []
@@ -72,15 +76,15 @@ def run(args: argparse.Namespace) -> None:
         for name, tracker in trackers.items():
             start = perf_counter()
             tracked = tracker.update(sight.poses, sight.matches, sight.stamp_s)
-            ready = tracker.hold_back(tracked)
-            trials[name].expect(sight.truth_ids, sight.truth_boxes, perf_counter() - start)
-            trials[name].take(ready)
+            ready = outputs[name].push(tracked, sight)
+            trials[name].add_time(perf_counter() - start)
+            _add(trials[name], ready)
         if args.peers:
             observations.append(_observed(sight))
         if args.memory and sight.stamp_s >= _MINUTE_S:
             memory_mib.setdefault("after_a_minute", _resident_mib())
-    for name, tracker in trackers.items():
-        trials[name].take(tracker.flush())
+    for name, output in outputs.items():
+        _add(trials[name], output.flush())
     names = ("people", "seconds", "seed", "fps", "scene", "camera", "no_image", "detector")
     report = {name: getattr(args, name) for name in names} | {"frames": settings.n_frames}
     if args.camera == "rotate":
@@ -90,6 +94,11 @@ def run(args: argparse.Namespace) -> None:
     sequences = [PeerSequence(observations, args.fps)]
     peers = run_peers(sequences, args.peer_memory) if args.peers else {}
     finish(args, report, {name: [trial] for name, trial in trials.items()}, peers)
+
+
+def _add(trial: Trial, frames: Iterable[tuple[TrackedPoses, Sight]]) -> None:
+    for tracked, sight in frames:
+        trial.add(sight.truth_ids, sight.truth_boxes, tracked)
 
 
 def _observed(sight: Sight) -> Observation:

@@ -101,9 +101,8 @@ def _track(
     with tqdm(desc=name, unit="frame", disable=None) as progress:
         for recording in recordings:
             trial = Trial(Score(), Lanes() if with_lanes else None, recording.partial)
-            for truth_ids, truth_boxes, tracked, duration_s in recording.replay(config):
-                trial.expect(truth_ids, truth_boxes, duration_s)
-                trial.take([tracked])
+            for frame in recording.replay(config, trial.add_time):
+                trial.add(*frame)
                 progress.update()
             trials.append(trial)
     return trials
