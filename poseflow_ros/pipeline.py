@@ -50,7 +50,7 @@ class Pipeline(Generic[Payload]):
             epoch: the first one.
         """
         self._matcher = ImageMatcher(config)
-        self._tracker = PoseFlowTracker(config.tracker)
+        self._tracker = PoseFlowTracker(config.tracker, config.classic)
         self._output: DelayedOutput[Frame[Payload]] = DelayedOutput(self._tracker)
         self._log = log
         # Held while the tracker works, not while images are matched: a reset does not wait long.
@@ -104,7 +104,7 @@ class Pipeline(Generic[Payload]):
     def configure(self, config: Config) -> None:
         """Use the live parameters from the next image on."""
         with self._lock:
-            self._tracker.configure(config.tracker)
+            self._tracker.configure(config.tracker, config.classic)
 
     def reset(self) -> int:
         """Forget all tracks; return how many delayed frames were discarded."""

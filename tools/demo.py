@@ -32,7 +32,7 @@ from poseflow_ros.bench.processes import (
     start,
     use_large_images_profile,
 )
-from poseflow_ros.config import NodeConfig
+from poseflow_ros.config import MarkersConfig
 from poseflow_ros.estimation.errors import WeightsError
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
 from poseflow_ros.estimation.weights import cached
@@ -88,7 +88,7 @@ class Recorder:
     def ask(self, client: Any) -> None:
         """Ask the node for a parameter and note how long the answer takes."""
         asked_s = time.perf_counter()
-        future = client.call_async(GetParameters.Request(names=["input_size"]))
+        future = client.call_async(GetParameters.Request(names=["movenet.input_size"]))
         future.add_done_callback(lambda _: self.answers_s.append(time.perf_counter() - asked_s))
 
 
@@ -102,7 +102,7 @@ def record(video: str, input_size: int) -> Recorder:
         node = rclpy.create_node("demo")
         recorder = Recorder(node)
         recorder.listen()
-        network = ("estimator:=movenet", f"input_size:={input_size}")
+        network = ("estimator.name:=movenet", f"movenet.input_size:={input_size}")
         poseflow = start(stack, executable("poseflow_node"), "/demo", network)
         bring_up(node, poseflow, "/demo/poseflow")
         source = [f"video:={json.dumps(video)}"]
@@ -186,7 +186,7 @@ def draw_video(video: str, recorder: Recorder, out: Path) -> None:
         for i, (image, _) in enumerate(tqdm(source, total=source.n_frames or None, desc="drawing",
                                             unit="frame", disable=None)):  # fmt: skip
             tracked = people.get(i, nobody)
-            annotated = draw(image, tracked, COCO_17, NodeConfig().min_keypoint_score)
+            annotated = draw(image, tracked, COCO_17, MarkersConfig().min_keypoint_score)
             writer.write(annotated)
             n_people = int(tracked.visible.sum())
             if n_people > moments.get(i // segment, (-1,))[0]:

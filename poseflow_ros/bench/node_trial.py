@@ -27,7 +27,7 @@ from poseflow_ros.bench.processes import (
     start,
     use_large_images_profile,
 )
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import MovenetConfig
 
 # What activating sets off is over after this, rclpy's slow first warning, of silence, included.
 _CALM_S = 4.5
@@ -76,17 +76,17 @@ class NodeTrial:
     """Runs the node once on a stream of images."""
 
     def __init__(
-        self, stream: ImageStream, estimator: EstimatorConfig, annotated: bool = False
+        self, stream: ImageStream, movenet: MovenetConfig, annotated: bool = False
     ) -> None:
         """Make a trial.
 
         Args:
             stream: what the node is fed with.
-            estimator: what it finds people with.
+            movenet: the network that finds the people.
             annotated: listen to the annotated images too, so that the node draws them.
         """
         self._stream = stream
-        self._estimator = estimator
+        self._movenet = movenet
         self._annotated = annotated
         # Two of them in one domain do not receive each other's images.
         self._namespace = f"/bench_{os.getpid()}"
@@ -108,10 +108,9 @@ class NodeTrial:
             idle_percent = self._measure_idle()
             published, busy_percent = self._feed(stack)
             self._await_last_counts()
-        names = ("estimator", "input_size")
         return (
             asdict(self._stream)
-            | {name: getattr(self._estimator, name) for name in names}
+            | {"estimator": "movenet", "input_size": self._movenet.input_size}
             | {"fastdds_profile": Path(profile).name}
             | self._counts(published)
             | self._times()
@@ -129,10 +128,10 @@ class NodeTrial:
         return cameras
 
     def _start_node(self, stack: ExitStack) -> None:
-        parameters = [f"estimator:={self._estimator.estimator}"]
-        parameters += [f"input_size:={self._estimator.input_size}"]
+        parameters = ["estimator.name:=movenet"]
+        parameters += [f"movenet.input_size:={self._movenet.input_size}"]
         if self._stream.cameras > 1:
-            parameters += [f"cameras:=[{', '.join(self._stream.camera_names)}]"]
+            parameters += [f"cameras.names:=[{', '.join(self._stream.camera_names)}]"]
         command = executable("poseflow_node")
         self._process = start(stack, command, self._namespace, parameters)
         bring_up(self._node, self._process, f"{self._namespace}/poseflow")

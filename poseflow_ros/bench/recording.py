@@ -155,7 +155,7 @@ class Recording:
     ) -> Iterator[tuple[int, TrackedPoses]]:
         """Yield the index and the tracks of each frame that is shown, without images."""
         estimator = _Shifted(recorded, self.every, shifts)
-        tracker = PoseFlowTracker(config.tracker)
+        tracker = PoseFlowTracker(config.tracker, config.classic)
         output: DelayedOutput[int] = DelayedOutput(tracker)
         rate_hz = self.rate_hz
         for index in range(0, len(recorded), self.every):

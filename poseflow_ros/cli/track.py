@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
-from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.config import Config, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
 from poseflow_ros.estimation.recorded import RecordedPoses
@@ -26,14 +26,13 @@ from poseflow_ros.poses import Image, TrackedPoses
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command's arguments."""
-    choices = {item.name: spec_of(item).choices for item in parameters()}
     parser = commands.add_parser(
         "track", help="track people in a video", description=__doc__.split(": ", 1)[1]
     )
     parser.add_argument("input", help="video file, folder of images, or a camera's number")
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
-    parser.add_argument("--association", choices=choices["association"])
+    parser.add_argument("--association", choices=choices("tracker.association"))
     parser.add_argument(
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, not an estimator"
     )
@@ -116,7 +115,7 @@ def _frames(
 
 def _configure(args: argparse.Namespace) -> Config:
     values = read_parameters(args.params) if args.params else {}
-    asked = {"estimator": args.estimator, "association": args.association}
+    asked = {"estimator.name": args.estimator, "tracker.association": args.association}
     return Config.from_parameters(values | {k: v for k, v in asked.items() if v})
 
 
@@ -127,7 +126,7 @@ def _estimator(args: argparse.Namespace, config: Config) -> PoseEstimator:
     def log(line: str) -> None:
         print(f"poseflow_ros: {line}", file=sys.stderr)
 
-    return make_estimator(config.estimator, log)
+    return make_estimator(config, log)
 
 
 def _open_outputs(
@@ -141,7 +140,7 @@ def _open_outputs(
     outputs: list[Any] = []
     if args.video:
         writer = stack.enter_context(VideoWriter(args.video, source.rate_hz))
-        score = config.node.min_keypoint_score
+        score = config.markers.min_keypoint_score
 
         def write_video(image: Image, _: float, __: int, tracked: TrackedPoses) -> None:
             writer.write(draw(image, tracked, estimator.skeleton, score))

@@ -75,7 +75,7 @@ class Camera:
         self.pipeline: Pipeline[PendingOutput] = Pipeline(
             config, self._log_reset, epoch=counters.epoch
         )
-        self.projector = DepthProjector(skeleton, target, keep_all=config.node.replay)
+        self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay)
         self.statistics = FrameStatistics()
         self._node = node
         self._config = config
@@ -83,7 +83,7 @@ class Camera:
         self._inputs: list[AdaptiveSubscription] = []
         self._silent = False
         lens = self.projector.lens
-        self.outputs = Outputs(node, name, skeleton, lens, self.statistics, config.node)
+        self.outputs = Outputs(node, name, skeleton, lens, self.statistics, config)
         self.outputs.sequence = counters.sequence
 
     @property
@@ -105,7 +105,7 @@ class Camera:
         """Use the live parameters from the next image on."""
         self._config = config
         self.pipeline.configure(config)
-        self.outputs.configure(config.node)
+        self.outputs.configure(config)
 
     def activate(self) -> None:
         """Subscribe."""
@@ -113,7 +113,7 @@ class Camera:
         self.projector.clear_depth()
         self.statistics.restart_silence()
         self._inputs = [
-            self._subscribe(_IMAGE_TYPES[self._config.node.transports[self.name]], "image"),
+            self._subscribe(_IMAGE_TYPES[self._config.cameras.transports[self.name]], "image"),
             self._subscribe(CameraInfo, "camera_info"),
             self._subscribe(Image, "depth"),
         ]
@@ -150,9 +150,9 @@ class Camera:
             self._node,
             message_type,
             f"{self.name}/{topic}" if self.name else topic,
-            self._config.node.image_reliability,
+            self._config.cameras.reliability,
             callbacks[topic],
-            keep_all=self._config.node.replay,
+            keep_all=self._config.cameras.replay,
             on_lost=self.statistics.count_lost if topic == "image" else None,
         )
 
@@ -212,24 +212,26 @@ class Camera:
         )
 
     def _silence_alerts(self) -> list[Alert]:
-        node, silence_s = self._config.node, self.statistics.silence_s()
-        if silence_s < node.warn_silence_s:
+        limits, silence_s = self._config.diagnostics, self.statistics.silence_s()
+        if silence_s < limits.warn_silence_s:
             return []
         image = self._inputs[0]
         text = f"no image on {image.topic} for {silence_s:.0f} s: {image.why_silent()}"
-        return threshold_alerts(silence_s, node.warn_silence_s, node.error_silence_s, text)
+        return threshold_alerts(silence_s, limits.warn_silence_s, limits.error_silence_s, text)
 
     def _alerts(self) -> list[Alert]:
-        node = self._config.node
+        limits = self._config.diagnostics
         share, reasons = self.statistics.missing_lately()
         counts = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
         text = f"{share:.0%} of the latest images missing: {counts}"
         alerts = (
-            threshold_alerts(share, node.warn_dropped, node.error_dropped, text) if reasons else []
+            threshold_alerts(share, limits.warn_dropped, limits.error_dropped, text)
+            if reasons
+            else []
         )
         latency_s = self.statistics.latency_s()
-        text = f"p99 latency exceeds {node.warn_latency_s:g} s: {latency_s:.2f} s"
-        alerts += threshold_alerts(latency_s, node.warn_latency_s, node.error_latency_s, text)
+        text = f"p99 latency exceeds {limits.warn_latency_s:g} s: {latency_s:.2f} s"
+        alerts += threshold_alerts(latency_s, limits.warn_latency_s, limits.error_latency_s, text)
         if self.projector.depth_received and self.projector.trouble:
             alerts.append((DiagnosticStatus.WARN, f"no 3D positions: {self.projector.trouble}"))
         return alerts

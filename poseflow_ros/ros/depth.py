@@ -245,7 +245,7 @@ class DepthProjector:
             if apart[nearest] > slop_s + _ROUNDING_S:
                 raise ImageError(
                     f"the nearest depth image is {apart[nearest]:.3f} s from the image; "
-                    f"depth_slop_s is {slop_s:g}"
+                    f"depth.slop_s is {slop_s:g}"
                 )
             for _ in range(nearest):
                 self._depths.popleft()

@@ -59,7 +59,7 @@ class InferenceLoop:
                 be processed any more.
         """
         self._node = node
-        self._config = config.node
+        self._config = config
         self._estimator = estimator
         self._cameras = cameras
         self._queue = queue
@@ -73,7 +73,7 @@ class InferenceLoop:
 
     def configure(self, config: Config) -> None:
         """Use the live parameters from the next image on."""
-        self._config = config.node
+        self._config = config
 
     @property
     def generation(self) -> int:
@@ -100,8 +100,8 @@ class InferenceLoop:
         return not self._thread.is_alive()
 
     def timeout(self) -> str:
-        """Return that the network exceeds `estimator_timeout_s`; empty where it does not."""
-        limit_s = self._config.estimator_timeout_s
+        """Return that the network exceeds `estimator.timeout_s`; empty where it does not."""
+        limit_s = self._config.estimator.timeout_s
         if not 0 < limit_s < self._busy_s():
             return ""
         return f"the network has been busy with one image for more than {limit_s:g} s"
@@ -134,7 +134,7 @@ class InferenceLoop:
         try:
             while batch := self._queue.take():
                 generation, jobs = batch
-                if self._config.replay:
+                if self._config.cameras.replay:
                     for job in jobs:
                         self._cameras[job.camera].wait_for_depth(job, _REPLAY_WAIT_S)
                 self._process(generation, jobs)
@@ -166,9 +166,9 @@ class InferenceLoop:
             timer.finish("convert")
             poses, estimate_s = yield image
             self._check(generation)
-            wait_s = _REPLAY_WAIT_S if config.replay else _TRANSFORM_WAIT_S
+            wait_s = _REPLAY_WAIT_S if config.cameras.replay else _TRANSFORM_WAIT_S
             depth = camera.projector.context(
-                job.header, image.shape[:2], config.depth_slop_s, wait_s
+                job.header, image.shape[:2], config.depth.slop_s, wait_s
             )
             timer.start()
             pending = PendingOutput(job.header, generation, depth)
@@ -178,7 +178,10 @@ class InferenceLoop:
                 with self._drop_on_error(camera):
                     tracked = camera.outputs.select(frame.tracked)
                     people = camera.projector.locate(
-                        tracked, frame.payload.depth, frame.epoch, config.min_keypoint_score
+                        tracked,
+                        frame.payload.depth,
+                        frame.epoch,
+                        config.markers.min_keypoint_score,
                     )
                     camera.outputs.publish(tracked, people, frame, self._check)
                     camera.statistics.count_published(int(frame.tracked.visible.sum()))
@@ -204,7 +207,7 @@ class InferenceLoop:
         """Raise DroppedImageError where an image of this generation does not count any more."""
         if generation != self._queue.generation:
             raise DroppedImageError(self._queue.reason)
-        limit_s = self._config.max_image_age_s
+        limit_s = self._config.cameras.max_image_age_s
         if job is not None and 0 < limit_s < self._now_s() - job.stamp_s:
             raise DroppedImageError("too old")
 

@@ -68,8 +68,8 @@ class PoseFlowNode(LifecycleNode):
         """Read the parameters and load the model; fail with one line that says why."""
         try:
             self.config = config = parameters.read(self)
-            self.get_logger().info(f"loading {config.estimator.estimator} ...")
-            self.estimator = make_estimator(config.estimator, self.get_logger().info)
+            self.get_logger().info(f"loading {config.estimator.name} ...")
+            self.estimator = make_estimator(config, self.get_logger().info)
             self._create_cameras(config, self.estimator)
             self._create_outputs()
         except (ConfigError, EstimatorError, InvalidQosOverridesError) as error:
@@ -133,13 +133,13 @@ class PoseFlowNode(LifecycleNode):
 
     def _create_cameras(self, config: Config, estimator: PoseEstimator) -> None:
         """Create the cameras and the inference loop that processes their images."""
-        node, target = config.node, make_target_frame(self, config.node.target_frame)
+        cameras, target = config.cameras, make_target_frame(self, config.depth.target_frame)
         if target is not None:
             self._resources.callback(target.destroy)
-        if node.replay:
+        if cameras.replay:
             self.set_parameters([Parameter("use_sim_time", value=True)])
-        queue = JobQueue(batches=estimator.batches, keep_all=node.replay)
-        for name in node.cameras:
+        queue = JobQueue(batches=estimator.batches, keep_all=cameras.replay)
+        for name in cameras.names:
             counters = self._counters.get(name, CameraCounters())
             self.cameras[name] = camera = Camera(
                 self, name, config, estimator.skeleton, queue,

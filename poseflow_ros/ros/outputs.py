@@ -14,7 +14,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
-from poseflow_ros.config import NodeConfig
+from poseflow_ros.config import Config, MarkersConfig, TrackerConfig
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import TrackedPoses, TrackState
@@ -57,7 +57,7 @@ class Outputs:
         skeleton: Skeleton,
         lens: Callable[[int, int], Lens],
         statistics: FrameStatistics,
-        config: NodeConfig,
+        config: Config,
     ) -> None:
         """Create the publishers.
 
@@ -80,7 +80,7 @@ class Outputs:
         self._config = config
         self.sequence = 0
         """The number of the next message."""
-        self._markers = MarkerMaker(skeleton, *_marker_options(config))
+        self._markers = MarkerMaker(skeleton, *_marker_options(config.markers))
         # Held while messages are published: after a reset or a deactivation none follows.
         self._lock = threading.Lock()
         self._publishers: list[Any] = []
@@ -92,15 +92,15 @@ class Outputs:
             self.destroy()
             raise
 
-    def configure(self, config: NodeConfig) -> None:
+    def configure(self, config: Config) -> None:
         """Use the live parameters from the next image on."""
         with self._lock:
             self._config = config
-            self._markers.configure(*_marker_options(config))
+            self._markers.configure(*_marker_options(config.markers))
 
     def select(self, tracked: TrackedPoses) -> TrackedPoses:
         """Return the tracks that are published."""
-        return tracked[_published(tracked, self._config)]
+        return tracked[_published(tracked, self._config.tracker)]
 
     def publish(
         self,
@@ -127,7 +127,7 @@ class Outputs:
             if self._marker_publisher.get_subscription_count() > 0:
                 self._marker_publisher.publish(self._marker_message(tracked, people, message))
         if self._image_publisher.get_subscription_count() > 0:
-            score = self._config.min_keypoint_score
+            score = self._config.markers.min_keypoint_score
             annotated = draw(frame.image, tracked, self._skeleton, score)
             image = to_message(annotated, message.header)
             with self._lock, suppress(DroppedImageError):
@@ -178,7 +178,7 @@ class Outputs:
         return publisher
 
 
-def _published(tracked: TrackedPoses, config: NodeConfig) -> NDArray[np.bool_]:
+def _published(tracked: TrackedPoses, config: TrackerConfig) -> NDArray[np.bool_]:
     """Return (N,), true for the tracks that are published."""
     published = np.ones(len(tracked), bool)
     if not config.publish_lost:
@@ -188,6 +188,6 @@ def _published(tracked: TrackedPoses, config: NodeConfig) -> NDArray[np.bool_]:
     return published
 
 
-def _marker_options(config: NodeConfig) -> tuple[float, float, float]:
+def _marker_options(config: MarkersConfig) -> tuple[float, float, float]:
     """Return the parameters of the markers."""
-    return config.min_keypoint_score, config.marker_depth_m, config.marker_lifetime_s
+    return config.min_keypoint_score, config.depth_m, config.lifetime_s

@@ -7,10 +7,10 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from poseflow_ros.config import Config, ConfigError, parameters, spec_of
+from poseflow_ros.config import Config, ConfigError, parameters
 
 _LIVE = "may be changed while active"
-_FIXED = "read when the node configures"
+_FIXED = "read when the node is configured"
 
 
 def declare(node: Node) -> None:
@@ -19,11 +19,11 @@ def declare(node: Node) -> None:
     Types and ranges are checked in `read` and not by rclpy, which would end the process over a
     bad value in a YAML file; `read` names the value and what is allowed.
     """
-    for item in parameters():
-        spec = spec_of(item)
+    for parameter in parameters():
+        spec = parameter.spec
         node.declare_parameter(
-            item.name,
-            item.default,
+            parameter.name,
+            parameter.default,
             ParameterDescriptor(
                 description=f"{spec.description}; {_LIVE if spec.live else _FIXED}",
                 additional_constraints=spec.allowed(),
@@ -38,7 +38,7 @@ def read(node: Node) -> Config:
     Raises:
         ConfigError: a wrong type or a value out of its range.
     """
-    names = [item.name for item in parameters()]
+    names = [parameter.name for parameter in parameters()]
     values: dict[str, Any] = {p.name: p.value for p in node.get_parameters(names)}
     return Config.from_parameters(values)
 
@@ -53,14 +53,14 @@ def changed(node: Node, current: Config | None, changes: Iterable[Parameter]) ->
 
     Raises:
         ConfigError: a wrong type, a value out of its range, or a parameter that is only read
-            when the node configures.
+            when the node is configured.
     """
-    items = {item.name: item for item in parameters()}
-    values = {p.name: p.value for p in changes if p.name in items}
-    fixed = [name for name in values if not spec_of(items[name]).live]
+    live = {parameter.name: parameter.spec.live for parameter in parameters()}
+    values = {p.name: p.value for p in changes if p.name in live}
+    fixed = [name for name in values if not live[name]]
     if current is not None and fixed:
         names = ", ".join(fixed)
-        raise ConfigError(f"{names}: read when the node configures; clean up first")
+        raise ConfigError(f"{names}: {_FIXED}; clean up first")
     return Config.from_parameters(_present(node, current) | values)
 
 

@@ -37,7 +37,7 @@ class TargetFrame:
             from tf2_ros import Buffer, TransformListener
         except ImportError as error:
             raise FrameError(
-                f"target_frame is {target_frame!r}, which needs tf2_ros ({error})"
+                f"depth.target_frame is {target_frame!r}, which needs tf2_ros ({error})"
             ) from error
         self.name = target_frame
         # Not with the node: that would leave a service behind on it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poseflow_ros.config import TrackerConfig
+from poseflow_ros.config import ClassicConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
 from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking.assignment import assign
@@ -51,7 +51,7 @@ class ClassicAssociation:
         merged_ids: empty: tracks never merge.
     """
 
-    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
+    def __init__(self, config: ClassicConfig, ids: Iterator[int]) -> None:
         self.config = config
         self._ids = ids
         self.unassigned = _NO_POSES
@@ -137,7 +137,7 @@ def grade(
     in_previous: np.ndarray[tuple[int], np.dtype[np.bool_]],
     poses: Poses,
     matches: FloatArray,
-    config: TrackerConfig,
+    config: ClassicConfig,
 ) -> tuple[FloatArray, FloatArray]:
     """Return how well each pose continues each track.
 

@@ -6,15 +6,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.config import TrackerConfig
+from poseflow_ros.config import ClassicConfig, TrackerConfig
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
 from poseflow_ros.tracking.classic import ClassicAssociation
 from poseflow_ros.tracking.robust import RobustAssociation
-
-_ASSOCIATIONS: dict[str, type[RobustAssociation] | type[ClassicAssociation]] = {
-    "robust": RobustAssociation,
-    "classic": ClassicAssociation,
-}
 
 
 class PoseFlowTracker:
@@ -24,10 +19,15 @@ class PoseFlowTracker:
         delay_s: by how much `DelayedOutput` delays the output; 0 with `classic`, always.
     """
 
-    def __init__(self, config: TrackerConfig) -> None:
+    def __init__(self, config: TrackerConfig, classic: ClassicConfig | None = None) -> None:
         self._config = config
         # The counter outlives reset(): an id is never reused.
-        self._association = _ASSOCIATIONS[config.association](config, itertools.count(1))
+        ids = itertools.count(1)
+        self._association: RobustAssociation | ClassicAssociation
+        if config.association == "robust":
+            self._association = RobustAssociation(config, ids)
+        else:
+            self._association = ClassicAssociation(classic or ClassicConfig(), ids)
         self.delay_s = config.flow_window_s if config.association == "robust" else 0.0
         self._stamp_s: float | None = None
 
@@ -46,12 +46,16 @@ class PoseFlowTracker:
         """Ids that turned out in the last frame to be another's, and that other id."""
         return self._association.merged_ids
 
-    def configure(self, config: TrackerConfig) -> None:
+    def configure(self, config: TrackerConfig, classic: ClassicConfig) -> None:
         """Use other thresholds and memory from the next frame on; all tracks are kept.
 
         The association and `delay_s` stay what they were.
         """
-        self._config = self._association.config = config
+        self._config = config
+        if isinstance(self._association, ClassicAssociation):
+            self._association.config = classic
+        else:
+            self._association.config = config
 
     def reset(self) -> None:
         """Forget all tracks. The next ones get ids that were never used before."""

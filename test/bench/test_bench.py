@@ -14,7 +14,7 @@ from poseflow_ros.__main__ import main
 from poseflow_ros.bench.lanes import Lanes
 from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.recording import Recording, shake_px, shifted
-from poseflow_ros.config import Config, TrackerConfig, parameters, spec_of
+from poseflow_ros.config import Config, TrackerConfig, choices
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.imaging.video import VideoWriter
@@ -26,7 +26,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 PETS = SHARED / "data" / "pets09-s2l1"
 EVALUATE = SHARED / "tools" / "evaluate_tracking.py"
-ASSOCIATIONS = next(spec_of(p).choices for p in parameters() if p.name == "association")
+ASSOCIATIONS = choices("tracker.association")
 CLASSIC = ["--association", "classic"]
 
 FIGURES = {

@@ -234,7 +234,7 @@ def test_a_signal_to_the_command_alone_stops_everything(driver, number):
         (["--rate=nan"], "rate_hz is nan, must be"),
         (["--seconds=2"], "seconds is 2, must be from 3 to 3600"),
         (["--cameras=0"], "cameras is 0, must be from 1 to 16"),
-        (["--input-size=100"], "input_size is 100, must be"),
+        (["--input-size=100"], "movenet.input_size is 100, must be"),
         (["--report=/nowhere/report.json"], "/nowhere/report.json cannot be written"),
     ],
 )

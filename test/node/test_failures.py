@@ -142,7 +142,7 @@ def test_a_lost_device_ends_it_at_once(driver, active_node, capfd):
 def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
     meanwhile, driver, active_node, capfd
 ):
-    node = active_node(estimator_timeout_s=1.5)
+    node = active_node(estimator__timeout_s=1.5)
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
     estimate, entered, gate = node.estimator.estimate_batch, threading.Event(), threading.Event()
@@ -163,7 +163,7 @@ def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
 
 
 def test_a_network_may_be_idle_for_longer_than_it_may_be_busy(driver, active_node):
-    node = active_node(estimator_timeout_s=0.3)
+    node = active_node(estimator__timeout_s=0.3)
     Camera(driver, node).show()
     driver.spin(2.5)
     assert driver.state() == "active"
@@ -193,10 +193,16 @@ def test_keypoint_rcnn_answers_in_the_node(driver, start_node, tmp_path):
     model = detection.KeypointRCNN(backbone, 2, num_keypoints=17)
     torch.save(model.state_dict(), tmp_path / "random.pth")
     node = start_node(
-        estimator="keypoint_rcnn", weights=str(tmp_path / "random.pth"), device="cpu",
-        image_min_side=64, image_max_side=128, max_people=3, min_person_score=0.0,
-        min_pose_score=0.0, association="classic",
-    )  # fmt: skip
+        estimator__name="keypoint_rcnn",
+        estimator__weights=str(tmp_path / "random.pth"),
+        estimator__device="cpu",
+        estimator__image_min_side=64,
+        estimator__image_max_side=128,
+        estimator__max_people=3,
+        estimator__min_person_score=0.0,
+        tracker__min_pose_score=0.0,
+        tracker__association="classic",
+    )
     assert driver.change("configure")
     assert driver.change("activate")
     heard = driver.listen(TrackedPoseArray, POSES)

@@ -72,9 +72,12 @@ class Scene:
     def __init__(self, driver, active_node, **parameters):
         self.driver, self.stamp_s = driver, 10.0
         self.node = active_node(
-            input_size=512, association="classic", min_keypoint_score=SCORE,
-            marker_lifetime_s=0.0, **parameters,
-        )  # fmt: skip
+            movenet__input_size=512,
+            tracker__association="classic",
+            markers__min_keypoint_score=SCORE,
+            markers__lifetime_s=0.0,
+            **parameters,
+        )
         self.told = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
         self.arrays = driver.listen(MarkerArray, "/poseflow/markers")
         self.image = driver.camera()

@@ -29,7 +29,9 @@ class Rig:
 
     def __init__(self, driver, active_node, **parameters):
         self.driver, self.stamp_s = driver, 10.0
-        self.node = active_node(input_size=512, association="classic", **parameters)
+        self.node = active_node(
+            movenet__input_size=512, tracker__association="classic", **parameters
+        )
         self.heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
         self.diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
         self.image = driver.camera()
@@ -136,7 +138,7 @@ def test_without_a_depth_that_fits_people_are_nowhere(
 
 
 def test_a_depth_image_within_the_slop_is_taken(driver, active_node, pedestrians):
-    rig = Rig(driver, active_node, depth_slop_s=0.03)
+    rig = Rig(driver, active_node, depth__slop_s=0.03)
     rig.calibrate(calibration())
     assert not unknown(rig.show(pedestrians[0], wall(4.0), late_s=0.025))
     assert unknown(rig.show(pedestrians[0], wall(4.0), late_s=-0.035))
@@ -164,7 +166,7 @@ def test_people_are_located_in_the_target_frame(driver, active_node, pedestrians
     pytest.importorskip("tf2_ros", reason="tf2_ros does not import: it comes with ROS, not PyPI")
     from tf2_msgs.msg import TFMessage
 
-    rig = Rig(driver, active_node, target_frame="base_link")
+    rig = Rig(driver, active_node, depth__target_frame="base_link")
     rig.calibrate(calibration())
     # The camera looks ahead from 1.2 m above the robot's base.
     mount = TransformStamped(header=Header(frame_id="base_link"), child_frame_id="camera")
@@ -193,7 +195,7 @@ def test_without_tf2_ros_people_are_located_in_the_optical_frame(
     driver, active_node, pedestrians, monkeypatch, capfd
 ):
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
-    rig = Rig(driver, active_node, target_frame="base_link")
+    rig = Rig(driver, active_node, depth__target_frame="base_link")
     rig.calibrate(calibration())
     poses = rig.show(pedestrians[0], wall(4.0))
     assert rig.heard[-1].frame_3d == "camera"

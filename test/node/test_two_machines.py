@@ -174,8 +174,8 @@ def test_poses_come_over_the_wire_and_again_after_a_cut(
 
     with record.open("w") as file:
         processes = [
-            robot.start(executable("poseflow_node"), "estimator:=movenet",
-                        f"image_transport:={transport}"),
+            robot.start(executable("poseflow_node"), "estimator.name:=movenet",
+                        f"cameras.image_transport:={transport}"),
             camera.start(source, f"video:={sample_video}", "loop:=true"),
             camera.start([sys.executable, "-c", OPERATOR], stdout=file.fileno()),
         ]  # fmt: skip

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.bench.commands.options import choices
 from poseflow_ros.bench.commands.table import aligned
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.estimator import measure
 from poseflow_ros.bench.workload import Workload
 from poseflow_ros.cli.outputs import check_outputs
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig, choices
 from poseflow_ros.estimation.factory import NETWORKS
 
 
@@ -21,7 +20,7 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser = benches.add_parser("estimator", help="speed and memory of a network")
     parser.add_argument("--estimator", choices=tuple(NETWORKS), default="keypoint_rcnn")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto")
-    parser.add_argument("--precision", choices=choices("precision"), default="auto")
+    parser.add_argument("--precision", choices=choices("estimator.precision"), default="auto")
     parser.add_argument("--size", default="640x480", metavar="WxH", help="of the images, pixels")
     parser.add_argument("--people", type=int, default=10, metavar="N", help="in each image")
     parser.add_argument("--batch", type=int, default=1, metavar="B", help="images at a time")
@@ -40,8 +39,8 @@ def run(args: argparse.Namespace) -> None:
     width, _, height = args.size.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise BenchError(f"size is {args.size!r}, must be WIDTHxHEIGHT such as 640x480")
-    config = EstimatorConfig(
-        estimator=args.estimator,
+    estimator = EstimatorConfig(
+        name=args.estimator,
         device=args.device,
         precision=args.precision,
         compile=args.compile,
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
         image_max_side=args.image_max_side,
     )
     workload = Workload(int(width), int(height), args.people, args.batch, args.seconds)
-    report = measure(config, workload)
+    report = measure(Config(estimator=estimator), workload)
     print(_estimator_table(report))
     if args.report:
         args.report.write_text(json.dumps(report, indent=2) + "\n")

@@ -11,7 +11,7 @@ from typing import Any
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.image_stream import QOS, ImageStream
 from poseflow_ros.cli.outputs import check_outputs
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import MovenetConfig
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
 from poseflow_ros.estimation.weights import cached
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     """
     check_outputs([args.report])
     stream = ImageStream(args.width, args.height, args.rate, args.seconds, args.qos, args.cameras)
-    estimator = EstimatorConfig(estimator="movenet", input_size=args.input_size)
+    movenet = MovenetConfig(input_size=args.input_size)
     try:
         from poseflow_ros.bench.node_trial import NodeTrial
     except ImportError as error:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         raise BenchError(message) from error
     with _interrupted_once():
         cached(MOVENET_MULTIPOSE)  # fetched before the measurement
-        report = NodeTrial(stream, estimator, args.annotated).run()
+        report = NodeTrial(stream, movenet, args.annotated).run()
     if args.report:
         args.report.write_text(json.dumps(report, indent=2) + "\n")
     print(table(report))

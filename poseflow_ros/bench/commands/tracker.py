@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
         raise BenchError(f"seconds is {args.seconds:g}, must be above 60 with --memory")
     if args.peers:
         _check_peers(args)
-    trackers = {name: PoseFlowTracker(c.tracker) for name, c in configs(args).items()}
+    trackers = {name: PoseFlowTracker(c.tracker, c.classic) for name, c in configs(args).items()}
     outputs = {name: DelayedOutput[Sight](tracker) for name, tracker in trackers.items()}
     trials = {name: Trial(None if args.memory else Score()) for name in trackers}
     memory_mib: dict[str, float] = {}
