@@ -8,9 +8,9 @@ import sys
 import time
 import uuid
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from poseflow_msgs.msg import TrackedPoseArray
 from sensor_msgs.msg import Image
@@ -20,6 +20,7 @@ from poseflow_ros.bench.node_trial import cpu_s
 from poseflow_ros.ros.conversions import seconds
 
 SHORT = ["--width=160", "--height=120", "--rate=10", "--seconds=3", "--input-size=64"]
+MARK = "BENCH_NODE_TEST"
 N_IMAGES = 30
 # A machine that stalls lets the publisher leave some out, and some be overwritten.
 MOST_IMAGES = N_IMAGES * 2 // 3
@@ -35,11 +36,10 @@ class Command:
     """The command running, and every process that it started."""
 
     def __init__(self, domain_id, *arguments, **environment):
-        self._mark = f"BENCH_NODE_TEST={uuid.uuid4()}"
-        name, _, value = self._mark.partition("=")
+        self._mark = str(uuid.uuid4())
         self.process = subprocess.Popen(
             [sys.executable, "-m", "poseflow_ros", *map(str, arguments)],
-            env=os.environ | {"ROS_DOMAIN_ID": str(domain_id), name: value} | environment,
+            env=os.environ | {"ROS_DOMAIN_ID": str(domain_id), MARK: self._mark} | environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -50,14 +50,12 @@ class Command:
 
     def alive(self):
         """The command lines of what is left of it."""
-        lines = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if self._mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                    lines.append((folder / "cmdline").read_text().replace("\0", " "))
-            except OSError:
-                continue  # another's, or ended meanwhile
-        return lines
+        processes = psutil.process_iter(["environ", "cmdline"])
+        return [
+            " ".join(process.info["cmdline"])
+            for process in processes
+            if (process.info["environ"] or {}).get(MARK) == self._mark
+        ]
 
 
 def topics(driver, ending):

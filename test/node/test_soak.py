@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_driver import SETTLE_S
@@ -94,8 +95,7 @@ class Stream:
 
 
 def resident_mib(pid):
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
+    return psutil.Process(pid).memory_info().rss / MIB
 
 
 @pytest.fixture
