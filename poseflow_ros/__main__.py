@@ -7,8 +7,7 @@ from poseflow_ros.bench.error import BenchError
 from poseflow_ros.cli import bench, track, weights
 from poseflow_ros.cli.outputs import OutputError
 from poseflow_ros.config import ConfigError
-from poseflow_ros.estimation.estimator import EstimatorError
-from poseflow_ros.estimation.weights import WeightsError
+from poseflow_ros.estimation.errors import EstimatorError, WeightsError
 from poseflow_ros.imaging.video import VideoError
 
 _BAD_INPUT = (

@@ -121,12 +121,11 @@ class EstimatorConfig(_Checked):
     estimator: str = _param(
         "auto",
         "network that finds the poses: detectron2 or keypoint_rcnn (torchvision), best on a GPU; "
-        "movenet (CPU); auto: the first of them that its library and a CUDA device allow",
-        choices=("auto", "detectron2", "keypoint_rcnn", "movenet"),
+        "movenet (CPU); auto: the first of them whose library and device are available",
     )
     weights: str = _param(
         "default",
-        "file of the network's weights; default: the published ones, fetched where they are "
+        "file of the network's weights; default: the published ones, downloaded if they are "
         "missing",
     )
     detectron2_config: str = _param(
@@ -135,49 +134,50 @@ class EstimatorConfig(_Checked):
     )
     device: str = _param(
         "auto",
-        "Keypoint R-CNN: what it runs on; auto: cuda where it answers",
+        "Keypoint R-CNN: device; auto: cuda if it is available, otherwise cpu",
         choices=("auto", "cpu", "cuda", "cuda:N"),
         pattern=r"auto|cpu|cuda(:\d+)?",
     )
     precision: str = _param(
         "auto",
-        "Keypoint R-CNN: numbers of the network; auto: float16 on a GPU, float32 on a CPU",
+        "Keypoint R-CNN: precision of the network; auto: float16 on a GPU, float32 on a CPU",
         choices=("auto", "float32", "float16", "bfloat16"),
     )
     compile: bool = _param(
         False,
-        "Keypoint R-CNN: let torch compile the network, a minute for each new image size",
+        "Keypoint R-CNN: compile the network with torch, which takes a minute per image size",
     )
     image_min_side: int = _param(
         800,
-        "Keypoint R-CNN: images are scaled until their short side is so long, pixels",
+        "Keypoint R-CNN: scale images so that the shorter side has this many pixels",
         minimum=32,
         maximum=4096,
     )
     image_max_side: int = _param(
         1333,
-        "Keypoint R-CNN: but their long side is no longer than this, pixels",
+        "Keypoint R-CNN: maximum of the longer side after scaling, pixels",
         minimum=32,
         maximum=8192,
     )
     max_people: int = _param(
         20,
-        "Keypoint R-CNN: people of an image whose keypoints are looked for, the surest first",
+        "Keypoint R-CNN: maximum number of people per image, those of the highest score",
         minimum=1,
         maximum=100,
     )
     min_person_score: float = _param(
-        0.1, "people with less are left out by the network, [0, 1]", minimum=0.0, maximum=1.0
+        0.1, "minimum score of a person that the network returns, [0, 1]", minimum=0.0, maximum=1.0
     )
     input_size: int = _param(
         512,
-        "MoveNet: long side of the input, pixels; smaller is faster, larger finds smaller people",
+        "MoveNet: longer side of the input, pixels; smaller is faster, larger finds smaller "
+        "people",
         minimum=64,
         maximum=1280,
         step=32,
     )
     threads: int = _param(
-        0, "CPU threads of the network; 0: one a core, four at most", minimum=0, maximum=64
+        0, "CPU threads of the network; 0: one per core, at most four", minimum=0, maximum=64
     )
 
 

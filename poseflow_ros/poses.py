@@ -25,6 +25,8 @@ class TrackState(IntEnum):
 def _as_shape(name: str, array: object, shape: tuple[int | None, ...]) -> FloatArray:
     """Return `array` as float64; raise ValueError unless its shape fits (None: any length)."""
     values = np.asarray(array, dtype=np.float64)
+    if values.shape == shape:  # most often, and much faster
+        return values
     fits = len(values.shape) == len(shape) and all(
         want in (None, have) for want, have in zip(shape, values.shape, strict=True)
     )

@@ -25,7 +25,9 @@ from sensor_msgs.msg import CameraInfo
 from tqdm import tqdm
 
 from poseflow_ros.config import NodeConfig
-from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WeightsError, cached
+from poseflow_ros.estimation.errors import WeightsError
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
+from poseflow_ros.estimation.weights import cached
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source
 from poseflow_ros.poses import Image, Poses, TrackedPoses

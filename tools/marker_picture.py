@@ -33,7 +33,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import make_estimator
+from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.imaging.depth import DepthImage
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Image, Poses

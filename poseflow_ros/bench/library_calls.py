@@ -1,7 +1,7 @@
-"""The libraries' own calls of Keypoint R-CNN, as users write them: what ours is held against.
+"""The libraries' own calls of Keypoint R-CNN, as users write them, for comparison.
 
-Random weights find nobody, so every call is given people: it looks for them as always, and then
-goes on with boxes that were put into the image.
+Random weights find no people, so people are placed: every call searches for people as always, and
+then continues with boxes that were placed in the image.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.keypoint_rcnn import Network, Size
 from poseflow_ros.poses import Image
 
-# What keeps the numbers of untrained weights in half precision's range: the residual blocks add
-# little, and detectron2's first layer takes in colours of 0 to 255.
+# Keep the activations of untrained weights in the range of half precision: residual blocks add
+# little, and the input of detectron2's first layer is in 0 to 255.
 _GAINS = {"bn3.weight": 0.2, "conv3.norm.weight": 0.2, "stem.conv1.norm.weight": 1 / 64}
 
 
@@ -27,7 +27,7 @@ class LibraryCall(Protocol):
     """Its function from heatmaps and boxes to keypoints."""
 
     def __call__(self, images: Sequence[Image]) -> None:
-        """Find the people in (H, W, 3) RGB images, and wait for the answer."""
+        """Find the people in (H, W, 3) RGB images, and wait for the result."""
         ...
 
 
@@ -42,7 +42,7 @@ def place(n: int, size: Size, device: torch.device | str = "cpu") -> Tensor:
 
 
 class PlacedPeople:
-    """A network that looks for people, and then answers with those who were put there."""
+    """A network that searches for people, and then returns n placed people."""
 
     def __init__(self, network: Network, n: int) -> None:
         self._network, self._n = network, n
@@ -51,7 +51,7 @@ class PlacedPeople:
         return getattr(self._network, name)
 
     def find_people(self, features: Any, size: Size) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the boxes and scores of the people placed, after the work of finding some."""
+        """Return the boxes and scores of the placed people, after searching for people."""
         found, _ = self._network.find_people(features, size)
         boxes = place(self._n, size, found[0].device)
         return [boxes] * len(found), [boxes.new_ones(self._n)] * len(found)
@@ -61,7 +61,7 @@ def write_weights(config: EstimatorConfig, path: Path) -> None:
     """Write a file of random weights, always the same ones, for the estimator's network."""
     torch.manual_seed(0)
     if config.estimator == "detectron2":
-        from poseflow_ros.estimation.detectron2_rcnn import make_model
+        from poseflow_ros.estimation.detectron2_network import make_model
 
         model = make_model(config.detectron2_config)
     else:
@@ -86,10 +86,10 @@ class TorchvisionCall:
 
         self.decode = heatmaps_to_keypoints
         self._device = device
-        self._model = read_model(path).to(device)
-        self._model.transform.min_size = (config.image_min_side,)
-        self._model.transform.max_size = config.image_max_side
-        heads = self._model.roi_heads
+        self.model = read_model(path).to(device)
+        self.model.transform.min_size = (config.image_min_side,)
+        self.model.transform.max_size = config.image_max_side
+        heads = self.model.roi_heads
         find = heads.postprocess_detections
 
         def find_placed(logits: Tensor, deltas: Tensor, proposals: Any, sizes: list[Size]) -> Any:
@@ -106,8 +106,8 @@ class TorchvisionCall:
             tensors = [
                 torch.from_numpy(image).to(self._device).permute(2, 0, 1) / 255 for image in images
             ]
-            for answer in self._model(tensors):
-                _ = {name: values.cpu() for name, values in answer.items()}
+            for result in self.model(tensors):
+                _ = {name: values.cpu() for name, values in result.items()}
 
 
 class Detectron2Call:

@@ -17,9 +17,10 @@ def resident_bytes(line: str = "VmRSS") -> int:
 class PeakMemory:
     """The most memory in use, beyond what was in use when this was made."""
 
-    def __init__(self, device: Any) -> None:
-        """Look at a torch.device: the CPU's is this process's."""
-        self._device = device if device.type == "cuda" else None
+    def __init__(self, device: Any = None) -> None:
+        """Measure a torch.device; on a CPU, or None, this process."""
+        on_gpu = device is not None and device.type == "cuda"
+        self._device = device if on_gpu else None
         self._before = self._in_use()
 
     def restart(self) -> None:

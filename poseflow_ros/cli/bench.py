@@ -12,6 +12,7 @@ from tqdm import tqdm
 from poseflow_ros.bench.camera_motion import CAMERA_MOTIONS
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.error import BenchError
+from poseflow_ros.bench.estimator import measure
 from poseflow_ros.bench.memory import resident_bytes
 from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.observation import Observation
@@ -20,12 +21,13 @@ from poseflow_ros.bench.peers import PeerSequence, require_peers
 from poseflow_ros.bench.scene import SCENES
 from poseflow_ros.bench.simulation import Settings, Sight, simulate
 from poseflow_ros.bench.trial import Trial
+from poseflow_ros.bench.workload import Workload
 from poseflow_ros.cli import bench_node, bench_tracking
 from poseflow_ros.cli.bench_options import add_options, choices, configs
 from poseflow_ros.cli.bench_table import aligned, finish
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import require
+from poseflow_ros.estimation.factory import NETWORKS
 from poseflow_ros.poses import TrackedPoses
 from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.tracker import PoseFlowTracker
@@ -64,10 +66,8 @@ def _add_tracker(benches: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _add_estimator(benches: "argparse._SubParsersAction[Any]") -> None:
-    parser = benches.add_parser("estimator", help="Keypoint R-CNN beside its library's own call")
-    parser.add_argument(
-        "--estimator", choices=("keypoint_rcnn", "detectron2"), default="keypoint_rcnn"
-    )
+    parser = benches.add_parser("estimator", help="speed and memory of a network")
+    parser.add_argument("--estimator", choices=tuple(NETWORKS), default="keypoint_rcnn")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto")
     parser.add_argument("--precision", choices=choices("precision"), default="auto")
     parser.add_argument("--size", default="640x480", metavar="WxH", help="of the images, pixels")
@@ -145,7 +145,7 @@ def _check_peers(args: argparse.Namespace) -> None:
 
 
 def run_estimator(args: argparse.Namespace) -> None:
-    """Time Keypoint R-CNN and its library's own call in turns."""
+    """Measure a network, Keypoint R-CNN in turns with its library's own call."""
     check_outputs([args.report])
     width, _, height = args.size.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
@@ -158,9 +158,6 @@ def run_estimator(args: argparse.Namespace) -> None:
         image_min_side=args.image_min_side,
         image_max_side=args.image_max_side,
     )
-    require("detectron2" if args.estimator == "detectron2" else "torchvision")
-    from poseflow_ros.bench.estimator import Workload, measure
-
     workload = Workload(int(width), int(height), args.people, args.batch, args.seconds)
     report = measure(config, workload)
     print(_estimator_table(report))
@@ -169,24 +166,29 @@ def run_estimator(args: argparse.Namespace) -> None:
 
 
 def _estimator_table(report: Mapping[str, Any]) -> str:
-    """Return the figures of the two calls in columns, and the stages below."""
+    """Return the figures of the calls in columns, for Keypoint R-CNN with its stages below."""
     names = ("images_per_second", "p50_ms", "p99_ms", "peak_memory_mib")
+    calls = {"ours": "", "the library's": "plain_"}
     rows = [["call", *names]]
-    for call, prefix in (("ours", ""), ("the library's", "plain_")):
-        rows.append([call, *(f"{report[prefix + name]:g}" for name in names)])
+    for call, prefix in calls.items():
+        if prefix + names[0] in report:
+            rows.append([call, *(f"{report[prefix + name]:g}" for name in names)])
+    title = f"{report['estimator']}, {report['size']}, times of a batch of {report['batch']}"
+    return "\n".join([title, aligned(rows), *_keypoint_rcnn_lines(report)])
+
+
+def _keypoint_rcnn_lines(report: Mapping[str, Any]) -> list[str]:
+    """Return what is reported about Keypoint R-CNN only."""
+    if "people_placed" not in report:
+        return []
     stages = "  ".join(f"{name} {ms:g}" for name, ms in report["stages_p50_ms"].items())
-    return "\n".join(
-        [
-            f"{report['estimator']}, torch {report['torch']}, {report['size']}, a time is that "
-            f"of a batch of {report['batch']}",
-            f"random weights find nobody: {report['people_placed']} people were placed in each "
-            "image by giving their boxes to the keypoint head",
-            aligned(rows),
-            f"stages, p50 ms: {stages}",
-            f"decode alone, p50 ms: ours {report['decode_p50_ms']:g}  "
-            f"the library's {report['plain_decode_p50_ms']:g}",
-        ]
-    )
+    return [
+        f"torch {report['torch']}; random weights find no people: {report['people_placed']} "
+        "people were placed in each image by giving their boxes to the keypoint head",
+        f"stages, p50 ms: {stages}",
+        f"decode alone, p50 ms: ours {report['decode_p50_ms']:g}  "
+        f"the library's {report['plain_decode_p50_ms']:g}",
+    ]
 
 
 def _resident_mib() -> float:

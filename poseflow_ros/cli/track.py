@@ -15,7 +15,8 @@ from tqdm import tqdm
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
 from poseflow_ros.config import Config, parameters, spec_of
-from poseflow_ros.estimation.estimator import PoseEstimator, make_estimator
+from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.video import Source, VideoWriter, open_source
@@ -31,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("input", help="video file, folder of images, or a camera's number")
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
-    parser.add_argument("--estimator", choices=choices["estimator"])
+    parser.add_argument("--estimator", choices=ESTIMATORS)
     parser.add_argument("--association", choices=choices["association"])
     parser.add_argument(
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, not an estimator"

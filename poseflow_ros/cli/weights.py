@@ -1,4 +1,4 @@
-"""`python -m poseflow_ros weights`: prepare a machine that has no network later."""
+"""`python -m poseflow_ros weights`: list, fetch and verify the networks' files of weights."""
 
 import argparse
 from collections.abc import Iterator
@@ -6,58 +6,58 @@ from pathlib import Path
 from typing import Any
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import EstimatorError, require
-from poseflow_ros.estimation.weights import (
-    MOVENET_MULTIPOSE,
-    ModelFile,
-    WeightsError,
-    cache_path,
-    fetch,
-    is_intact,
-    named_file,
-)
+from poseflow_ros.estimation.errors import WeightsError
+from poseflow_ros.estimation.factory import NETWORKS, network
+from poseflow_ros.estimation.weights import ModelFile, cache_path, fetch, is_intact, named_file
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command's arguments."""
-    parser = commands.add_parser("weights", help="list, fetch or verify the networks' files")
+    parser = commands.add_parser("weights", help="list, fetch or verify the networks' weights")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="what is published, and what this machine has")
+    listing = actions.add_parser("list", help="list the published files and their local state")
     listing.set_defaults(run=run_list)
-    fetching = actions.add_parser("fetch", help="download, check and keep a file")
-    fetching.add_argument("name", nargs="?", default=MOVENET_MULTIPOSE.title, metavar="NAME")
+    fetching = actions.add_parser("fetch", help="download a published file and check its digest")
+    fetching.add_argument("name", nargs="?", default="movenet", metavar="NAME")
     fetching.set_defaults(run=run_fetch)
-    verifying = actions.add_parser("verify", help="check a file: its digest, or what is in it")
+    verifying = actions.add_parser(
+        "verify", help="check the digest of a published file, or load any other file"
+    )
     verifying.add_argument("name", metavar="NAME|PATH")
     verifying.add_argument(
         "--detectron2-config", default=EstimatorConfig().detectron2_config, metavar="CONFIG",
-        help="the network that a file of detectron2 is for",
+        help="network of a file of detectron2 (default: %(default)s)",
     )  # fmt: skip
     verifying.set_defaults(run=run_verify)
 
 
 def run_list(args: argparse.Namespace) -> None:
-    """Print the state, name and place of every file that a library here publishes."""
+    """Print the state, name and path of every published file."""
     for model in _published():
-        print(f"{_state(model):8} {model.title}  {cache_path(model)}")
+        _print_state(model)
 
 
 def run_fetch(args: argparse.Namespace) -> None:
-    """Download one file, unless it is there and intact."""
+    """Download a published file, unless it is there and intact.
+
+    Raises:
+        WeightsError: the name is unknown, or the file cannot be downloaded.
+    """
     model = _named(args.name)
     if _state(model) != "checked":
         fetch(model)
-    print(f"{_state(model):8} {model.title}  {cache_path(model)}")
+    _print_state(model)
 
 
 def run_verify(args: argparse.Namespace) -> None:
-    """Check a published file by its digest, any other by loading it.
+    """Check the digest of a published file, or load any other file.
 
     Raises:
-        WeightsError, EstimatorError: it is missing, damaged or of no network that is known.
+        WeightsError, EstimatorError: it is missing, damaged or not of a known network.
     """
     if path := named_file(args.name):
-        print(f"loads    as {_network_in(path, args.detectron2_config)}  {path}")
+        config = EstimatorConfig(detectron2_config=args.detectron2_config)
+        print(f"loads    as {_network_in(path, config)}  {path}")
         return
     model = _named(args.name)
     if (state := _state(model)) != "checked":
@@ -65,7 +65,11 @@ def run_verify(args: argparse.Namespace) -> None:
             f"{cache_path(model)} is {state}; to fetch it: "
             f"python3 -m poseflow_ros weights fetch {model.title}"
         )
-    print(f"{state:8} {model.title}  {cache_path(model)}")
+    _print_state(model)
+
+
+def _print_state(model: ModelFile) -> None:
+    print(f"{_state(model):8} {model.title}  {cache_path(model)}")
 
 
 def _state(model: ModelFile) -> str:
@@ -76,13 +80,9 @@ def _state(model: ModelFile) -> str:
 
 
 def _published() -> Iterator[ModelFile]:
-    """Yield every file that the libraries of this machine publish."""
-    yield MOVENET_MULTIPOSE
-    for library in (_torchvision, _detectron2):
-        try:
-            yield from library().all_published()
-        except EstimatorError as error:
-            print(f"-        {error}")
+    """Yield every published file of every network."""
+    for name in NETWORKS:
+        yield from network(name).published()
 
 
 def _named(name: str) -> ModelFile:
@@ -90,49 +90,23 @@ def _named(name: str) -> ModelFile:
 
     Raises:
         WeightsError: there is none.
-        EstimatorError: it is a library's that is not installed.
     """
-    if name == MOVENET_MULTIPOSE.title:
-        return MOVENET_MULTIPOSE
-    if name == "keypoint_rcnn":
-        return _torchvision().published()
-    if name.endswith(".yaml"):
-        return _detectron2().published(name)
-    raise WeightsError(
-        f"there are no weights called {name!r}, and no such file; must be "
-        f"{MOVENET_MULTIPOSE.title}, keypoint_rcnn, a configuration of detectron2's model zoo "
-        f"such as {EstimatorConfig().detectron2_config}, or for verify a path"
-    )
+    models = {model.title: model for model in _published()}
+    if name not in models:
+        raise WeightsError(
+            f"{name!r} is neither a file nor the name of published weights; must be one of "
+            f"{', '.join(models)}"
+        )
+    return models[name]
 
 
-def _network_in(path: Path, detectron2_config: str) -> str:
-    """Return which network's weights the file holds, by loading them."""
-    if path.suffix == ".tflite":
-        from poseflow_ros.estimation.movenet import load
+def _network_in(path: Path, config: EstimatorConfig) -> str:
+    """Return the name of the network whose weights the file holds, by loading it.
 
-        load(path, threads=1)
-        return "MoveNet MultiPose"
-    require("torchvision")
-    from poseflow_ros.estimation.checkpoints import read_checkpoint
-
-    if any(name.startswith("proposal_generator.") for name in read_checkpoint(path)):
-        _detectron2().read_model(detectron2_config, path)
-        return f"detectron2's {detectron2_config}"
-    _torchvision().read_model(path)
-    return "torchvision's Keypoint R-CNN"
-
-
-def _torchvision() -> Any:
-    """Return what we know of torchvision's network; it takes seconds to import."""
-    require("torchvision")
-    from poseflow_ros.estimation import torchvision_rcnn
-
-    return torchvision_rcnn
-
-
-def _detectron2() -> Any:
-    """Return what we know of detectron2's networks."""
-    require("detectron2")
-    from poseflow_ros.estimation import detectron2_rcnn
-
-    return detectron2_rcnn
+    Raises:
+        WeightsError, EstimatorError: it is damaged or not of a known network.
+    """
+    for name in NETWORKS:
+        if title := network(name).verify(path, config):
+            return title
+    raise WeightsError(f"{path} is not a file of weights of {', '.join(NETWORKS)}")

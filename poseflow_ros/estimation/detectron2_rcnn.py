@@ -1,233 +1,97 @@
 """Keypoint R-CNN of detectron2: any keypoint configuration of its model zoo."""
 
+import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
-
-import torch
-from detectron2 import layers, model_zoo
-from detectron2.config import LazyConfig, get_cfg, instantiate
-from detectron2.data.transforms import ResizeShortestEdge
-from detectron2.model_zoo.model_zoo import _ModelZooUrls
-from detectron2.modeling import GeneralizedRCNN, build_model
-from detectron2.structures import Boxes, ImageList
-from iopath.common.file_io import get_cache_dir
-from torch import Tensor, nn
-from torch.nn import functional
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.checkpoints import load_state, read_checkpoint
-from poseflow_ros.estimation.estimator import EstimatorError
-from poseflow_ros.estimation.frozen_norm import fold
-from poseflow_ros.estimation.keypoint_rcnn import MAX_SIZES, Size
-from poseflow_ros.estimation.torch_device import convert, first_line, memory_format
-from poseflow_ros.estimation.weights import ModelFile, WebAddress, find, named_file
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.estimation.libraries import require
+from poseflow_ros.estimation.sources import WebAddress
+from poseflow_ros.estimation.weights import CHECKPOINT_SUFFIXES, ModelFile, find
+
+_URL = "https://dl.fbaipublicfiles.com"
+# The keypoint configurations of the model zoo; a file name ends with the beginning of the MD5.
+_FILES = {
+    "COCO-Keypoints/keypoint_rcnn_R_50_FPN_1x": "137261548/model_final_04e291.pkl",
+    "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x": "137849621/model_final_a6e10b.pkl",
+    "COCO-Keypoints/keypoint_rcnn_R_101_FPN_3x": "138363331/model_final_997cc7.pkl",
+    "COCO-Keypoints/keypoint_rcnn_X_101_32x8d_FPN_3x": "139686956/model_final_5ad38f.pkl",
+    "Detectron1-Comparisons/keypoint_rcnn_R_50_FPN_1x": "137781195/model_final_cce136.pkl",
+}
 
 
-def published(config: str) -> ModelFile:
-    """Return the weights that detectron2 publishes for a configuration, in its own cache.
+def require_library() -> None:
+    """Import detectron2.
 
     Raises:
-        EstimatorError: it publishes none.
+        EstimatorError: it cannot be imported; the text says how to install it.
     """
-    try:
-        url = model_zoo.get_checkpoint_url(config)
-    except RuntimeError as error:
-        raise EstimatorError(
-            f"weights is default, and detectron2 publishes none for {config!r}; "
-            "must be the path of a file"
-        ) from error
-    folder, _, name = urlparse(url).path.lstrip("/").rpartition("/")
+    require("detectron2.modeling", "to install it from its main branch: see README.md")
+
+
+def published() -> tuple[ModelFile, ...]:
+    """Return the weights that detectron2 publishes, kept in its own cache."""
+    return tuple(_model_file(name) for name in _FILES)
+
+
+def published_for(config: str) -> ModelFile | None:
+    """Return the published weights of a configuration, .yaml or .py; None if there are none."""
+    name = re.sub(r"\.(yaml|py)$", "", config)
+    return _model_file(name) if name in _FILES else None
+
+
+def _model_file(name: str) -> ModelFile:
+    path = Path("detectron2", name, _FILES[name])
+    # The folder of iopath, with which detectron2 downloads.
+    cache = Path(os.environ.get("FVCORE_CACHE", "~/.torch/iopath_cache")).expanduser()
     return ModelFile(
-        title=config,
-        name=name,
-        source=WebAddress(url),
-        # Its model zoo says: the name holds the beginning of the MD5.
-        digest=re.findall("[0-9a-f]{6,}", name)[-1],
+        title=f"{name}.yaml",
+        name=path.name,
+        source=WebAddress(f"{_URL}/{path}"),
+        digest=path.stem.rpartition("_")[2],
         algorithm="md5",
-        folder=Path(get_cache_dir()) / folder,
+        folder=cache / path.parent,
     )
 
 
-def all_published() -> Iterator[ModelFile]:
-    """Yield every file of weights that detectron2 publishes for keypoint configurations."""
-    for name in _ModelZooUrls.CONFIG_PATH_TO_URL_SUFFIX:
-        if "keypoint_rcnn" in name:
-            yield published(f"{name}.yaml")
-
-
-def read_model(config: str, path: Path) -> GeneralizedRCNN:
-    """Return the model of a configuration with the weights of a file, in evaluation.
-
-    The file is one of the model zoo (.pkl), or what detectron2 or torch saved (.pth).
+def make(config: EstimatorConfig) -> PoseEstimator:
+    """Return the estimator, its weights loaded.
 
     Raises:
-        EstimatorError: the configuration cannot be used, the file cannot be read, or it is of
-            another network.
+        EstimatorError: a parameter, the device, detectron2 or the weights cannot be used.
     """
-    model = make_model(config)
-    load_state(model, read_checkpoint(path), path)
-    return model
+    require_library()
+    from poseflow_ros.estimation.detectron2_network import Detectron2Network, read_model
+    from poseflow_ros.estimation.keypoint_rcnn import KeypointRCNN
 
-
-def make_model(config: str) -> GeneralizedRCNN:
-    """Return the model of a configuration, by its name in the model zoo or its path.
-
-    Raises:
-        EstimatorError: there is no such configuration, or it finds no people's keypoints.
-    """
-    try:
-        file = str(named_file(config) or model_zoo.get_config_file(config))
-        if file.endswith(".py"):
-            model = instantiate(LazyConfig.load(file).model)
-        else:
-            settings = get_cfg()
-            settings.merge_from_file(file, allow_unsafe=False)
-            settings.MODEL.DEVICE = "cpu"
-            model = build_model(settings)
-    except Exception as error:
-        raise EstimatorError(
-            f"detectron2_config is {config!r}, which detectron2 cannot use: {first_line(error)}"
-        ) from error
-    heads = getattr(model, "roi_heads", None)
-    n_keypoints = getattr(getattr(heads, "keypoint_head", None), "num_keypoints", 0)
-    n_classes = getattr(heads, "num_classes", 0)
-    if n_keypoints != len(COCO_17.keypoint_names) or n_classes != 1:
-        raise EstimatorError(
-            f"detectron2_config is {config!r}, which finds {n_keypoints} keypoints of {n_classes} "
-            f"classes; must find the {len(COCO_17.keypoint_names)} of COCO, of people alone"
-        )
-    return model.eval()
-
-
-@dataclass(frozen=True, slots=True)
-class Pyramid:
-    """The features of B images.
-
-    Attributes:
-        levels: (B, C, h, w) by name, as precise as the network is.
-        exact: the same, float32.
-    """
-
-    levels: dict[str, Tensor]
-    exact: dict[str, Tensor]
-
-
-class Detectron2Network:
-    """detectron2's network behind the Protocol `keypoint_rcnn.Network`."""
-
-    # Trained on keypoints to which half a pixel was added; its own evaluation takes it off again.
-    keypoint_offset = -0.5
-
-    def __init__(
-        self, config: EstimatorConfig, device: torch.device, precision: torch.dtype
-    ) -> None:
-        """Load the weights onto the device.
-
-        Raises:
-            EstimatorError: the configuration or the weights cannot be used.
-        """
+    def load(device: Any, precision: Any) -> Detectron2Network:
         name = config.detectron2_config
-        model = read_model(name, find(config.weights, lambda: published(name)))
-        self.name = f"detectron2 {Path(name).stem}"
-        self._sides = config.image_min_side, config.image_max_side
-        self._model, self._precision = model.to(device), precision
-        self._format = memory_format(precision)
-        if precision != torch.float32:
-            _fold_norms(model.backbone)
-        heads = model.roi_heads
-        heads.box_predictor.test_score_thresh = config.min_person_score
-        heads.box_predictor.test_topk_per_image = config.max_people
-        parts = [model.backbone, model.proposal_generator.rpn_head]
-        parts += [heads.box_head, heads.box_predictor, heads.keypoint_head]
-        convert(parts, device, precision)
-        self._backbone = torch.compile(model.backbone) if config.compile else model.backbone
-        self._anchors: dict[Size, list[Boxes]] = {}
+        model = read_model(name, find(config.weights, published_for(name)))
+        return Detectron2Network(model, config, device, precision)
 
-    def prepare(self, images: Tensor) -> tuple[Tensor, Size]:
-        """Return the network's input, and the size of an image in it."""
-        model, (height, width) = self._model, images.shape[2:]
-        size = ResizeShortestEdge.get_output_shape(height, width, *self._sides)
-        inputs = images.float()
-        # detectron2 scales with Pillow, which rounds to whole numbers, after the rows and again
-        # after the columns.
-        for shape in ((height, size[1]), size):
-            if tuple(inputs.shape[2:]) != shape:
-                inputs = functional.interpolate(inputs, shape, mode="bilinear", antialias=True)
-                inputs = inputs.add_(0.5).floor_()
-        if model.input_format == "BGR":
-            inputs = inputs.flip(1)
-        inputs = (inputs - model.pixel_mean) / model.pixel_std
-        backbone = model.backbone
-        padded = ImageList.from_tensors(
-            list(inputs),
-            backbone.size_divisibility,
-            padding_constraints=backbone.padding_constraints,
-        )
-        return padded.tensor, size
-
-    def extract(self, inputs: Tensor) -> Pyramid:
-        """Return the features of the images."""
-        levels = self._backbone(inputs.to(self._precision, memory_format=self._format))
-        exact = {
-            name: level.to(torch.float32, memory_format=torch.contiguous_format)
-            for name, level in levels.items()
-        }
-        return Pyramid(levels, exact)
-
-    def find_people(self, features: Pyramid, size: Size) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the boxes and scores of each image's people."""
-        heads, proposals = self._model.roi_heads, self._propose(features, size)
-        regions = [x.proposal_boxes for x in proposals]
-        pooled = self._pool(heads.box_pooler, heads.box_in_features, features, regions)
-        predictions = heads.box_predictor(heads.box_head(pooled))
-        found, _ = heads.box_predictor.inference(
-            tuple(part.float() for part in predictions), proposals
-        )
-        people = [x[x.pred_boxes.nonempty()] for x in found]
-        return [x.pred_boxes.tensor for x in people], [x.scores for x in people]
-
-    def heatmaps(self, features: Pyramid, boxes: list[Tensor]) -> Tensor:
-        """Return the logits (N, K, 56, 56) of all people's keypoints."""
-        heads, regions = self._model.roi_heads, [Boxes(part) for part in boxes]
-        pooled = self._pool(heads.keypoint_pooler, heads.keypoint_in_features, features, regions)
-        pooled = pooled.contiguous(memory_format=self._format)
-        return heads.keypoint_head.layers(pooled).float().contiguous()
-
-    def _propose(self, features: Pyramid, size: Size) -> list[Any]:
-        """Return the regions of each image where somebody may be, as Instances."""
-        rpn = self._model.proposal_generator
-        levels = [features.levels[name] for name in rpn.in_features]
-        logits, deltas = rpn.rpn_head(levels)
-        # (B, A * D, h, w) -> (B, h * w * A, D), D = 1 for logits and 4 for deltas
-        logits = [x.float().permute(0, 2, 3, 1).flatten(1) for x in logits]
-        deltas = [x.float().permute(0, 2, 3, 1).reshape(len(x), -1, 4) for x in deltas]
-        sizes = [size] * len(levels[0])
-        return rpn.predict_proposals(self._anchors_of(levels), logits, deltas, sizes)
-
-    def _pool(
-        self, pool: nn.Module, names: list[str], features: Pyramid, boxes: list[Boxes]
-    ) -> Tensor:
-        # Half precision cannot say where in a wide image a box is, so pooling is exact.
-        return pool([features.exact[name] for name in names], boxes).to(self._precision)
-
-    def _anchors_of(self, levels: list[Tensor]) -> list[Boxes]:
-        """Return the anchors of images of this size, made once for each size."""
-        size = tuple(levels[0].shape[-2:])
-        if size not in self._anchors:
-            if len(self._anchors) == MAX_SIZES:
-                self._anchors.clear()
-            self._anchors[size] = self._model.proposal_generator.anchor_generator(levels)
-        return self._anchors[size]
+    return KeypointRCNN(config, load)
 
 
-def _fold_norms(backbone: nn.Module) -> None:
-    """Take every frozen norm into the convolution that it belongs to."""
-    for module in backbone.modules():
-        if isinstance(module, layers.Conv2d) and isinstance(module.norm, layers.FrozenBatchNorm2d):
-            fold(module, module.norm)
-            module.norm = None
+def verify(path: Path, config: EstimatorConfig) -> str | None:
+    """Load a file of weights for `detectron2_config`; return the network's name.
+
+    Returns None if the file is of another network.
+
+    Raises:
+        EstimatorError: the file is damaged or does not fit the configuration, or detectron2 is
+            missing.
+    """
+    if path.suffix not in CHECKPOINT_SUFFIXES:
+        return None
+    require("torch", "to install it: python3 -m pip install torch")
+    from poseflow_ros.estimation.checkpoints import read_checkpoint
+
+    if not any(name.startswith("proposal_generator.") for name in read_checkpoint(path)):
+        return None
+    require_library()
+    from poseflow_ros.estimation.detectron2_network import read_model
+
+    read_model(config.detectron2_config, path)
+    return f"detectron2's {config.detectron2_config}"

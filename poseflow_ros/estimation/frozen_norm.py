@@ -1,4 +1,4 @@
-"""Norms that never change: worked out once, or taken into the convolutions before them."""
+"""Frozen batch norms: computed once, or folded into the convolution before them."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 def fold(convolution: nn.Conv2d, norm: Any) -> None:
-    """Make the convolution do what it and the batch norm after it do, in place.
+    """Fold the batch norm after a convolution into the convolution, in place.
 
     Args:
-        convolution: its weights change.
-        norm: a batch norm in evaluation, frozen or not: weight, bias, running_mean, running_var
-            and eps.
+        convolution: its weight and bias are replaced.
+        norm: a batch norm in evaluation mode, with weight, bias, running_mean, running_var and
+            eps.
     """
     with torch.no_grad():
         weight, bias = fuse_conv_bn_weights(
@@ -29,9 +29,9 @@ def fold(convolution: nn.Conv2d, norm: Any) -> None:
 
 
 class ScaleAndShift(nn.Module):
-    """A frozen batch norm of torchvision whose factors are worked out once.
+    """A frozen batch norm of torchvision with precomputed factors.
 
-    It gives the very same numbers, in place and so with half the memory traffic.
+    Its results are equal bit by bit; it works in place, with half of the memory traffic.
     """
 
     def __init__(self, norm: Any) -> None:

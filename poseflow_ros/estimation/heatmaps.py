@@ -1,4 +1,4 @@
-"""Heatmaps of keypoints to points, of all people at once, where the heatmaps are."""
+"""Decode heatmaps to keypoints, for all people at once, on the device of the heatmaps."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,43 +7,42 @@ from torch import Tensor
 
 # The convolution kernel of torch's bicubic interpolation (Keys 1981), which both libraries use.
 _KEYS_A = -0.75
-# A score is the probability of lying at most so many cells beside the peak; a cell is a 56th of
-# the box, so that two are within what annotators of COCO differ by.
+# A score is the probability that the keypoint is at most this many cells from the peak. A cell is
+# 1/56 of the box: two cells are within the differences between COCO's annotators.
 _REACH = 2
-# Half precision overflows to infinity, which times zero is no number any more.
+# Half precision overflows to infinity, which times zero is NaN.
 _LARGEST_LOGIT = 1e30
-# Interpolated values held at a time: 64 MiB on a GPU, some 15 people of 400 x 150 pixels; on a
-# CPU what its caches hold, which is several times faster.
-_MAX_VALUES_GPU, _MAX_VALUES_CPU = 2**24, 2**20
+# Interpolated values in memory at a time: 64 MiB on a GPU, about 15 people of 400 x 150 pixels; on
+# a CPU as many as its caches hold, which is several times faster.
+MAX_VALUES_GPU, MAX_VALUES_CPU = 2**24, 2**20
 
 
 def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where the keypoints are, and how sure that is.
+    """Return the keypoints and their scores.
 
-    As in torchvision and detectron2 a heatmap is stretched to its box, bicubically, one value a
-    pixel, and the largest value is the keypoint. A parabola through it and its neighbours then
-    tells where between the pixels the maximum lies.
+    As in torchvision and detectron2, a heatmap is interpolated bicubically to the pixels of its
+    box, and the keypoint is at the largest value. A parabola through this value and its neighbours
+    then gives the position of the maximum between the pixels.
 
     Args:
         heatmaps: (N, K, S, S) logits.
         boxes: (N, 4) the people's boxes, pixels of the network's input.
-        limits: (2,) how far the parabola may move a point in x and y, pixels; half a pixel is the
-            most in any case.
+        limits: (2,) how far the parabola may move a point in x and y, pixels, at most 0.5.
 
     Returns:
-        Keypoints (N, K, 2), pixels from the left upper corner of the input, and their scores
-        (N, K) in [0, 1]: the probability, by the heatmap's softmax, of lying no more than two
-        cells of the heatmap beside the point.
+        Keypoints (N, K, 2), pixels from the upper left corner of the input, and their scores
+        (N, K) in [0, 1]: the probability, by the softmax of the heatmap, that the keypoint is at
+        most two cells of the heatmap from the point.
     """
     if not len(boxes):
         return heatmaps.new_zeros(0, heatmaps.shape[1], 2), heatmaps.new_zeros(heatmaps.shape[:2])
     heatmaps = heatmaps.nan_to_num(-_LARGEST_LOGIT, _LARGEST_LOGIT, -_LARGEST_LOGIT)
     sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
     lengths = sides.ceil()
-    max_pixels = (_MAX_VALUES_GPU if boxes.is_cuda else _MAX_VALUES_CPU) // heatmaps.shape[1]
+    max_pixels = (MAX_VALUES_GPU if boxes.is_cuda else MAX_VALUES_CPU) // heatmaps.shape[1]
     parts = [
         _find_peaks(heatmaps[part], lengths[part], size)
-        for part, size in _parts(lengths.int().tolist(), max_pixels)
+        for part, size in split(lengths.int().tolist(), max_pixels)
     ]
     peaks, offsets = (torch.cat(values) for values in zip(*parts, strict=True))
     pixel = (sides / lengths)[:, None]
@@ -52,12 +51,14 @@ def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Ten
     return keypoints, _scores(heatmaps, peaks, lengths)
 
 
-def _parts(
+def split(
     sizes: Sequence[Sequence[int]], max_pixels: int
 ) -> Iterator[tuple[slice, tuple[int, int]]]:
-    """Yield the people in order, as many at a time as the memory is meant for.
+    """Yield consecutive parts of the people, each with the width and height that fits all of it.
 
-    With each part comes the width and height that all of its people have room in.
+    Args:
+        sizes: width and height of each person's box, pixels.
+        max_pixels: people times width times height of a part, unless it is a single person.
     """
     start, widest, highest = 0, 0, 0
     for i, (width, height) in enumerate(sizes):
@@ -70,7 +71,7 @@ def _parts(
 
 
 def _find_peaks(heatmaps: Tensor, lengths: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return the pixel (N, K, 2) of each maximum, and how far beside its centre the maximum is."""
+    """Return the pixel (N, K, 2) of each maximum, and the maximum's offset from its centre."""
     n, k, side, _ = heatmaps.shape
     columns, rows = (_stretch(lengths[:, axis], size[axis], side) for axis in (0, 1))
     wide = heatmaps.transpose(1, 2).reshape(n, side * k, side) @ columns.transpose(1, 2)
@@ -80,7 +81,7 @@ def _find_peaks(heatmaps: Tensor, lengths: Tensor, size: tuple[int, int]) -> tup
     keypoint = torch.arange(k, device=heatmaps.device)
     x = values.amax(dim=1).argmax(dim=2)
     y = values[person, :, keypoint, x].argmax(dim=2)
-    # Beyond a smaller box its last row and column go on: what was found there is they.
+    # Beyond a smaller box its last row and column are repeated: a peak there belongs to them.
     ends = (lengths - 1).long()[:, None]
     peaks = torch.minimum(torch.stack([x, y], dim=2), ends)
 
@@ -116,14 +117,14 @@ def _keys(distance: Tensor) -> Tensor:
 
 
 def _parabola(values: Tensor) -> Tensor:
-    """Return where between -0.5 and 0.5 three values (..., 3) at -1, 0 and 1 have a maximum."""
+    """Return the maximum in [-0.5, 0.5] of a parabola through values (..., 3) at -1, 0 and 1."""
     before, here, after = values.unbind(-1)
     bend = (2 * here - before - after).clamp(min=torch.finfo(values.dtype).tiny)
     return ((after - before) / (2 * bend)).clamp(-0.5, 0.5)
 
 
 def _scores(heatmaps: Tensor, peaks: Tensor, lengths: Tensor) -> Tensor:
-    """Return the share (N, K) of each heatmap's softmax in the square of cells around its peak."""
+    """Return the sum (N, K) of each heatmap's softmax in the square of cells around its peak."""
     n, k, side, _ = heatmaps.shape
     cells = ((peaks + 0.5) * (side / lengths)[:, None]).long().clamp(max=side - 1)
     reach = torch.arange(-_REACH, _REACH + 1, device=heatmaps.device)

@@ -1,4 +1,4 @@
-"""Keypoint R-CNN, whoever provides the network: images to poses, all of it on the device."""
+"""Keypoint R-CNN with the network of either library: images to poses, on the device."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import (
+from poseflow_ros.estimation.cpu_threads import cpu_threads
+from poseflow_ros.estimation.errors import (
     DeviceLostError,
     EstimatorError,
     OutOfMemoryError,
-    cpu_threads,
+    first_line,
 )
 from poseflow_ros.estimation.heatmaps import decode
 from poseflow_ros.estimation.torch_device import (
     choose_device,
     choose_precision,
     describe,
-    first_line,
     free_memory,
     is_device_lost,
     is_out_of_memory,
@@ -29,28 +29,28 @@ from poseflow_ros.estimation.torch_device import (
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.skeleton import COCO_17
 
-# The first image takes many times as long; a camera's first must not.
+# The first image takes many times as long, so one of this shape goes first.
 _WARM_UP_SHAPE = (480, 640, 3)
 _WARM_UP_BOX = (0.0, 0.0, 64.0, 128.0)
 
 MAX_SIZES = 16
-"""Sizes of images for which a network keeps what it made once; cameras have few."""
+"""Number of input sizes for which a network caches its anchors."""
 
 Size = tuple[int, int]
 """Height and width, pixels."""
 
 
 class Network(Protocol):
-    """What a library provides: its own network, its own steps, its own numbers."""
+    """The network of a library, in the steps of the library."""
 
     name: str
     keypoint_offset: float
-    """What is added to its keypoints, pixels, so that a pixel's centre has whole numbers."""
+    """Added to its keypoints, pixels, so that a pixel's centre has integer coordinates."""
 
     def prepare(self, images: Tensor) -> tuple[Tensor, Size]:
         """Return the network's input for (B, 3, H, W) uint8 RGB, and the size of an image in it.
 
-        The input is float32, scaled, normalised and padded at the right and at the bottom.
+        The input is float32, scaled, normalised, and padded at the right and the bottom.
         """
         ...
 
@@ -61,7 +61,7 @@ class Network(Protocol):
     def find_people(self, features: Any, size: Size) -> tuple[list[Tensor], list[Tensor]]:
         """Return for each image the boxes (N, 4), pixels of the input, and scores (N,) of people.
 
-        The surest first, without duplicates and no more than `max_people`.
+        They are in descending order of score, without duplicates, and at most `max_people`.
         """
         ...
 
@@ -71,15 +71,15 @@ class Network(Protocol):
 
 
 def no_stage(name: str) -> None:
-    """Take no notice of the end of a stage."""
+    """Ignore the end of a stage."""
 
 
 class KeypointRCNN:
     """Pose estimator of Keypoint R-CNN, COCO keypoints.
 
-    A person's score is the softmax of the box head, a keypoint's the probability of lying where
-    it is said to (`heatmaps.decode`), both in [0, 1]. Boxes and keypoints are those of the
-    library, the keypoints moved by less than half a pixel, to the maximum between the pixels.
+    The score of a person is the softmax of the box head, that of a keypoint the probability of its
+    position (`heatmaps.decode`), both in [0, 1]. Boxes and keypoints are those of the library,
+    with the keypoints moved by less than half a pixel to the maximum between the pixels.
     """
 
     skeleton = COCO_17
@@ -87,9 +87,13 @@ class KeypointRCNN:
     def __init__(
         self,
         config: EstimatorConfig,
-        make_network: Callable[[EstimatorConfig, torch.device, torch.dtype], Network],
+        load: Callable[[torch.device, torch.dtype], Network],
     ) -> None:
         """Load the network and run it once.
+
+        Args:
+            config: the settings.
+            load: returns the network on a device, in a precision.
 
         Raises:
             EstimatorError: a parameter, the device, the library or the weights cannot be used.
@@ -100,10 +104,11 @@ class KeypointRCNN:
         torch.set_num_threads(cpu_threads(config))
         self.on_stage: Callable[[str], None] = no_stage
         """Called at the end of copy in, network, decode and copy out, for benchmarks."""
-        self._max_batch: int | None = None
+        self.max_batch: int | None = None
+        """Images in a batch; None for any number, until memory is exhausted."""
         self._max_aspect = config.image_max_side
         try:
-            self.network = make_network(config, self.device, precision)
+            self.network = load(self.device, precision)
             self._warm_up()
         except Exception as error:
             self.close()
@@ -120,51 +125,51 @@ class KeypointRCNN:
         )
 
     def estimate(self, image: Image) -> Poses:
-        """Return the people in an (H, W, 3) RGB image.
+        """Return the people in an (H, W, 3) uint8 RGB image.
 
         Raises:
-            OutOfMemoryError: the device had no memory; the next image may find some.
+            OutOfMemoryError: the device had no memory; it may have enough for the next image.
             DeviceLostError: the device failed.
         """
         return self.estimate_batch([image])[0]
 
     def estimate_batch(self, images: Sequence[Image]) -> list[Poses]:
-        """Return the people in each image; images of one size go through the network together.
+        """Return the people in each image; images of equal size go through the network together.
 
-        Images of different size never share a pass: padding would change what is found in them.
+        Images of different sizes never share a pass: padding would change the result.
 
         Raises:
-            OutOfMemoryError: the device had no memory; the next batches are halved.
+            OutOfMemoryError: the device had no memory; the next batches have half the size.
             DeviceLostError: the device failed.
         """
         groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for i, image in enumerate(images):
             groups[image.shape].append(i)
-        answers: dict[int, Poses] = {}
+        results: dict[int, Poses] = {}
         for group in groups.values():
-            step = self._max_batch or len(group)
+            step = self.max_batch or len(group)
             for start in range(0, len(group), step):
                 part = group[start : start + step]
-                answers.update(zip(part, self._answer([images[i] for i in part]), strict=True))
-        return [answers[i] for i in range(len(images))]
+                results.update(zip(part, self._estimate([images[i] for i in part]), strict=True))
+        return [results[i] for i in range(len(images))]
 
     @property
     def device_bytes(self) -> int:
-        """Memory that torch has taken on the GPU; 0 on a CPU."""
+        """Bytes that torch has allocated on the GPU; 0 on a CPU."""
         if self.device.type != "cuda":
             return 0
         return int(torch.cuda.memory_allocated(self.device))
 
     def close(self) -> None:
-        """Give back the network's memory."""
+        """Release the network's memory; a second call does nothing."""
         self.network = None  # type: ignore[assignment]
         free_memory(self.device)
 
-    def _answer(self, images: Sequence[Image]) -> list[Poses]:
-        """Return the people in images of one size, or say what became of the device."""
+    def _estimate(self, images: Sequence[Image]) -> list[Poses]:
+        """Return the people in images of equal size; raise the errors of the device."""
         short, long = sorted(images[0].shape[:2])
         if long >= self._max_aspect * short:
-            # Scaled to the longest side allowed, no row of such a line is left.
+            # Scaled to the maximum of the longer side, such an image would have no row left.
             return [Poses.empty(len(self.skeleton.keypoint_names)) for _ in images]
         try:
             with torch.inference_mode():
@@ -172,17 +177,17 @@ class KeypointRCNN:
         except (RuntimeError, MemoryError) as error:
             reason = first_line(error)
             if is_out_of_memory(error):
-                self._max_batch = max(1, len(images) // 2)
+                self.max_batch = max(1, len(images) // 2)
             elif is_device_lost(error):
                 raise DeviceLostError(f"{describe(self.device)} failed: {reason}") from error
             else:
                 raise
-        # Outside the except clause: what is freed must not be held by the error any more.
+        # Outside the except clause, where the error would still refer to the memory.
         free_memory(self.device)
         height, width = images[0].shape[:2]
         raise OutOfMemoryError(
             f"out of memory with a batch of {len(images)}, {width} x {height} pixels, on "
-            f"{describe(self.device)} ({reason}); from now on at most {self._max_batch} at a time"
+            f"{describe(self.device)} ({reason}); the next batches have at most {self.max_batch}"
         )
 
     def _infer(self, images: Sequence[Image]) -> list[Poses]:
@@ -197,21 +202,21 @@ class KeypointRCNN:
         people = torch.cat(boxes)
         # From pixels of the network's input to those of the image, (x, y).
         scale = people.new_tensor([batch.shape[3] / size[1], batch.shape[2] / size[0]])
-        # Half a pixel of the image is the most by which we differ from the library.
+        # The result differs from the library's by less than half a pixel of the image.
         keypoints, keypoint_scores = decode(heatmaps, people, 0.49 / scale)
         keypoints = keypoints * scale + self.network.keypoint_offset
         people = people * scale.repeat(2)
         self.on_stage("decode")
         rows = [people, torch.cat(scores)[:, None], keypoint_scores, keypoints.flatten(1)]
-        answer = torch.cat(rows, dim=1).cpu().numpy()
+        result = torch.cat(rows, dim=1).cpu().numpy()
         self.on_stage("copy out")
         ends = np.cumsum([len(part) for part in boxes])[:-1]
-        return [self._poses(part) for part in np.split(answer, ends)]
+        return [self._poses(part) for part in np.split(result, ends)]
 
     def _copy_in(self, images: Sequence[Image]) -> Tensor:
         """Return the images on the device, (B, 3, H, W) uint8."""
         on_gpu = self.device.type == "cuda"
-        # Pinned memory comes out of a cache of torch's, which keeps it until the copy has ended.
+        # torch caches pinned memory, and does not reuse it before the copy has ended.
         staging = torch.empty(
             (len(images), *images[0].shape), dtype=torch.uint8, pin_memory=on_gpu
         )
@@ -228,10 +233,10 @@ class KeypointRCNN:
         )
 
     def _warm_up(self) -> None:
-        """Run every part once, the keypoint head too, though there is nobody yet.
+        """Run every part once, including the keypoint head, which needs a box.
 
         Raises:
-            EstimatorError: half precision cannot hold the network's numbers.
+            EstimatorError: the network's output is not finite.
         """
         image = np.random.default_rng(0).integers(0, 256, _WARM_UP_SHAPE, np.uint8)
         with torch.inference_mode():
@@ -242,7 +247,7 @@ class KeypointRCNN:
             decode(heatmaps, box, box[0, :2] + 0.5)
         if not heatmaps.isfinite().all():
             raise EstimatorError(
-                "the network's numbers do not fit into its precision, or its weights are no "
-                "numbers; try precision bfloat16 or float32"
+                "the network's output is not finite: its precision cannot represent it, or the "
+                "weights are not finite; try precision bfloat16 or float32"
             )
         self.estimate(image)

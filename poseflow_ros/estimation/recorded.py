@@ -1,4 +1,4 @@
-"""Poses recorded before, in the place of a network."""
+"""An estimator that replays recorded poses."""
 
 import zipfile
 import zlib
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from poseflow_ros.estimation.estimator import EstimatorError
+from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.skeleton import COCO_17
 
-# What NumPy and zipfile raise over a file that is damaged somewhere.
+# What NumPy and zipfile raise when a file is damaged.
 _BROKEN = (
     *(OSError, TypeError, ValueError, IndexError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
@@ -20,7 +20,7 @@ _ARRAYS = ("frame", "box", "score", "keypoints", "n_frames")
 
 
 class RecordedPoses:
-    """Gives the poses of frame 0 at the first call, of frame 1 at the second, and so on.
+    """Returns the poses of frame 0 at the first call, of frame 1 at the second, and so on.
 
     The file is a NumPy archive: `frame` (N,) from 0, `box` (N, 4) x1 y1 x2 y2 pixels, `score`
     (N,), `keypoints` (N, 17, 3) x, y in pixels and score, COCO order, and `n_frames`.
@@ -34,7 +34,7 @@ class RecordedPoses:
         """Read the file.
 
         Raises:
-            EstimatorError: it is missing, broken, or lacks an array.
+            EstimatorError: it is missing or damaged, or an array is missing.
         """
         self._frames = _read(path)
         self._next = 0
@@ -44,7 +44,7 @@ class RecordedPoses:
         return len(self._frames)
 
     def estimate(self, image: Image) -> Poses:
-        """Return the poses recorded for the next frame; nobody after the last."""
+        """Return the poses recorded for the next frame; no people after the last frame."""
         del image
         index, self._next = self._next, self._next + 1
         return self._frames[index] if index < len(self._frames) else Poses.empty(17)
@@ -54,13 +54,13 @@ class RecordedPoses:
         return [self.estimate(image) for image in images]
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is nothing to release."""
 
 
 def _read(path: Path) -> list[Poses]:
     try:
         if path.is_file() and not zipfile.is_zipfile(path):
-            raise ValueError("it is no NumPy archive (.npz)")
+            raise ValueError("it is not a NumPy archive (.npz)")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in _ARRAYS}
         people = Poses(
@@ -72,9 +72,9 @@ def _read(path: Path) -> list[Poses]:
         if people.keypoints.shape[1] != len(COCO_17.keypoint_names):
             raise ValueError(f"keypoints must be (N, 17, 3), got {arrays['keypoints'].shape}")
         if arrays["frame"].shape != arrays["score"].shape:
-            raise ValueError(f"frame has the shape {arrays['frame'].shape}, score another")
+            raise ValueError(f"frame must be (N,) as score is, got {arrays['frame'].shape}")
         return [people[arrays["frame"] == i] for i in range(int(arrays["n_frames"]))]
     except KeyError as error:
-        raise EstimatorError(f"{path} lacks an array: {error}; needed: {_ARRAYS}") from error
+        raise EstimatorError(f"{path} has no array {error}; must have {_ARRAYS}") from error
     except _BROKEN as error:
         raise EstimatorError(f"{path} cannot be read as recorded poses: {error}") from error

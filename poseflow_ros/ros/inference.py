@@ -11,7 +11,8 @@ from rclpy.lifecycle import LifecycleNode
 
 from poseflow_ros.bench.memory import resident_bytes
 from poseflow_ros.config import Config
-from poseflow_ros.estimation.estimator import DeviceLostError, OutOfMemoryError, PoseEstimator
+from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
+from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.ros.camera import Camera
 from poseflow_ros.ros.diagnostics import Alert, StageTimer, make_status

@@ -16,7 +16,9 @@ from rclpy.qos_overriding_options import InvalidQosOverridesError
 from std_srvs.srv import Trigger
 
 from poseflow_ros.config import Config, ConfigError
-from poseflow_ros.estimation.estimator import EstimatorError, PoseEstimator, make_estimator
+from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.ros import parameters
 from poseflow_ros.ros.allocation import keep_freed_memory
 from poseflow_ros.ros.bond import ManagerBond

@@ -11,7 +11,9 @@ from poseflow_ros.bench.error import BenchError
 from poseflow_ros.cli.bench_node import add_arguments, checked
 from poseflow_ros.cli.outputs import OutputError
 from poseflow_ros.config import ConfigError
-from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WeightsError, cached
+from poseflow_ros.estimation.errors import WeightsError
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
+from poseflow_ros.estimation.weights import cached
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -18,7 +18,10 @@ def assign(similarity: FloatArray, threshold: float) -> IntArray:
     Returns:
         (P, 2) indices (row, column), each row and column at most once.
     """
-    gated = np.where(similarity > threshold, similarity, 0.0)
+    possible = similarity > threshold
+    if not possible.any():
+        return np.zeros((0, 2), np.int64)
+    gated = np.where(possible, similarity, 0.0)
     rows, columns = linear_sum_assignment(gated, maximize=True)
     keep = gated[rows, columns] > 0
     return np.stack([rows[keep], columns[keep]], axis=1)

@@ -75,4 +75,5 @@ def torso_centers(keypoints: FloatArray, scores: FloatArray) -> FloatArray:
 
 
 def _weighted_mean(points: FloatArray, weights: FloatArray) -> FloatArray:
-    return (weights[..., None] * points).sum(axis=1) / weights.sum(axis=1, keepdims=True)
+    mean: FloatArray = (weights[:, None] @ points)[:, 0] / weights.sum(axis=1, keepdims=True)
+    return mean

@@ -32,6 +32,7 @@ class Detections:
         confidences: (N,) in [0, 1].
         appearances: (N, D) unit vectors, 0 where unknown.
         overlaps: (N, N) IoU of the boxes, 0 with itself.
+        coincident: (N, N) whether the keypoints of two coincide.
         duplicates: (N, N) whether two are likely one person.
     """
 
@@ -41,6 +42,7 @@ class Detections:
     confidences: FloatArray
     appearances: FloatArray
     overlaps: FloatArray
+    coincident: NDArray[np.bool_]
     duplicates: NDArray[np.bool_]
 
     @classmethod
@@ -56,7 +58,7 @@ class Detections:
             poses.confidences,
             appearances,
             overlaps,
-            _duplicates(poses, scales, overlaps),
+            *_coincident_and_duplicates(poses, scales, overlaps),
         )
 
     def __len__(self) -> int:
@@ -73,18 +75,23 @@ class Detections:
         return self.overlaps.max(axis=1, initial=0.0) < _ISOLATED_IOU
 
 
-def _duplicates(poses: Poses, scales: FloatArray, overlaps: FloatArray) -> NDArray[np.bool_]:
-    """Return (N, N), true for poses alike by box, by all keypoints, or by those that coincide."""
-    duplicates = overlaps > _DUPLICATE_IOU
-    i, j = np.nonzero(overlaps)
+def _coincident_and_duplicates(
+    poses: Poses, scales: FloatArray, overlaps: FloatArray
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return (N, N), by the keypoints that coincide; and by box, all keypoints, or those."""
+    coincident, duplicates = np.zeros(overlaps.shape, bool), overlaps > _DUPLICATE_IOU
+    i, j = np.nonzero(np.triu(overlaps))
     if len(i):
+        first, second = poses[i], poses[j]
         similarity = oks(
-            poses.keypoints[i],
-            poses.keypoint_scores[i],
-            poses.keypoints[j],
-            poses.keypoint_scores[j],
+            first.keypoints,
+            first.keypoint_scores,
+            second.keypoints,
+            second.keypoint_scores,
             oks_variances(np.maximum(scales[i], scales[j]), SIGMAS),
         )
-        duplicates[i, j] |= similarity > _DUPLICATE_OKS
-        duplicates[i, j] |= pose_distances(poses[i], poses[j]) < SAME_PERSON
-    return duplicates | duplicates.T
+        same = pose_distances(first, second) < SAME_PERSON
+        coincident[i, j] = coincident[j, i] = same
+        alike = same | (similarity > _DUPLICATE_OKS) | duplicates[i, j]
+        duplicates[i, j] = duplicates[j, i] = alike
+    return coincident, duplicates

@@ -31,12 +31,17 @@ _SIMILARITY_WEIGHT = 3.0
 _PRIOR = -0.6
 _UNSEEN_PRIOR = -0.6
 _UNSEEN_SCALE_S = 1.0
-# Appearance counts _WEIGHT ln(_DIFFERENT / (1 - cosine)), up to _MOST either way, from this
-# many observations on.
-_APPEARANCE_WEIGHT = 2.7
-_APPEARANCE_DIFFERENT = 0.11
-_APPEARANCE_MOST = 3.5
+# Appearance counts _WEIGHT ln(typical / (1 - cosine)), up to _MOST either way, from this many
+# independent observations on. What is typical of somebody is the geometric mean of the distances
+# to everybody else who is known and of _VIRTUAL people as different as _DIFFERENT, at most _ODDITY
+# times that: a striped shirt that nobody else wears tells more than a dark coat.
+_APPEARANCE_WEIGHT = 2.5
+_APPEARANCE_MOST = 3.0
 _APPEARANCE_HITS = 3
+_APPEARANCE_DIFFERENT = 0.11
+_APPEARANCE_VIRTUAL = 3
+_APPEARANCE_ODDITY = 1.35
+_LEAST_DISTANCE = 1e-3
 
 
 def score_pairs(
@@ -73,7 +78,7 @@ def _ratio_without_pose(
     return (
         _position(tracks, i, tracks.shape.measure(i, poses))
         + size
-        + _appearance(tracks, i, detections.appearances[j])
+        + appearance_ratios(tracks, i, detections.appearances[j])
         + _prior(stamp_s - tracks.last_seen_s[i])
     )
 
@@ -90,7 +95,7 @@ def reidentify(tracks: RobustTracks, row: int) -> int:
     appearance = tracks.appearances[row]
     appearance = appearance / max(float(np.linalg.norm(appearance)), 1e-9)
     ratio = _ratio_without_looks(tracks, i, row)
-    ratio += _appearance(tracks, i, np.broadcast_to(appearance, (len(i), len(appearance))))
+    ratio += appearance_ratios(tracks, i, np.broadcast_to(appearance, (len(i), len(appearance))))
     best = int(ratio.argmax())
     return int(i[best]) if ratio[best] > 0 else -1
 
@@ -146,16 +151,34 @@ def _size(growth: FloatArray) -> FloatArray:
     return np.where(np.abs(logs) < _SIZE_GATE, ratio, -np.inf)
 
 
-def _appearance(tracks: RobustTracks, i: IntArray, appearances: FloatArray) -> FloatArray:
-    """Return (P,), 0 where either appearance is not known; (P, D) appearances."""
+def appearance_ratios(tracks: RobustTracks, i: IntArray, appearances: FloatArray) -> FloatArray:
+    """Return (P,) log-likelihood ratios of (P, D) appearances, 0 where either is not known."""
     if not appearances.shape[1]:
         return np.zeros(len(i))
     known = (tracks.appearance_hits[i] >= _APPEARANCE_HITS) & appearances.any(axis=1)
     learned = tracks.appearances[i]
     lengths = np.linalg.norm(learned, axis=1) + 1e-9
     distances = 1 - (learned * appearances).sum(axis=1) / lengths
-    ratio = _APPEARANCE_WEIGHT * np.log(_APPEARANCE_DIFFERENT / np.maximum(distances, 1e-3))
+    ratio = _typical_logs(tracks)[i] - np.log(np.maximum(distances, _LEAST_DISTANCE))
+    ratio *= _APPEARANCE_WEIGHT
     return np.where(known, ratio.clip(-_APPEARANCE_MOST, _APPEARANCE_MOST), 0.0)
+
+
+def _typical_logs(tracks: RobustTracks) -> FloatArray:
+    """Return (M,) natural logarithms of how different other people are from each."""
+    logs = np.full(len(tracks), np.log(_APPEARANCE_DIFFERENT))
+    known = tracks.confirmed & (tracks.appearance_hits >= _APPEARANCE_HITS)
+    n_others = np.count_nonzero(known) - 1
+    if n_others < 1:
+        return logs
+    learned = tracks.appearances[known]
+    learned = learned / (np.linalg.norm(learned, axis=1, keepdims=True) + 1e-9)
+    distances = np.log(np.maximum(1 - learned @ learned.T, _LEAST_DISTANCE))
+    np.fill_diagonal(distances, 0.0)
+    total = _APPEARANCE_VIRTUAL * logs[known] + distances.sum(axis=1)
+    most = logs[known] + np.log(_APPEARANCE_ODDITY)
+    logs[known] = np.minimum(total / (_APPEARANCE_VIRTUAL + n_others), most)
+    return logs
 
 
 def _prior(unseen_s: FloatArray) -> FloatArray:

@@ -94,15 +94,13 @@ class Motion:
         speed = _SPEEDS**2 * scales[:, None] ** 2
         self.means[..., 0] += reach * self.means[..., 1]
         self.means[..., 1] *= kept
-        position, mixed, velocity = np.moveaxis(self.covariances, -1, 0)
-        self.covariances = np.stack(
-            [
-                position + 2 * reach * mixed + reach**2 * velocity + speed * drift,
-                kept * (mixed + reach * velocity) + speed * reach * (1 - kept),
-                kept**2 * velocity + speed * (1 - kept**2),
-            ],
-            axis=-1,
-        )
+        position, mixed, velocity = _columns(self.covariances)
+        position += reach * (2 * mixed + reach * velocity) + speed * drift
+        mixed += reach * velocity
+        mixed *= kept
+        mixed += speed * (reach * (1 - kept))
+        velocity *= kept**2
+        velocity += speed * (1 - kept**2)
 
     def _mix(self, dt_s: float, observed: NDArray[np.bool_]) -> None:
         """Let people change from one model to the other during `dt_s` seconds."""
@@ -111,15 +109,17 @@ class Motion:
         transitions = np.where(observed[:, None, None], transitions, np.eye(_N_MODELS))
         joint = self.probabilities[:, :, None] * transitions  # (M, from, to)
         self.probabilities = joint.sum(axis=1)
-        weights = (joint / self.probabilities[:, None])[..., None]
-        means = (weights * self.means[:, :, None]).sum(axis=1)
-        apart = self.means[:, :, None] - means[:, None]
-        position, velocity = apart[..., 0], apart[..., 1]
+        weights = (joint / self.probabilities[:, None]).transpose(0, 2, 1)  # (M, to, from)
+        means = weights @ self.means
+        # Of two models, as the sum of w1 w2 |a - b|^2.
+        shares = weights[..., 0] * weights[..., 1] / 2
+        apart = self.means[:, 0] - self.means[:, 1]
+        position, velocity = apart[:, 0], apart[:, 1]
         spread = np.stack(
             [_squared(position), (position * velocity.conj()).real, _squared(velocity)], axis=-1
         )
-        covariances = self.covariances[:, :, None] + spread / 2
-        self.means, self.covariances = means, (weights * covariances).sum(axis=1)
+        self.covariances = weights @ self.covariances + shares[..., None] * spread[:, None]
+        self.means = means
 
     def log_likelihoods(
         self, rows: IntArray, measured: FloatArray, scales: FloatArray
@@ -148,15 +148,16 @@ class Motion:
         weights = np.maximum(weights / weights.sum(axis=1, keepdims=True), _LEAST_PROBABILITY)
         self.probabilities[rows] = weights / weights.sum(axis=1, keepdims=True)
         means, covariances = self.means[rows], self.covariances[rows]
-        variances = covariances[..., 0] + (_POSITION_NOISE * scales[:, None]) ** 2
+        position, mixed, velocity = _columns(covariances)
+        variances = position + (_POSITION_NOISE * scales[:, None]) ** 2
         gains = covariances[..., :2] / variances[..., None]
         innovations = _complex(measured)[:, None] - means[..., 0]
         self.means[rows] = means + gains * innovations[..., None]
-        position, mixed, velocity = np.moveaxis(covariances, -1, 0)
+        velocity -= gains[..., 1] * mixed
         kept = 1 - gains[..., 0]
-        self.covariances[rows] = np.stack(
-            [kept * position, kept * mixed, velocity - gains[..., 1] * mixed], axis=-1
-        )
+        position *= kept
+        mixed *= kept
+        self.covariances[rows] = covariances
 
     def shift(self, rows: IntArray, offsets: FloatArray) -> None:
         """Move the positions of P rows by (P, 2) pixels: another point of the body is tracked."""
@@ -187,7 +188,13 @@ def _complex(points: FloatArray) -> ComplexArray:
 
 
 def _real(points: ComplexArray) -> FloatArray:
-    return np.stack([points.real, points.imag], axis=-1)
+    """Return (...) complex numbers as (..., 2) points."""
+    return np.ascontiguousarray(points)[..., None].view(np.float64)
+
+
+def _columns(covariances: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return views of (..., 3): position variance, covariance, velocity variance."""
+    return covariances[..., 0], covariances[..., 1], covariances[..., 2]
 
 
 def _squared(values: ComplexArray) -> FloatArray:

@@ -20,11 +20,9 @@ from poseflow_ros.tracking.similarity import oks, oks_variances
 _KEYPOINT_BOX = 0.1
 _SCORE_SCALE = 0.3
 _SPATIAL_WEIGHT = 1.0
-# Poses nearer than this are of one person; pairs that overlap less are not looked at; and a
-# chance meeting is not taken for a flow.
+# Poses nearer than this are of one person; and a chance meeting is not taken for a flow.
 SAME_PERSON = 0.4
-_NEAR_IOU = 0.1
-_LEAST_FRAMES = 3
+_LEAST_OBSERVATIONS = 3.0
 # A flow goes on to a pose at least this alike, people walking up to so many heights a second,
 # that adds at least so much to the sum of `pose_scores`.
 _NEAR_IN_TIME = 0.5
@@ -44,14 +42,16 @@ def pose_distances(a: Poses, b: Poses) -> FloatArray:
     """Return (P,), how unlike the poses of one frame are, row by row: 1 / K + 1 / H.
 
     K counts the keypoints that fall together and are sure in both poses, H how near all are to
-    each other, here in units of what OKS allows; infinite where no keypoints fall together.
+    each other, here in units of what OKS allows to the larger person; infinite where no keypoints
+    fall together.
     """
-    heights = a.heights
-    apart = np.abs(a.keypoints - b.keypoints)
-    together = (apart <= (_KEYPOINT_BOX / 2 * heights)[:, None, None]).all(axis=-1)
+    heights = np.maximum(a.heights, b.heights)
+    dx = np.abs(a.keypoints[..., 0] - b.keypoints[..., 0])
+    dy = np.abs(a.keypoints[..., 1] - b.keypoints[..., 1])
+    together = np.maximum(dx, dy) <= (_KEYPOINT_BOX / 2 * heights)[:, None]
     sure = np.tanh(a.keypoint_scores / _SCORE_SCALE) * np.tanh(b.keypoint_scores / _SCORE_SCALE)
     keypoints = (together * sure).sum(axis=1)
-    near = np.exp(-(apart**2).sum(axis=-1) / (2 * oks_variances(heights, SIGMAS))).sum(axis=1)
+    near = np.exp(-(dx * dx + dy * dy) / (2 * oks_variances(heights, SIGMAS))).sum(axis=1)
     with np.errstate(divide="ignore", over="ignore"):
         return 1 / keypoints + _SPATIAL_WEIGHT / near
 
@@ -110,36 +110,34 @@ class FlowSuppression:
     """
 
     def __init__(self) -> None:
-        self._near: dict[frozenset[int], int] = {}
+        self._near: dict[frozenset[int], float] = {}
 
     def update(
         self,
         track_ids: IntArray,
-        poses: Poses,
-        hits: IntArray,
-        overlaps: FloatArray,
+        observations: FloatArray,
+        independence: float,
+        alike: NDArray[np.bool_],
         remembered: IntArray,
     ) -> list[tuple[int, int]]:
         """Return pairs of rows, (one, the same person again), the longer flow first.
 
         Args:
             track_ids: (M,) of the flows seen in this frame.
-            poses: of the M in this frame.
-            hits: (M,) frames that they were seen in so far.
-            overlaps: (M, M) IoU of their boxes.
+            observations: (M,) independent observations of them so far.
+            independence: how much this frame counts, in [0, 1].
+            alike: (M, M) whether the poses of two in this frame are of one person.
             remembered: ids of all flows that may still be seen again.
         """
         if self._near:
             alive = set(remembered.tolist())
             self._near = {pair: n for pair, n in self._near.items() if alive.issuperset(pair)}
-        i, j = np.nonzero(np.triu(overlaps, 1) > _NEAR_IOU)
-        near = pose_distances(poses[i], poses[j]) < SAME_PERSON
         same = []
-        for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
-            longer, shorter = (a, b) if hits[a] >= hits[b] else (b, a)
+        for a, b in np.argwhere(np.triu(alike, 1)).tolist():
+            longer, shorter = (a, b) if observations[a] >= observations[b] else (b, a)
             pair = frozenset((int(track_ids[a]), int(track_ids[b])))
-            self._near[pair] = self._near.get(pair, 0) + 1
+            self._near[pair] = near = self._near.get(pair, 0.0) + independence
             # Both have a pose in as many frames at most as the shorter was seen in.
-            if self._near[pair] >= _LEAST_FRAMES and self._near[pair] > hits[shorter] / 2:
+            if near >= _LEAST_OBSERVATIONS and near > observations[shorter] / 2:
                 same.append((longer, shorter))
         return same

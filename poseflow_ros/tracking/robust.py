@@ -15,8 +15,9 @@ from poseflow_ros.tracking.common_motion import estimate_common_motion
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.likelihood import may_be_reidentified, reidentify, score_pairs
 from poseflow_ros.tracking.pose_flow import FlowSuppression
-from poseflow_ros.tracking.robust_tracks import RobustTracks
+from poseflow_ros.tracking.robust_tracks import RobustTracks, independence
 from poseflow_ros.tracking.tracks import append, select
+from poseflow_ros.tracking.uncontested import uncontested_pairs
 
 # The existence score that makes a person, and how long a tentative one may go unseen.
 _EXISTENCE = 0.8
@@ -28,6 +29,8 @@ _CERTAIN_MAX_IOU = 0.5
 # have vanished just where somebody new appears: what that adds to the log-likelihood ratio.
 _RECENT_S = 0.3
 _RECENT_BONUS = 2.5
+# After this time without an observation nobody is taken to have jumped.
+_LONGEST_JUMP_S = 1.0
 # What a detection of confidence 0 lacks, per unit below `confident_pose_score`.
 _WEAKNESS = 13.0
 # People observed within this time before the last frame show how the camera moved.
@@ -117,7 +120,7 @@ class RobustAssociation:
 
         First confident detections, and weak ones that are nobody's duplicate, to those they fit;
         then other weak ones to people who are left; then confident ones to people who have only
-        just been observed, by a lower bar.
+        just been observed, by a lower bar, or with nobody else around.
         """
         tracks = self._tracks
         ratios, similarity = score_pairs(tracks, detections, self._stamp_s)
@@ -126,18 +129,23 @@ class RobustAssociation:
         weakness = _WEAKNESS * np.maximum(threshold - detections.confidences, 0.0)
         separate = ~confident & ~(detections.duplicates & confident).any(axis=1)
         recent = self._stamp_s - tracks.last_seen_s <= max(_RECENT_S, self._dt_s)
+        recent &= tracks.confirmed
         rounds = (
             (confident | (tracks.confirmed[:, None] & separate), ratios - weakness),
             (tracks.confirmed[:, None] & ~confident, ratios),
-            ((tracks.confirmed & recent)[:, None] & confident, ratios + _RECENT_BONUS),
+            (recent[:, None] & confident, ratios + _RECENT_BONUS),
         )
         pairs = np.zeros((0, 2), np.int64)
         for eligible, scores in rounds:
+            if len(pairs) == min(ratios.shape):
+                break
             eligible[pairs[:, 0]] = False
             eligible[:, pairs[:, 1]] = False
             found = assign(np.where(eligible, scores, -np.inf), 0.0)
             pairs = np.concatenate([pairs, found])
-        rows, columns = pairs.T
+        recent &= self._stamp_s - tracks.last_seen_s <= _LONGEST_JUMP_S
+        found = uncontested_pairs(tracks, recent, detections, confident, pairs)
+        rows, columns = np.concatenate([pairs, found]).T
         return rows, columns, similarity[rows, columns]
 
     def _suppress(self, detections: Detections) -> None:
@@ -147,9 +155,9 @@ class RobustAssociation:
         columns = tracks.detection_index[seen]
         same = self._flows.update(
             tracks.track_ids[seen],
-            detections.poses[columns],
-            tracks.hits[seen],
-            detections.overlaps[np.ix_(columns, columns)],
+            tracks.observations[seen],
+            float(independence(np.array(self._dt_s))),
+            detections.coincident[np.ix_(columns, columns)],
             tracks.track_ids,
         )
         for longer, shorter in same:

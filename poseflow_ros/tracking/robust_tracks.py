@@ -14,8 +14,15 @@ from poseflow_ros.tracking.tracks import Tracks, put, select
 
 # Over how long scales are smoothed.
 _SCALE_MEMORY_S = 0.3
-# Appearance is the mean of so many observations.
-_MAX_APPEARANCE_HITS = 30
+# Observations that follow each other faster are not independent, and count for less.
+_INDEPENDENT_S = 0.09
+# Appearance is the mean of so many independent observations.
+_MAX_APPEARANCE_HITS = 30.0
+
+
+def independence(elapsed_s: FloatArray) -> FloatArray:
+    """Return in [0, 1] how much observations count that follow the last after `elapsed_s`."""
+    return np.minimum(elapsed_s / _INDEPENDENT_S, 1.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +38,8 @@ class RobustTracks(Tracks):
         scales: (M,) pixels, body scales, smoothed.
         existence_scores: (M,) what speaks for there being a person, summed up.
         appearances: (M, D) mean of those learned.
-        appearance_hits: (M,) of how many that is the mean.
+        appearance_hits: (M,) of how many independent observations that is the mean.
+        observations: (M,) independent observations so far.
         detection_index: (M,) which detection of this frame is theirs; -1 for none.
     """
 
@@ -43,7 +51,8 @@ class RobustTracks(Tracks):
     scales: FloatArray
     existence_scores: FloatArray
     appearances: FloatArray
-    appearance_hits: IntArray
+    appearance_hits: FloatArray
+    observations: FloatArray
     detection_index: IntArray
 
     @classmethod
@@ -69,7 +78,8 @@ class RobustTracks(Tracks):
             scales=detections.scales[columns],
             existence_scores=detections.existence_gains[columns],
             appearances=detections.appearances[columns] * learned[:, None],
-            appearance_hits=learned.astype(np.int64),
+            appearance_hits=learned.astype(np.float64),
+            observations=np.ones(n),
             detection_index=columns,
         )
 
@@ -110,20 +120,25 @@ class RobustTracks(Tracks):
         self.last_seen_s[rows] = stamp_s
         self.hits[rows] += 1
         self.detection_index[rows] = columns
-        self._gain_existence(rows, columns, detections)
+        weights = independence(elapsed_s)
+        self.observations[rows] += weights
+        self._gain_existence(rows, columns, detections, weights)
         learned = detections.isolated[columns] & detections.appearances[columns].any(axis=1)
-        self._learn(rows[learned], detections.appearances[columns[learned]])
+        self._learn(rows[learned], detections.appearances[columns[learned]], weights[learned])
 
-    def _gain_existence(self, rows: IntArray, columns: IntArray, detections: Detections) -> None:
+    def _gain_existence(
+        self, rows: IntArray, columns: IntArray, detections: Detections, weights: FloatArray
+    ) -> None:
         # One of two detections of a person is no evidence for a second.
         taken_by = np.full(len(detections), len(self))
         taken_by[columns] = rows
         second = (detections.duplicates[columns] & (taken_by < rows[:, None])).any(axis=1)
-        self.existence_scores[rows] += detections.existence_gains[columns] * ~second
+        self.existence_scores[rows] += detections.existence_gains[columns] * weights * ~second
 
-    def _learn(self, rows: IntArray, appearances: FloatArray) -> None:
-        hits = np.minimum(self.appearance_hits[rows] + 1, _MAX_APPEARANCE_HITS)
-        self.appearances[rows] += (appearances - self.appearances[rows]) / hits[:, None]
+    def _learn(self, rows: IntArray, appearances: FloatArray, weights: FloatArray) -> None:
+        hits = np.minimum(self.appearance_hits[rows] + weights, _MAX_APPEARANCE_HITS)
+        gains = weights / np.maximum(hits, 1e-9)
+        self.appearances[rows] += gains[:, None] * (appearances - self.appearances[rows])
         self.appearance_hits[rows] = hits
 
     def comparable(self, appearances: FloatArray) -> FloatArray:
@@ -146,10 +161,12 @@ class RobustTracks(Tracks):
         total = self.appearances[former] * old + self.appearances[row] * new
         track_id, first_seen_s = self.track_ids[former], self.first_seen_s[former]
         hits, existence_score = self.hits[former], self.existence_scores[former]
+        observations = self.observations[former]
         put(self, np.array([former]), select(self, np.array([row])))
         self.track_ids[former], self.first_seen_s[former] = track_id, first_seen_s
         self.hits[former] += hits
         self.existence_scores[former] += existence_score
-        self.appearances[former] = total / max(1, old + new)
+        self.appearances[former] = total / max(1.0, old + new)
         self.appearance_hits[former] = min(old + new, _MAX_APPEARANCE_HITS)
+        self.observations[former] += observations
         self.detection_index[row] = -1

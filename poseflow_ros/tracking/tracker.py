@@ -83,7 +83,9 @@ class PoseFlowTracker:
         usable = _usable(poses)
         usable &= poses.confidences >= self._config.min_pose_score
         self._stamp_s = _monotonic(self._stamp_s, stamp_s)
-        return self._association.update(poses[usable], matches, self._stamp_s, appearances[usable])
+        if not usable.all():
+            poses, appearances = poses[usable], appearances[usable]
+        return self._association.update(poses, matches, self._stamp_s, appearances)
 
 
 def _monotonic(last_s: float | None, stamp_s: float) -> float:

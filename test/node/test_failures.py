@@ -8,7 +8,7 @@ from lifecycle_msgs.msg import TransitionEvent
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_driver import stamped
 
-from poseflow_ros.estimation.estimator import DeviceLostError, OutOfMemoryError
+from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
 
 BLANK = np.zeros((120, 160, 3), np.uint8)
 POSES = "/poseflow/tracked_poses"

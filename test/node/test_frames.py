@@ -18,7 +18,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 import poseflow_ros.ros.node as node_module
 import poseflow_ros.ros.outputs as outputs_module
-from poseflow_ros.estimation.estimator import make_estimator
+from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.ros.video_publisher import camera_info
 from poseflow_ros.skeleton import COCO_17
 

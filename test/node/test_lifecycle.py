@@ -76,8 +76,8 @@ def test_an_illegal_transition_is_refused_and_the_node_lives(
         ({"min_pose_score": 1.5}, "min_pose_score is 1.5, must be from 0 to 1"),
         ({"association": "best"}, "association is 'best', must be one of robust, classic"),
         ({"estimator": "openpose"}, "estimator is 'openpose', must be one of auto,"),
-        ({"weights": "/nowhere.tflite"}, "weights is '/nowhere.tflite', which is no file"),
-        ({"weights": __file__}, f"weights {__file__} are no LiteRT model"),
+        ({"weights": "/nowhere.tflite"}, "weights is '/nowhere.tflite', which is not a file"),
+        ({"weights": __file__}, f"weights {__file__} are not a LiteRT model"),
     ],
 )
 def test_a_bad_parameter_fails_configure_with_one_line(

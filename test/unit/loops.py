@@ -70,7 +70,7 @@ def oks_variance(height, k):
 
 def pose_distance(a, b):
     """Return 1 / K + 1 / H of two poses, each the Poses of one."""
-    height = a.boxes[0, 3] - a.boxes[0, 1]
+    height = max(pose.boxes[0, 3] - pose.boxes[0, 1] for pose in (a, b))
     together = near = 0.0
     for k in range(17):
         dx, dy = abs(a.keypoints[0, k] - b.keypoints[0, k])

@@ -183,13 +183,13 @@ def test_of_two_motions_of_equal_weight_none_is_invented(seed):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("rows", [slice(0, 30), slice(None)], ids=["some", "all"])
 def test_the_tracker_passes_over_correspondences_that_are_not_finite(rows, value):
-    matches = background(similarity(0, 1, (70, 0)))
+    matches = background(similarity(0, 1, (120, 0)))
     matches[rows, ::2] = value
     tracker = PoseFlowTracker(TrackerConfig())
     for i in range(4):
         tracked = tracker.update(make_person(100, 100, 100), np.zeros((0, 4)), 0.1 * i)
     assert tracked.track_ids.tolist() == [1]
-    # 70 pixels are too far for somebody 100 pixels tall, unless the camera moved.
-    tracked = tracker.update(make_person(170, 100, 100), matches, 0.4)
+    # 120 pixels are too far for somebody 100 pixels tall, unless the camera moved.
+    tracked = tracker.update(make_person(220, 100, 100), matches, 0.4)
     assert tracked.track_ids[0] == (2 if rows == slice(None) else 1)
     assert np.isfinite(tracked.velocities).all()

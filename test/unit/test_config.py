@@ -8,7 +8,6 @@ from poseflow_ros.config import Config, ConfigError, parameters, spec_of
 
 REFUSED = [
     # name, value, what is allowed
-    pytest.param("estimator", "yolo", "one of auto, detectron2", id="an unknown estimator"),
     pytest.param("association", "", "one of robust, classic", id="no association"),
     pytest.param("image_transport", "theora", "one of raw, compressed", id="a transport"),
     pytest.param("image_reliability", "RELIABLE", "one of auto, reliable, best_effort", id="case"),

@@ -175,6 +175,33 @@ def test_what_appearance_adds_by_hand(cosine, sign):
     assert (added > 1e-3) - (added < -1e-3) == sign
 
 
+def mixed(red):
+    """Return the appearance whose cosine with RED is `red`."""
+    return red * RED + math.sqrt(1 - red**2) * BLUE
+
+
+@pytest.mark.parametrize(
+    ("others", "distances"),
+    [
+        pytest.param([0.5, 0.5, 0.5], [0.5, 0.5, 0.5], id="nobody looks like them"),
+        pytest.param([0.99, 0.98, 0.97], [0.01, 0.02, 0.03], id="everybody does"),
+        pytest.param([0.8], [0.2], id="one other person"),
+    ],
+)
+def test_appearance_counts_by_how_different_other_people_are_by_hand(others, distances):
+    people = make_tracks(*[at(200)] * (1 + len(others)), appearances=[RED, *map(mixed, others)])
+    logs = [math.log(constants._APPEARANCE_DIFFERENT)] * constants._APPEARANCE_VIRTUAL
+    logs += [math.log(distance) for distance in distances]
+    typical = min(
+        math.exp(sum(logs) / len(logs)),
+        constants._APPEARANCE_DIFFERENT * constants._APPEARANCE_ODDITY,
+    )
+    (ratio,) = constants.appearance_ratios(people, FIRST, mixed(0.95)[None])
+    most = constants._APPEARANCE_MOST
+    expected = constants._APPEARANCE_WEIGHT * math.log(typical / 0.05)
+    assert ratio == pytest.approx(min(most, max(-most, expected)))
+
+
 @pytest.mark.parametrize(
     ("learned", "observed", "appearance_hits"),
     [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from people import make_person, together
 
 from poseflow_ros.poses import Poses
+from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.pose_flow import (
     FlowSuppression,
     build_flow,
@@ -216,14 +217,14 @@ def test_no_sequence_has_a_greater_sum(counts, spread, backward, seed):
 HERE, ALMOST, BESIDE = person(), person(0.03), person(0.15)
 
 
-def meet(flows, people, hits, track_ids=(1, 2), remembered=(1, 2)):
+def meet(flows, people, hits, track_ids=(1, 2), remembered=(1, 2), independence=1.0):
     """Return what flow NMS says to one frame."""
-    poses = together(*people)
+    detections = Detections.of(together(*people), np.zeros((len(people), 0)))
     return flows.update(
         np.array(track_ids[: len(people)], np.int64),
-        poses,
-        np.array(hits[: len(people)], np.int64),
-        loops.pairs_of(loops.box_iou, poses.boxes, poses.boxes),
+        np.array(hits[: len(people)], np.float64),
+        independence,
+        detections.coincident,
         np.array(remembered, np.int64),
     )
 
@@ -263,6 +264,14 @@ def test_what_was_counted_counts_whichever_flow_is_the_longer_by_then():
     assert meet(flows, [HERE, ALMOST], [4, 3]) == []
     # The second alone for two frames.
     assert meet(flows, [HERE, ALMOST], [5, 6]) == [(1, 0)]
+
+
+def test_frames_that_are_not_independent_count_for_less():
+    flows = FlowSuppression()
+    # At 40 fps a frame counts for a quarter, of both flows' observations, too.
+    hits = 1 + 0.25 * np.arange(1, 13)
+    found = [meet(flows, [HERE, ALMOST], [n, n], independence=0.25) for n in hits]
+    assert found == [[]] * 11 + [[(0, 1)]]
 
 
 def test_a_chance_meeting_of_two_long_flows_is_not_one_person():

@@ -111,13 +111,36 @@ def test_appearance_is_learned_where_nobody_overlaps(others, appearance, expecte
 
 def test_appearance_is_the_mean_of_all_observations_at_first_and_then_fades():
     tracks = RobustTracks.born(detect(at(200), appearances=[RED]), FIRST, [1], 0.0)
-    for appearance in [RED] * 8 + [BLUE]:
-        hit(tracks, detect(at(200), appearances=[appearance]), [0], [0])
+    for i, appearance in enumerate([RED] * 8 + [BLUE]):
+        hit(tracks, detect(at(200), appearances=[appearance]), [0], [0], 0.1 * (i + 1))
     np.testing.assert_allclose(tracks.appearances[0], [0.9, 0.1, 0, 0])
-    for _ in range(200):
-        hit(tracks, detect(at(200), appearances=[BLUE]), [0], [0])
+    for i in range(200):
+        hit(tracks, detect(at(200), appearances=[BLUE]), [0], [0], 0.1 * (i + 10))
     assert tracks.appearance_hits.tolist() == [30]
     assert tracks.appearances[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("fps", [3, 10, 30, 60])
+def test_half_a_second_of_observations_counts_the_same_from_10_fps_on(fps):
+    detections = detect(at(200), appearances=[RED])
+    tracks = RobustTracks.born(detections, FIRST, [1], 0.0)
+    n = round(0.5 * fps) if fps > 3 else 5
+    for i in range(n):
+        hit(tracks, detections, [0], [0], (i + 1) / fps)
+    expected = 5 if fps <= 10 else 0.5 / 0.09
+    assert tracks.observations == pytest.approx([1 + expected])
+    assert tracks.appearance_hits == pytest.approx([1 + expected])
+    # 0.6 is the gain of one independent observation: 0.85 - 0.25.
+    assert tracks.existence_scores == pytest.approx([0.6 * (1 + expected)])
+
+
+def test_two_observations_at_one_time_are_one():
+    detections = detect(at(200), appearances=[RED])
+    tracks = RobustTracks.born(detections, FIRST, [1], 0.0)
+    hit(tracks, detections, [0], [0], 0.0)
+    assert tracks.observations.tolist() == [1]
+    assert tracks.hits.tolist() == [2]
+    np.testing.assert_allclose(tracks.appearances[0], RED)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which estimator is made, what is said about it, and what is imported for it."""
+"""Which estimator is made, what is logged about it, and what is imported for it."""
 
 import os
 import re
@@ -9,8 +9,10 @@ from importlib.util import find_spec
 import pytest
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
-from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, cached
+from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.factory import NETWORKS, make_estimator, network
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
+from poseflow_ros.estimation.weights import cache_path, cached
 
 needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
 needs_torchvision = pytest.mark.skipif(
@@ -40,7 +42,8 @@ def spoil(name, error=None):
 """
 MAKE = """
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.factory import NETWORKS, make_estimator, network
 
 def make(**settings):
     try:
@@ -81,80 +84,83 @@ def lines_of(code):
         pytest.param(
             "spoil('torch', ImportError('libc10.so: cannot open shared object file'))",
             "auto",
-            "torch does not import: libc10.so: cannot open shared object file",
+            "torch cannot be imported: libc10.so: cannot open shared object file",
             id="with half a torch",
         ),
         pytest.param(
             "spoil('torch', OSError('first line\\nand pages more'))",
             "auto",
-            "torch does not import: first line",
+            "torch cannot be imported: first line",
             id="with an error of many lines",
         ),
         pytest.param(
             "spoil('torch', SystemError())",
             "auto",
-            "torch does not import: SystemError",
+            "torch cannot be imported: SystemError",
             id="with an error of no words",
         ),
     ],
 )
-def test_auto_takes_movenet_and_says_why(spoilt, device, reason):
+def test_auto_selects_movenet_and_logs_the_reason(spoilt, device, reason):
     lines = lines_of(f"{spoilt}\nmake(device={device!r}, threads=1)")
-    assert lines == [f"estimator auto takes movenet: {reason}", "MoveNet"]
+    assert lines == [f"estimator auto selects movenet: {reason}", "MoveNet"]
 
 
 FAKE_GPU = """
 from poseflow_ros.estimation import torch_device
-torch_device.cuda_trouble = lambda name="cuda": ""
+torch_device.cuda_problem = lambda name="cuda": ""
 """
 
 
 @pytest.mark.skipif(not find_spec("detectron2"), reason="detectron2 is not installed")
-def test_a_gpu_with_detectron2_takes_it():
+def test_a_gpu_with_detectron2_selects_it():
     first, second = lines_of(FAKE_GPU + "make(weights='/nowhere')")
-    assert first == "estimator auto takes detectron2: it imports and a CUDA device answers"
-    assert second.startswith("EstimatorError: weights is '/nowhere', which is no file")
+    assert first == (
+        "estimator auto selects detectron2: detectron2 can be imported and a CUDA device is "
+        "available"
+    )
+    assert second.startswith("EstimatorError: weights is '/nowhere', which is not a file")
 
 
 @needs_torch
 def test_a_gpu_without_the_libraries_is_left_to_movenet_and_both_are_named():
     code = FAKE_GPU + "spoil('detectron2'); spoil('torchvision'); make(threads=1)"
     assert lines_of(code) == [
-        "estimator auto takes movenet: detectron2 is not installed, and torchvision is not "
+        "estimator auto selects movenet: detectron2 is not installed, and torchvision is not "
         "installed",
         "MoveNet",
     ]
 
 
 @needs_torchvision
-def test_a_gpu_with_torchvision_alone_takes_keypoint_rcnn():
+def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
     code = FAKE_GPU + "spoil('detectron2', RuntimeError('built for another torch'))\n"
     first, second = lines_of(code + "make(weights='/nowhere')")
     assert first == (
-        "estimator auto takes keypoint_rcnn: a CUDA device answers, and detectron2 does not "
-        "import: built for another torch"
+        "estimator auto selects keypoint_rcnn: a CUDA device is available, and detectron2 "
+        "cannot be imported: built for another torch"
     )
     # The device is a pretended one, and so the network does not get there.
     assert second.startswith("EstimatorError: ")
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "trouble"),
+    ("spoilt", "problem"),
     [
         ("spoil('torchvision')", "torchvision is not installed"),
         ("spoil('torch')", "torch is not installed"),
         (
             "spoil('torchvision', RuntimeError('operator torchvision::nms does not exist'))",
-            "torchvision does not import: operator torchvision::nms does not exist",
+            "torchvision cannot be imported: operator torchvision::nms does not exist",
         ),
     ],
     ids=["missing", "torch missing", "of another torch"],
 )
 @needs_torchvision
-def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, trouble):
+def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, problem):
     advice = "to install it: python3 -m pip install torch torchvision"
     lines = lines_of(f"{spoilt}\nmake(estimator='keypoint_rcnn', device='cpu')")
-    assert lines == [f"EstimatorError: {trouble}; {advice}"]
+    assert lines == [f"EstimatorError: {problem}; {advice}"]
 
 
 def test_detectron2_that_is_missing_is_found_by_the_readme():
@@ -165,7 +171,21 @@ def test_detectron2_that_is_missing_is_found_by_the_readme():
     ]
 
 
-def test_an_estimator_that_was_asked_for_is_taken_without_a_word():
+def test_an_unknown_estimator_is_refused_with_the_allowed_names():
+    with pytest.raises(EstimatorError) as caught:
+        make_estimator(EstimatorConfig(estimator="yolo"))
+    assert str(caught.value) == (
+        "estimator is 'yolo', must be one of auto, movenet, keypoint_rcnn, detectron2"
+    )
+
+
+def test_every_published_file_has_its_own_name_and_place():
+    files = [file for name in NETWORKS for file in network(name).published()]
+    assert len({file.title for file in files}) == len(files) == 7
+    assert len({cache_path(file) for file in files}) == len(files)
+
+
+def test_an_estimator_that_was_asked_for_is_made_without_a_log_line():
     assert lines_of("make(estimator='movenet', threads=1)") == ["MoveNet"]
 
 
@@ -175,7 +195,10 @@ IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.ke
 @pytest.mark.parametrize(
     "code",
     [
-        pytest.param("", id="to say what there is"),
+        pytest.param("", id="to import the factory"),
+        pytest.param(
+            "for name in NETWORKS: network(name).published()", id="to list published weights"
+        ),
         pytest.param(
             "import numpy\n"
             "movenet = make_estimator(EstimatorConfig(estimator='movenet', threads=1))\n"
@@ -192,10 +215,10 @@ def test_torch_is_not_imported(code):
     assert lines_of(f"{code}\n{IMPORTED}")[-1] == "[]"
 
 
-def test_the_reason_is_told_only_where_somebody_listens():
+def test_the_reason_is_logged_only_to_a_given_function():
     said = []
     make_estimator(EstimatorConfig(device="cpu", threads=1), said.append).close()
-    assert said == ["estimator auto takes movenet: device is cpu"]
+    assert said == ["estimator auto selects movenet: device is cpu"]
     make_estimator(EstimatorConfig(device="cpu", threads=1)).close()
 
 
@@ -204,8 +227,11 @@ def test_the_reason_is_told_only_where_somebody_listens():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"device": "cpu", "weights": "/no/file"}, r"^weights is '/no/file', which is no file"),
-        ({"device": "cpu", "weights": os.devnull}, r"^weights is '/dev/null', which is no file"),
+        ({"device": "cpu", "weights": "/no/file"}, "^weights is '/no/file', which is not a"),
+        (
+            {"device": "cpu", "weights": os.devnull},
+            r"^weights is '/dev/null', which is not a file",
+        ),
     ],
     ids=["weights", "a device for a file"],
 )

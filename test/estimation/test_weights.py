@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from poseflow_ros.estimation.estimator import EstimatorError
+from poseflow_ros.estimation.errors import EstimatorError, WeightsError
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
+from poseflow_ros.estimation.sources import WebAddress
 from poseflow_ros.estimation.weights import (
-    MOVENET_MULTIPOSE,
     ModelFile,
-    WebAddress,
-    WeightsError,
     cache_path,
     cached,
     fetch,
@@ -258,7 +257,7 @@ def refusal(model):
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/another", "another model.pth"),
+        ("/another", "the downloaded model.pth has the sha256"),
         ("/missing", "404"),
         ("/cut", "1072000 more expected"),
         ("/cut/chunked", "IncompleteRead"),
@@ -281,7 +280,7 @@ def test_a_damaged_file_is_never_used_for_want_of_another(path, published):
 
 
 def test_the_digest_is_of_the_algorithm_that_is_named(published):
-    assert f"its md5 is {MD5}, must be {SHA256[:8]}; nothing" in refusal(
+    assert f"has the md5 {MD5}, must be {SHA256[:8]}; it was not kept" in refusal(
         published("/whole", SHA256[:8], "md5")
     )
     # Its end is not its beginning.
@@ -310,7 +309,8 @@ def test_an_address_that_is_none(url, tmp_path):
 FETCH = """
 import sys
 from pathlib import Path
-from poseflow_ros.estimation.weights import ModelFile, WebAddress, fetch
+from poseflow_ros.estimation.sources import WebAddress
+from poseflow_ros.estimation.weights import ModelFile, fetch
 
 url, digest, folder = sys.argv[1:]
 fetch(ModelFile("m", "model.pth", WebAddress(url), digest, folder=Path(folder)))
@@ -347,22 +347,23 @@ def test_a_process_killed_while_it_downloads_leaves_no_model(published, server):
 
 def test_the_default_is_the_published_file(published):
     model = published("/whole")
-    assert find("default", lambda: model) == cache_path(model)
-    with pytest.raises(EstimatorError, match=r"^weights is default, and .*404"):
-        find("default", lambda: published("/missing", "0"))
+    assert find("default", model) == cache_path(model)
+    with pytest.raises(EstimatorError, match=r"^weights is default, but .*404"):
+        find("default", published("/missing", "0"))
 
 
-def no_file():
-    raise AssertionError("nobody asked for the published file")
+def test_a_network_without_published_weights_needs_a_path():
+    with pytest.raises(EstimatorError, match="no published weights; must be the path of a file"):
+        find("default", None)
 
 
 def test_a_path_names_a_file(tmp_path, monkeypatch):
     (tmp_path / "my.pth").touch()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    assert find(str(tmp_path / "my.pth"), no_file) == tmp_path / "my.pth"
-    assert find("~/my.pth", no_file) == tmp_path / "my.pth"
-    assert find("my.pth", no_file) == Path("my.pth")
+    assert find(str(tmp_path / "my.pth"), None) == tmp_path / "my.pth"
+    assert find("~/my.pth", None) == tmp_path / "my.pth"
+    assert find("my.pth", None) == Path("my.pth")
 
 
 @pytest.mark.parametrize(
@@ -373,7 +374,7 @@ def test_what_is_no_file_is_refused(weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(EstimatorError) as caught:
-        find(weights, no_file)
+        find(weights, None)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"weights is {weights!r}, which is no file")
+    assert line.startswith(f"weights is {weights!r}, which is not a file")
     assert "default" in line

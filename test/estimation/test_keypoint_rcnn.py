@@ -24,14 +24,15 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation import torchvision_rcnn
-from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+from poseflow_ros.estimation.errors import EstimatorError, first_line
+from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.estimation.frozen_norm import fold
+from poseflow_ros.estimation.sources import WebAddress
 from poseflow_ros.estimation.torch_device import (
-    first_line,
     is_device_lost,
     is_out_of_memory,
 )
-from poseflow_ros.estimation.weights import ModelFile, WebAddress
+from poseflow_ros.estimation.weights import ModelFile
 from poseflow_ros.tracking.similarity import box_iou
 
 # Few regions for the box head, few people for the keypoint head: both take long on a CPU.
@@ -234,7 +235,7 @@ class TestLikeTheLibrary:
         published = expected(model, image)
         assert np.abs(published[1][0] - ordinary[1][0]) > 1e-3
         assert_as_expected(make(weights=path).estimate(image), ordinary)
-        monkeypatch.setattr(torchvision_rcnn, "published", lambda: file)
+        monkeypatch.setattr(torchvision_rcnn, "published", lambda: (file,))
         assert_as_expected(make(weights=path).estimate(image), published)
 
 
@@ -277,7 +278,7 @@ class TestBatch:
     def test_after_a_batch_was_too_large_its_order_is_kept(self, estimator, monkeypatch):
         images = [picture(60, 80, seed) for seed in range(5)]
         expected_poses = estimator.estimate_batch(images)
-        monkeypatch.setattr(estimator, "_max_batch", 2)
+        monkeypatch.setattr(estimator, "max_batch", 2)
         for poses, other in zip(estimator.estimate_batch(images), expected_poses, strict=True):
             assert_same(poses, other)
 
@@ -341,7 +342,7 @@ class TestHalfPrecision:
     def test_people_stay_where_they_are(self, precision, pixels, score, share, make, exact):
         half = make(precision=precision)
         assert half.description.endswith(precision)
-        kinds = Counter(type(module) for module in half.network._model.modules())
+        kinds = Counter(type(module) for module in half.network.model.modules())
         assert (kinds[FrozenBatchNorm2d], kinds[nn.Identity]) == (0, 20)
         moved, scores, found = self.compared(half, exact)
         assert moved < pixels
@@ -430,7 +431,8 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.estimator import OutOfMemoryError, make_estimator
+from poseflow_ros.estimation.errors import OutOfMemoryError
+from poseflow_ros.estimation.factory import make_estimator
 
 estimator = make_estimator(EstimatorConfig(
     estimator="keypoint_rcnn", weights=sys.argv[1], device="cpu", threads=2,
@@ -456,7 +458,7 @@ def test_without_memory_batches_are_halved_and_the_next_image_is_answered(weight
     command = [sys.executable, "-c", MEMORY, weights]
     result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     people, first, one, second, other, rest = result.stdout.splitlines()
-    pattern = r"out of memory with a batch of {}, 1920 x 1080 pixels, .*; from now on at most {} "
+    pattern = r"out of memory with a batch of {}, 1920 x 1080 pixels, .*; the next .* at most {}"
     assert re.match(pattern.format(6, 3), first)
     assert re.match(pattern.format(3, 1), second)
     assert one == other == people
@@ -467,7 +469,7 @@ def test_without_memory_batches_are_halved_and_the_next_image_is_answered(weight
     "name", ["cuda:99"] if torch.cuda.is_available() else ["cuda", "cuda:0", "cuda:9"]
 )
 def test_a_device_that_does_not_answer_is_told(name, make):
-    with pytest.raises(EstimatorError, match=f"^device is '{name}', and .*; must be") as caught:
+    with pytest.raises(EstimatorError, match=f"^device is '{name}', but .*; must be") as caught:
         make(device=name)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -558,7 +560,7 @@ class TestOnGpu:
         try:
             with pytest.raises(Exception, match="out of memory with a batch of 8,") as caught:
                 estimator.estimate_batch(images)
-            assert estimator._max_batch == 4
+            assert estimator.max_batch == 4
             assert len(str(caught.value).splitlines()) == 1
             assert len(estimator.estimate(self.IMAGES[0]))
         finally:

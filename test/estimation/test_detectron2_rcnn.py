@@ -15,8 +15,9 @@ from detectron2.engine import DefaultPredictor
 from detectron2.modeling import build_model
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.detectron2_rcnn import make_model
-from poseflow_ros.estimation.estimator import EstimatorError, make_estimator
+from poseflow_ros.estimation.detectron2_network import make_model
+from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.tracking.similarity import box_iou
 
 NAME = "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x"
@@ -209,7 +210,7 @@ def test_float16_finds_the_same_people(estimator, make):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("COCO-Detection/faster_rcnn_R_50_FPN_1x.yaml", "which finds 0 keypoints of 80 classes"),
+        ("COCO-Detection/faster_rcnn_R_50_FPN_1x.yaml", "which has 0 keypoints and 80 classes"),
         ("COCO-Keypoints/nothing.yaml", "which detectron2 cannot use: .*nothing.yaml"),
         ("/dev/null", "which detectron2 cannot use"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from poseflow_ros.estimation.estimator import EstimatorError
+from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.recorded import RecordedPoses
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)

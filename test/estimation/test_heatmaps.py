@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision.models.detection.roi_heads import heatmaps_to_keypoints
 
 from poseflow_ros.estimation import heatmaps as module
-from poseflow_ros.estimation.heatmaps import decode
+from poseflow_ros.estimation.heatmaps import decode, split
 
 NONE, HALF = torch.zeros(2), torch.full((2,), 0.5)
 SIDE = 56
@@ -85,7 +85,7 @@ def test_each_axis_has_its_own_limit():
 def test_people_are_decoded_in_parts_of_any_size(people, monkeypatch):
     boxes = random_boxes(20, 60, 90)
     maps = smooth_maps(20)
-    monkeypatch.setattr(module, "_MAX_VALUES_CPU", int(people * 17 * 60 * 90))
+    monkeypatch.setattr(module, "MAX_VALUES_CPU", int(people * 17 * 60 * 90))
     keypoints, scores = decode(maps, boxes, NONE)
     torch.testing.assert_close(keypoints, library(maps, boxes), rtol=0, atol=0)
     monkeypatch.undo()
@@ -94,7 +94,7 @@ def test_people_are_decoded_in_parts_of_any_size(people, monkeypatch):
 
 def test_no_part_holds_more_than_it_may():
     sizes = [[10, 10], [10, 10], [100, 1], [1, 100], [50, 50], [200, 200], [1, 1]]
-    parts = [(sizes[part], room) for part, room in module._parts(sizes, 1000)]
+    parts = [(sizes[part], room) for part, room in split(sizes, 1000)]
     assert [size for part, _ in parts for size in part] == sizes
     for part, room in parts:
         columns, rows = room

@@ -1,0 +1,22 @@
+"""The errors of estimators and of their weights."""
+
+
+class EstimatorError(RuntimeError):
+    """An estimator cannot be made; the text names the parameter and says what to do."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """The device had no memory for these images; it may have enough for the next ones."""
+
+
+class DeviceLostError(RuntimeError):
+    """The device failed and does not recover by itself; the text gives the reason."""
+
+
+class WeightsError(RuntimeError):
+    """A file of weights is not available; the text says what to do."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its type where it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

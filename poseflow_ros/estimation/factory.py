@@ -1,0 +1,99 @@
+"""Make the estimator that the configuration names."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.estimation.libraries import import_problem
+from poseflow_ros.estimation.weights import ModelFile
+
+NETWORKS = {
+    "movenet": "movenet",
+    "keypoint_rcnn": "torchvision_rcnn",
+    "detectron2": "detectron2_rcnn",
+}
+"""The module of each network in this package. A new network needs its file and a line here."""
+
+ESTIMATORS = ("auto", *NETWORKS)
+"""Allowed values of the parameter `estimator`."""
+
+
+class NetworkModule(Protocol):
+    """The functions of a network's module; importing it does not import the network's library."""
+
+    def make(self, config: EstimatorConfig) -> PoseEstimator:
+        """Return the estimator, its weights loaded.
+
+        Raises:
+            EstimatorError: the library or the weights are missing or cannot be used.
+        """
+        ...
+
+    def published(self) -> Sequence[ModelFile]:
+        """Return the published files of weights, without importing the library."""
+        ...
+
+    def verify(self, path: Path, config: EstimatorConfig) -> str | None:
+        """Load a file of weights; return the network's name, None if it is of another network.
+
+        Raises:
+            EstimatorError: the file is damaged or the library is missing.
+        """
+        ...
+
+
+def network(name: str) -> NetworkModule:
+    """Return the module of a network.
+
+    Raises:
+        EstimatorError: there is no network of this name.
+    """
+    if name not in NETWORKS:
+        raise EstimatorError(f"estimator is {name!r}, must be one of {', '.join(ESTIMATORS)}")
+    return cast(NetworkModule, importlib.import_module(f"{__package__}.{NETWORKS[name]}"))
+
+
+def make_estimator(
+    config: EstimatorConfig, log: Callable[[str], None] = lambda _: None
+) -> PoseEstimator:
+    """Return the estimator that the configuration names, its weights loaded.
+
+    Args:
+        config: the estimator and its settings.
+        log: called with one line that says what `auto` selects and why.
+
+    Raises:
+        EstimatorError: the name is unknown, or a library or the weights are missing or cannot be
+            used.
+    """
+    name = config.estimator
+    if name == "auto":
+        name, reason = _select(config.device)
+        log(f"estimator auto selects {name}: {reason}")
+    return network(name).make(config)
+
+
+def _select(device: str) -> tuple[str, str]:
+    """Return the best estimator that can run here, and the reason."""
+    if problem := _device_problem(device):
+        return "movenet", problem
+    if not (problem := import_problem("detectron2.modeling")):
+        return "detectron2", "detectron2 can be imported and a CUDA device is available"
+    if not (missing := import_problem("torchvision")):
+        return "keypoint_rcnn", f"a CUDA device is available, and {problem}"
+    return "movenet", f"{problem}, and {missing}"
+
+
+def _device_problem(device: str) -> str:
+    """Return why no GPU can be used; empty where one can."""
+    if device == "cpu":
+        return "device is cpu"
+    if problem := import_problem("torch"):
+        return problem
+    from poseflow_ros.estimation.torch_device import cuda_problem
+
+    return cuda_problem("cuda" if device == "auto" else device)

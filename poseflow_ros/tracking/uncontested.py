@@ -1,0 +1,85 @@
+"""Pairs of a track and a detection with nobody else around.
+
+Somebody who jumps, or whom a jerk of the camera displaces, is not where the motion model expects.
+Where a person is missing and a detection is nobody's, and no other person is near either, the two
+belong together all the same.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow_ros.poses import FloatArray, IntArray
+from poseflow_ros.tracking.detections import Detections
+from poseflow_ros.tracking.likelihood import appearance_ratios
+from poseflow_ros.tracking.robust_tracks import RobustTracks
+
+# How far apart the two may be, and how far away everybody else must be, in body scales.
+_REACH = 1.0
+_ALONE = 0.5
+# The most that their sizes may differ (natural logarithm of the ratio), and the least that
+# appearance, where it is known, must say.
+_SAME_SIZE = 0.25
+_LEAST_APPEARANCE = -1.0
+
+
+def uncontested_pairs(
+    tracks: RobustTracks,
+    recent: NDArray[np.bool_],
+    detections: Detections,
+    confident: NDArray[np.bool_],
+    assigned: IntArray,
+) -> IntArray:
+    """Return the (P, 2) rows and columns that belong together because nobody else is near.
+
+    Args:
+        tracks: M tracks, predicted.
+        recent: (M,) the people who have just been observed.
+        detections: N detections.
+        confident: (N,) those that may be paired.
+        assigned: (Q, 2) rows and columns that belong together already.
+    """
+    rows, columns = assigned.T
+    missing = recent.copy()
+    missing[rows] = False
+    free = confident & ~detections.duplicates[:, columns].any(axis=1)
+    free[columns] = False
+    i, j = np.flatnonzero(missing), np.flatnonzero(free)
+    if not len(i) or not len(j):
+        return np.zeros((0, 2), np.int64)
+    others = detections.anchors[columns]
+    i = i[_alone(tracks.motion.positions[i], tracks.scales[i], others)]
+    j = j[_alone(detections.anchors[j], detections.scales[j], others)]
+    near = _near(tracks, i, detections, j)
+    near &= (near.sum(axis=0) == 1) & (near.sum(axis=1) == 1)[:, None]
+    a, b = np.nonzero(near)
+    rows, columns = i[a], j[b]
+    alike = appearance_ratios(tracks, rows, detections.appearances[columns]) > _LEAST_APPEARANCE
+    return np.stack([rows[alike], columns[alike]], axis=1)
+
+
+def _alone(positions: FloatArray, scales: FloatArray, others: FloatArray) -> NDArray[np.bool_]:
+    """Return (P,), true where none of (Q, 2) other positions is near the (P, 2) positions."""
+    distances = _distances(positions, others).min(axis=1, initial=np.inf)
+    alone: NDArray[np.bool_] = distances >= _ALONE * scales
+    return alone
+
+
+def _near(
+    tracks: RobustTracks, i: IntArray, detections: Detections, j: IntArray
+) -> NDArray[np.bool_]:
+    """Return (P, Q), true where rows `i` and columns `j` are of one place and size.
+
+    The place is where the person is expected, or was last observed.
+    """
+    anchors, scales = detections.anchors[j], tracks.scales[i][:, None]
+    expected = _distances(tracks.motion.positions[i], anchors)
+    last = _distances(tracks.moved_anchors[i], anchors)
+    same_size = np.abs(np.log(detections.scales[j] / scales)) < _SAME_SIZE
+    return (np.minimum(expected, last) < _REACH * scales) & same_size
+
+
+def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the (P, Q) distances of (P, 2) and (Q, 2) points, pixels."""
+    dx = a[:, None, 0] - b[:, 0]
+    dy = a[:, None, 1] - b[:, 1]
+    return np.sqrt(dx * dx + dy * dy)
