@@ -240,6 +240,8 @@ class DepthProjector:
             ImageError: none is near enough.
         """
         with self._changed:
+            if not self._depths:
+                raise ImageError("no depth image received yet")
             apart = [abs(_stamp_s(message) - stamp_s) for message in self._depths]
             nearest = int(np.argmin(apart))
             if apart[nearest] > slop_s + _ROUNDING_S:

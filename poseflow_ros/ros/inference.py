@@ -99,8 +99,8 @@ class InferenceLoop:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def timeout(self) -> str:
-        """Return that the network exceeds `estimator.timeout_s`; empty where it does not."""
+    def watchdog(self) -> str:
+        """Return that the network exceeds `estimator.timeout_s`; empty if it does not."""
         limit_s = self._config.estimator.timeout_s
         if not 0 < limit_s < self._busy_s():
             return ""
@@ -133,17 +133,15 @@ class InferenceLoop:
     def _run(self) -> None:
         try:
             while batch := self._queue.take():
-                generation, jobs = batch
-                if self._config.cameras.replay:
-                    for job in jobs:
-                        self._cameras[job.camera].wait_for_depth(job, _REPLAY_WAIT_S)
-                self._process(generation, jobs)
-                del batch, jobs  # images must not be kept while waiting for the next
+                self._process(*batch)
+                del batch  # images must not be kept while waiting for the next
         finally:
             self._estimator.close()
 
     def _process(self, generation: int, jobs: Sequence[ImageJob]) -> None:
         """Process one image of each of these cameras; the network takes them together."""
+        for job in jobs if self._config.cameras.replay else ():
+            self._cameras[job.camera].wait_for_depth(job, _REPLAY_WAIT_S)
         self._busy_since_s, self._error = perf_counter(), None
         timers = [StageTimer(job.received_s, self._idle_since_s) for job in jobs]
         paths = [self._frame_path(generation, *each) for each in zip(jobs, timers, strict=True)]
@@ -161,7 +159,8 @@ class InferenceLoop:
         """
         camera, config = self._cameras[job.camera], self._config
         with self._drop_on_error(camera):
-            self._check(generation, job)
+            self._check(generation)
+            self._check_age(job)
             image = to_rgb(job.message)
             timer.finish("convert")
             poses, estimate_s = yield image
@@ -192,23 +191,27 @@ class InferenceLoop:
         """Send each path the poses in its image, or the error where the network fails."""
         start_s = perf_counter()
         try:
-            found = self._estimator.estimate_batch([image for _, image in images])
+            poses = self._estimator.estimate_batch([image for _, image in images])
+            answers = list(zip(images, poses, strict=True))
         except Exception as error:
             for path, _ in images:
                 with suppress(StopIteration):
                     path.throw(error)
             return
         estimate_s = perf_counter() - start_s
-        for (path, _), poses in zip(images, found, strict=True):
+        for (path, _), found in answers:
             with suppress(StopIteration):
-                path.send((poses, estimate_s))
+                path.send((found, estimate_s))
 
-    def _check(self, generation: int, job: ImageJob | None = None) -> None:
-        """Raise DroppedImageError where an image of this generation does not count any more."""
+    def _check(self, generation: int) -> None:
+        """Raise DroppedImageError if this generation has ended."""
         if generation != self._queue.generation:
             raise DroppedImageError(self._queue.reason)
-        limit_s = self._config.cameras.max_image_age_s
-        if job is not None and 0 < limit_s < self._now_s() - job.stamp_s:
+
+    def _check_age(self, job: ImageJob) -> None:
+        """Raise DroppedImageError if an image exceeds `cameras.max_image_age_s`."""
+        now_s = 1e-9 * self._node.get_clock().now().nanoseconds
+        if 0 < self._config.cameras.max_image_age_s < now_s - job.stamp_s:
             raise DroppedImageError("too old")
 
     @contextmanager
@@ -244,6 +247,3 @@ class InferenceLoop:
         elif self._failures >= _MAX_FAILURES:
             text = str(error) if isinstance(error, OutOfMemoryError) else repr(error)
             self._on_failure(generation, f"{self._failures} images failed in a row: {text}")
-
-    def _now_s(self) -> float:
-        return float(1e-9 * self._node.get_clock().now().nanoseconds)

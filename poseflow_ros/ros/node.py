@@ -202,7 +202,7 @@ class PoseFlowNode(LifecycleNode):
 
     def _on_timer(self) -> None:
         """Check the network's watchdog and publish diagnostics."""
-        if self._loop and (reason := self._loop.timeout()):
+        if self._loop and (reason := self._loop.watchdog()):
             self._give_up(self._loop.generation, reason)
         if not self._loop:  # gave up
             return

@@ -113,6 +113,21 @@ def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
     assert "MemoryError: 900 MiB" in capfd.readouterr().err
 
 
+def test_a_failure_while_publishing_drops_the_image_that_failed(driver, active_node, capfd):
+    node = active_node(input_size=64)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera, outputs = Camera(driver, node), node.cameras[""].outputs
+    select = outputs.select
+    outputs.select = lambda tracked: 1 / 0
+    camera.show()
+    outputs.select = select
+    camera.show()
+    driver.until(lambda: heard, "the answer to the second image")
+    assert [(array.header.stamp.sec, array.dropped_since_last) for array in heard] == [(2, 1)]
+    assert dropped(node, "failed") == 1
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
 def test_out_of_memory_drops_the_image_and_is_logged_once(driver, active_node, capfd):
     node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)

@@ -223,6 +223,24 @@ def test_everything_answers_while_inference_runs(driver, active_node, gated):
     driver.until(lambda: heard, "an answer of the new network")
 
 
+def test_a_reset_drops_the_image_in_progress_and_keeps_those_that_wait(driver, active_node, gated):
+    node = active_node(replay=True, input_size=64)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+    for i in range(1, 4):
+        camera.publish(stamped(BLANK, float(i)))
+    received = node.cameras[""].statistics.values
+    driver.until(lambda: received()["received"] == "3", "the images")
+    driver.until(lambda: gated[0].entered.acquire(blocking=False), "inference of the first image")
+    assert driver.call(Trigger, "/poseflow/reset").success
+    gated[0].gate.release(3)
+    driver.until(lambda: len(heard) == 2, "the images that waited")
+    assert [(a.header.stamp.sec, a.epoch, a.dropped_since_last) for a in heard] == [
+        (2, 2, 1), (3, 2, 0),
+    ]  # fmt: skip
+    wait_for_drops(driver, node, "reset", 1)
+
+
 def test_an_estimator_that_raises_drops_the_frame_only(driver, active_node, gated, capfd):
     node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
