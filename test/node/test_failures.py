@@ -114,7 +114,7 @@ def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
 
 
 def test_a_failure_while_publishing_drops_the_image_that_failed(driver, active_node, capfd):
-    node = active_node(input_size=64)
+    node = active_node(movenet__input_size=64)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera, outputs = Camera(driver, node), node.cameras[""].outputs
     select = outputs.select

@@ -224,7 +224,7 @@ def test_everything_answers_while_inference_runs(driver, active_node, gated):
 
 
 def test_a_reset_drops_the_image_in_progress_and_keeps_those_that_wait(driver, active_node, gated):
-    node = active_node(replay=True, input_size=64)
+    node = active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
     for i in range(1, 4):
