@@ -31,7 +31,7 @@ setup(
     zip_safe=True,
     maintainer="poseflow_ros maintainers",
     maintainer_email="maintainers@poseflow-ros.invalid",
-    description="Who is where and in what pose: a ROS 2 lifecycle node.",
+    description="Multi-person pose estimation and tracking, 2D and 3D, for ROS 2.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [

@@ -28,7 +28,7 @@ def require_library() -> None:
     Raises:
         EstimatorError: it cannot be imported; the text says how to install it.
     """
-    require("detectron2.modeling", "to install it from its main branch: see README.md")
+    require("detectron2.modeling", "to install it from its main branch: see docs/models.md")
 
 
 def published() -> tuple[ModelFile, ...]:

@@ -407,7 +407,9 @@ def caches(monkeypatch, tmp_path):
     }
 
 
-NO_DETECTRON2 = "detectron2 is not installed; to install it from its main branch: see README.md"
+NO_DETECTRON2 = (
+    "detectron2 is not installed; to install it from its main branch: see docs/models.md"
+)
 
 
 @pytest.fixture
