@@ -27,6 +27,7 @@ from poseflow_ros.ros.conversions import skeleton_message
 from poseflow_ros.ros.inference import InferenceLoop
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs import RELIABLE, create_publisher
+from poseflow_ros.ros.parameter_files import unmatched_files
 from poseflow_ros.ros.rclpy_workarounds import log_exceptions, refuse_illegal_transitions, spin
 from poseflow_ros.ros.target_frame import make_target_frame
 
@@ -47,6 +48,8 @@ class PoseFlowNode(LifecycleNode):
     def __init__(self, node_name: str = "poseflow", **node_options: Any) -> None:
         super().__init__(node_name, **node_options)
         parameters.declare(self)
+        for line in parameters.unknown(self):
+            self.get_logger().warning(line)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         refuse_illegal_transitions(self)
         self._bond = ManagerBond(self)
@@ -243,6 +246,8 @@ def main(args: list[str] | None = None) -> int:
     keep_freed_memory()
     rclpy.init(args=args)
     node = PoseFlowNode()
+    for line in unmatched_files(sys.argv, node.get_fully_qualified_name()):
+        node.get_logger().warning(line)
     try:
         spin(node)
     finally:

@@ -7,7 +7,8 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from poseflow_ros.config import Config, ConfigError, parameters
+from poseflow_ros.config import Config, ConfigError, parameters, unknown_parameter
+from poseflow_ros.ros.rclpy_workarounds import override_names
 
 _LIVE = "may be changed while active"
 _FIXED = "read when the node is configured"
@@ -30,6 +31,19 @@ def declare(node: Node) -> None:
                 dynamic_typing=True,
             ),
         )
+
+
+def unknown(node: Node) -> list[str]:
+    """Return one line for each parameter that is set, by a file or `-p`, but does not exist.
+
+    Called after `declare`. QoS overrides are declared later, with their publishers.
+    """
+    names = override_names(node)
+    return [
+        unknown_parameter(name)
+        for name in names
+        if not node.has_parameter(name) and not name.startswith("qos_overrides.")
+    ]
 
 
 def read(node: Node) -> Config:

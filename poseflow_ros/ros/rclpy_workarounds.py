@@ -58,6 +58,15 @@ def refuse_illegal_transitions(node: LifecycleNode) -> None:
     service.callback = refusing
 
 
+def override_names(node: Node) -> list[str]:
+    """Return the parameters that are set from outside, declared or not.
+
+    rclpy ignores the undeclared ones and has no public way to list them. No upstream issue was
+    found.
+    """
+    return list(node._parameter_overrides)
+
+
 def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
     """Execute the node's callbacks until it is done or SIGINT or SIGTERM ends it.
 

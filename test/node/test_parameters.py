@@ -170,6 +170,19 @@ def test_parameters_tell_whether_they_may_change(driver, start_node):
             assert words in descriptor.description
 
 
+def test_a_parameter_that_does_not_exist_is_reported_with_the_closest_name(start_node, capfd):
+    start_node(max_lost_s=3.0, tracker__max_lots_s=3.0, use_sim_time=False)
+    lines = [x for x in capfd.readouterr().err.splitlines() if "unknown parameter" in x]
+    assert len(lines) == 2
+    assert "unknown parameter max_lost_s; did you mean tracker.max_lost_s?" in lines[0]
+    assert "unknown parameter tracker.max_lots_s; did you mean tracker.max_lost_s?" in lines[1]
+
+
+def test_the_configuration_file_of_the_package_has_no_unknown_parameter(start_node, capfd):
+    start_node(**{parameter.name: parameter.default for parameter in parameters()})
+    assert "unknown parameter" not in capfd.readouterr().err
+
+
 def test_an_image_that_is_too_old_is_dropped(driver, active_node):
     node = active_node(cameras__max_image_age_s=5.0)
     heard = driver.listen(TrackedPoseArray, POSES)
