@@ -12,7 +12,11 @@ def _files(folder: str) -> list[str]:
 setup(
     name="poseflow_ros",
     version="0.1.0",
-    packages=find_packages(include=["poseflow_ros", "poseflow_ros.*"]),
+    # Benchmarks run from the source checkout; robots do not have them.
+    packages=find_packages(
+        include=["poseflow_ros", "poseflow_ros.*"],
+        exclude=["poseflow_ros.bench", "poseflow_ros.bench.*"],
+    ),
     package_data={"poseflow_ros": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/poseflow_ros"]),

@@ -20,8 +20,8 @@ def bring_up_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     return bring_up(
         [*(pair for camera in cameras for pair in camera.remappings()), *rviz_topics],
         {
-            "cameras": [camera.name for camera in cameras],
-            "image_transport": [camera.image_transport for camera in cameras],
+            "cameras.names": [camera.name for camera in cameras],
+            "cameras.image_transport": [camera.image_transport for camera in cameras],
         },
     )
 

@@ -536,6 +536,11 @@ def parameters() -> Iterator[Parameter]:
             yield Parameter(f"{prefix}.{item.name}", item.default, item.metadata["spec"])
 
 
+def choices(name: str) -> tuple[str, ...]:
+    """Return the allowed words of a parameter, by its full name."""
+    return next(parameter.spec.choices for parameter in parameters() if parameter.name == name)
+
+
 def unknown_parameter(name: object) -> str:
     """Return one line about a parameter that does not exist, with the closest name if any."""
     known = [parameter.name for parameter in parameters()]

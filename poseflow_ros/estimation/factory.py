@@ -89,7 +89,7 @@ def _select(device: str) -> tuple[str, str]:
 def _device_problem(device: str) -> str:
     """Return why no GPU can be used; empty where one can."""
     if device == "cpu":
-        return "device is cpu"
+        return "estimator.device is cpu"
     if problem := import_problem("torch"):
         return problem
     from poseflow_ros.estimation.torch_device import cuda_problem

@@ -20,8 +20,8 @@ class ImageMatcher:
         self._appearance = ColourAppearance() if robust else None
         self._correspondences: BackgroundMatcher | OrbMatcher | None = None
         if not robust:
-            self._correspondences = OrbMatcher(config.matcher)
-        elif config.matcher.camera_motion:
+            self._correspondences = OrbMatcher(config.classic)
+        elif config.tracker.camera_motion:
             self._correspondences = BackgroundMatcher()
 
     def reset(self) -> None:

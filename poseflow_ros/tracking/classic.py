@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poseflow_ros.config import TrackerConfig
+from poseflow_ros.config import ClassicConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
+from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.similarity import (
     box_correspondence_iou,
@@ -23,6 +24,7 @@ PREVIOUS_FRAME_WEIGHTS = np.array([1.0, 2.0, 1.0, 2.0])
 OLDER_WEIGHTS = np.array([0.0, 1.0, 0.0, 1.0])
 
 _BOX_GROWTH = 1.2
+_NO_POSES = Poses.empty(len(COCO_17.keypoint_names))
 
 
 @dataclass(slots=True, eq=False)
@@ -43,11 +45,17 @@ class ClassicAssociation:
 
     A pose that continues nobody is somebody new, and somebody not seen for `link_len` frames is
     forgotten.
+
+    Attributes:
+        unassigned: none: each pose of a frame belongs to a track.
+        merged_ids: empty: tracks never merge.
     """
 
-    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
+    def __init__(self, config: ClassicConfig, ids: Iterator[int]) -> None:
         self.config = config
         self._ids = ids
+        self.unassigned = _NO_POSES
+        self.merged_ids: dict[int, int] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -129,7 +137,7 @@ def grade(
     in_previous: np.ndarray[tuple[int], np.dtype[np.bool_]],
     poses: Poses,
     matches: FloatArray,
-    config: TrackerConfig,
+    config: ClassicConfig,
 ) -> tuple[FloatArray, FloatArray]:
     """Return how well each pose continues each track.
 

@@ -33,13 +33,18 @@ def same_as(other, poses):
 # parameters, dimensions of an appearance, what finds the correspondences
 CASES = [
     pytest.param({}, 80, BackgroundMatcher, id="as configured without parameters"),
-    pytest.param({"association": "robust"}, 80, BackgroundMatcher, id="robust"),
-    pytest.param({"camera_motion": False}, 80, None, id="robust, the camera stands"),
-    pytest.param({"association": "classic"}, 0, OrbMatcher, id="classic"),
+    pytest.param({"tracker.association": "robust"}, 80, BackgroundMatcher, id="robust"),
+    pytest.param({"tracker.camera_motion": False}, 80, None, id="robust, the camera stands"),
+    pytest.param({"tracker.association": "classic"}, 0, OrbMatcher, id="classic"),
     pytest.param(
-        {"association": "classic", "camera_motion": False}, 0, OrbMatcher, id="classic, stands"
+        {"tracker.association": "classic", "tracker.camera_motion": False},
+        0,
+        OrbMatcher,
+        id="classic, stands",
     ),
-    pytest.param({"association": "classic", "orb_features": 0}, 0, None, id="without ORB"),
+    pytest.param(
+        {"tracker.association": "classic", "classic.orb_features": 0}, 0, None, id="without ORB"
+    ),
 ]
 
 
@@ -57,7 +62,7 @@ def test_each_association_gets_what_it_looks_at(parameters, dimensions, finder):
     if finder is None:
         assert matches.shape == (0, 4)
         return
-    other = finder(Config().matcher) if finder is OrbMatcher else finder()
+    other = finder(Config().classic) if finder is OrbMatcher else finder()
     np.testing.assert_array_equal(matches, same_as(other, PEOPLE))
     assert np.median(matches[:, 2] - matches[:, 0]) == pytest.approx(9, abs=0.5)
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import NETWORKS, make_estimator, network
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
@@ -41,7 +41,7 @@ def spoil(name, error=None):
     sys.meta_path.insert(0, Finder(name, error))
 """
 MAKE = """
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import NETWORKS, make_estimator, network
 
@@ -73,7 +73,7 @@ def lines_of(code):
 @pytest.mark.parametrize(
     ("spoilt", "device", "reason"),
     [
-        pytest.param("", "cpu", "device is cpu", id="on the CPU"),
+        pytest.param("", "cpu", "estimator.device is cpu", id="on the CPU"),
         pytest.param(
             "", "auto", "torch finds no CUDA device", id="without a GPU", marks=needs_torch
         ),
@@ -119,7 +119,9 @@ def test_a_gpu_with_detectron2_selects_it():
         "estimator.name auto selects detectron2: detectron2 can be imported and a CUDA device is "
         "available"
     )
-    assert second.startswith("EstimatorError: weights is '/nowhere', which is not a file")
+    assert second.startswith(
+        "EstimatorError: estimator.weights is '/nowhere', which is not a file"
+    )
 
 
 @needs_torch
@@ -159,7 +161,7 @@ def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
 @needs_torchvision
 def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, problem):
     advice = "to install it: python3 -m pip install torch torchvision"
-    lines = lines_of(f"{spoilt}\nmake(estimator='keypoint_rcnn', device='cpu')")
+    lines = lines_of(f"{spoilt}\nmake(name='keypoint_rcnn', device='cpu')")
     assert lines == [f"EstimatorError: {problem}; {advice}"]
 
 
@@ -186,7 +188,7 @@ def test_every_published_file_has_its_own_name_and_place():
 
 
 def test_an_estimator_that_was_asked_for_is_made_without_a_log_line():
-    assert lines_of("make(estimator='movenet', threads=1)") == ["MoveNet"]
+    assert lines_of("make(name='movenet', threads=1)") == ["MoveNet"]
 
 
 IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.keys()))"
@@ -201,7 +203,8 @@ IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.ke
         ),
         pytest.param(
             "import numpy\n"
-            "movenet = make_estimator(Config(estimator=EstimatorConfig(name='movenet', threads=1)))\n"
+            "config = Config(estimator=EstimatorConfig(name='movenet', threads=1))\n"
+            "movenet = make_estimator(config)\n"
             "movenet.estimate(numpy.zeros((48, 64, 3), numpy.uint8)); movenet.close()",
             id="to run MoveNet",
         ),
@@ -218,7 +221,7 @@ def test_torch_is_not_imported(code):
 def test_the_reason_is_logged_only_to_a_given_function():
     said = []
     make_estimator(Config(estimator=EstimatorConfig(device="cpu", threads=1)), said.append).close()
-    assert said == ["estimator.name auto selects movenet: device is cpu"]
+    assert said == ["estimator.name auto selects movenet: estimator.device is cpu"]
     make_estimator(Config(estimator=EstimatorConfig(device="cpu", threads=1))).close()
 
 
@@ -227,10 +230,13 @@ def test_the_reason_is_logged_only_to_a_given_function():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"device": "cpu", "weights": "/no/file"}, "^weights is '/no/file', which is not a"),
+        (
+            {"device": "cpu", "weights": "/no/file"},
+            "^estimator.weights is '/no/file', which is not a",
+        ),
         (
             {"device": "cpu", "weights": os.devnull},
-            r"^weights is '/dev/null', which is not a file",
+            r"^estimator.weights is '/dev/null', which is not a file",
         ),
     ],
     ids=["weights", "a device for a file"],

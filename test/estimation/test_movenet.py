@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig, MovenetConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE, MoveNet
@@ -16,7 +16,7 @@ from poseflow_ros.estimation.weights import cached
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Poses
 
-CONFIG = EstimatorConfig(threads=2)
+CONFIG = Config(estimator=EstimatorConfig(threads=2))
 SURE = 0.25  # the score of people whom the network finds in every view of the frame
 
 
@@ -113,7 +113,9 @@ def test_a_frame_of_larger_pixels_gives_the_same_people_to_the_half_pixel(times,
 
 
 def test_a_larger_input_finds_the_same_people(frames, people):
-    large = MoveNet(Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(input_size=768)))
+    large = MoveNet(
+        Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(input_size=768))
+    )
     poses = large.estimate(frames[0])
     large.close()
     boxes, keypoints = distances(people, poses)
@@ -242,7 +244,9 @@ def test_an_empty_cache_without_a_network_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(EstimatorError, match=r"^weights is default, but .*weights fetch"):
+    with pytest.raises(
+        EstimatorError, match=r"^estimator.weights is default, but .*weights fetch"
+    ):
         MoveNet(CONFIG)
 
 

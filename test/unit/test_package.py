@@ -71,7 +71,9 @@ def test_every_parameter_in_the_file_has_its_description_above_it():
         assert comment.endswith(" Live.") == parameter.spec.live, parameter.name
 
 
-@pytest.mark.parametrize("module", ["poseflow_ros.pipeline", "poseflow_ros.__main__"])
+@pytest.mark.parametrize(
+    "module", ["poseflow_ros.pipeline", "poseflow_ros.__main__", "poseflow_ros.bench.commands"]
+)
 def test_neither_ros_nor_a_network_is_imported_before_it_is_needed(module):
     heavy = [
         "torch",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from people import NO_MATCHES, make_person, matches_between, together
 
-from poseflow_ros.config import TrackerConfig
+from poseflow_ros.config import ClassicConfig, TrackerConfig
 from poseflow_ros.poses import Poses, TrackState
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
@@ -13,9 +13,12 @@ DT_S = 0.1
 LEFT, RIGHT = 100, 500
 
 
-def tell(frames, tracker=None, start_s=0.0, **config):
+def tell(frames, tracker=None, start_s=0.0, min_pose_score=0.25, **config):
     """Return what the tracker says to each frame, a list of people DT_S after the one before."""
-    tracker = tracker or PoseFlowTracker(TrackerConfig(association="classic", **config))
+    tracker = tracker or PoseFlowTracker(
+        TrackerConfig(association="classic", min_pose_score=min_pose_score),
+        ClassicConfig(**config),
+    )
     return [
         tracker.update(together(*people), NO_MATCHES, start_s + DT_S * i)
         for i, people in enumerate(frames)
@@ -334,7 +337,7 @@ def test_correspondences_lead_to_somebody_too_fast_for_overlap():
 
 def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
     rng = np.random.default_rng(7)
-    tracker = PoseFlowTracker(TrackerConfig(association="classic", link_len=5))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), ClassicConfig(link_len=5))
     removed, known = set(), set()
     for i in range(60):
         people = together(*(make_person(*rng.uniform(0, 300, 2), rng.uniform(20, 200))

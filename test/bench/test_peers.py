@@ -176,7 +176,8 @@ def test_bench_tracking_shows_the_peers_below_ours(recording, capfd):
 def test_bench_tracking_draws_the_peers_too(recording, monkeypatch, capfd):
     drawn = {}
     monkeypatch.setattr(
-        "poseflow_ros.cli.bench_tracking.draw", lambda path, lanes, frame_s: drawn.update(lanes)
+        "poseflow_ros.bench.commands.tracking.draw",
+        lambda path, lanes, frame_s: drawn.update(lanes),
     )
     plot = recording / "lanes.png"
     command = f"bench tracking --dataset {recording}/one.yaml --peers --plot {plot}"

@@ -29,7 +29,7 @@ def config(tmp_path_factory):
     """A configuration whose weights are the benchmark's random ones."""
     path = tmp_path_factory.mktemp("weights") / "random.pth"
     config = EstimatorConfig(
-        estimator="keypoint_rcnn", weights=str(path), device="cpu", image_min_side=64,
+        name="keypoint_rcnn", weights=str(path), device="cpu", image_min_side=64,
         image_max_side=128,
     )  # fmt: skip
     write_weights(config, path)
@@ -120,10 +120,12 @@ def test_both_calls_do_the_same_work(config, estimator):
         pytest.param(["--batch", "0"], "batch is 0, must be from 1 to 64", id="no image"),
         pytest.param(["--seconds", "nan"], "seconds is nan, must be from 0", id="no time"),
         pytest.param(
-            ["--device", "tpu"], "device is 'tpu', must be one of auto, cpu", id="a device"
+            ["--device", "tpu"],
+            "estimator.device is 'tpu', must be one of auto, cpu",
+            id="a device",
         ),
         pytest.param(["--image-min-side", "8"], "image_min_side is 8, must be", id="a side"),
-        pytest.param(["--report", "nowhere/r.json"], "nowhere is no folder", id="no folder"),
+        pytest.param(["--report", "nowhere/r.json"], "nowhere is not a folder", id="no folder"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(arguments, named, capfd):

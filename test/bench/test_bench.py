@@ -14,7 +14,7 @@ from poseflow_ros.__main__ import main
 from poseflow_ros.bench.lanes import Lanes
 from poseflow_ros.bench.metrics import Score
 from poseflow_ros.bench.recording import Recording, shake_px, shifted
-from poseflow_ros.config import Config, TrackerConfig, parameters, spec_of
+from poseflow_ros.config import Config, TrackerConfig, choices
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.imaging.video import VideoWriter
@@ -26,7 +26,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 PETS = SHARED / "data" / "pets09-s2l1"
 EVALUATE = SHARED / "tools" / "evaluate_tracking.py"
-ASSOCIATIONS = next(spec_of(p).choices for p in parameters() if p.name == "association")
+ASSOCIATIONS = choices("tracker.association")
 CLASSIC = ["--association", "classic"]
 
 FIGURES = {
@@ -225,14 +225,14 @@ def test_options_hold_for_every_sequence_of_a_data_set(arguments, frames, bench_
 def test_a_sequence_without_video_has_the_stamps_of_its_rate(made):
     config = Config(tracker=TrackerConfig(association="classic"))
     recording = Recording("", made / "poses.npz", made / "gt.txt", every=2, fps=25)
-    ages = [tracked.ages_s[0] for _, _, tracked, _ in recording.replay(config)]
+    ages = [tracked.ages_s[0] for _, _, tracked in recording.replay(config)]
     assert ages == pytest.approx([2 * k / 25 for k in range(6)])
 
 
 def test_the_rate_of_a_sequence_replaces_that_of_its_video(made):
     config = Config(tracker=TrackerConfig(association="classic"))
     files = (str(made / "video.mp4"), made / "poses.npz", made / "gt.txt")
-    ages = [t.ages_s[0] for _, _, t, _ in Recording(*files, fps=50).replay(config)]
+    ages = [t.ages_s[0] for _, _, t in Recording(*files, fps=50).replay(config)]
     assert ages == pytest.approx([k / 50 for k in range(N_FRAMES)])
 
 
@@ -265,23 +265,26 @@ def test_missing_peers_are_named_before_the_work(monkeypatch, made, capfd):
 def outcomes(made, **options):
     files = (str(made / "video.mp4"), made / "poses.npz", made / "gt.txt")
     config = Config(tracker=TrackerConfig(association="classic"))
-    return list(Recording(*files, **options).replay(config))
+    times_s = []
+    frames = list(Recording(*files, **options).replay(config, times_s.append))
+    assert len(times_s) == len(frames)
+    assert min(times_s) > 0
+    return frames
 
 
 @pytest.mark.parametrize("with_images", [True, False])
 def test_every_third_frame_keeps_its_stamp_and_its_people(with_images, made):
     shown = outcomes(made, every=3, with_images=with_images)
     assert len(shown) == 4
-    for k, (ids, boxes, tracked, duration_s) in enumerate(shown):
+    for k, (ids, boxes, tracked) in enumerate(shown):
         assert ids.tolist() == ([1] if k == 0 else [1, 5])
         assert boxes[0].tolist() == [20 + 6 * k, 20, 52 + 6 * k, 100]
         assert tracked.ages_s[0] == pytest.approx(3 * k / RATE_HZ)
-        assert duration_s > 0
 
 
 def test_a_shaken_recording_shifts_people_with_the_picture(made):
     shifts = shake_px(N_FRAMES, 12)
-    for k, (_, boxes, tracked, _) in enumerate(outcomes(made, shake_px=12, with_images=False)):
+    for k, (_, boxes, tracked) in enumerate(outcomes(made, shake_px=12, with_images=False)):
         expected = np.array([20 + 2 * k, 20, 52 + 2 * k, 100]) + np.tile(shifts[k], 2)
         np.testing.assert_array_equal(boxes[0], expected)
         np.testing.assert_array_equal(tracked.poses.boxes[0], expected)

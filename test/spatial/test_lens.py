@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from poseflow_ros.imaging.lens import Lens
+from poseflow_ros.spatial.lens import Lens
 
 PINHOLE = {"fx": 500.0, "fy": 400.0, "cx": 320.0, "cy": 240.0}
 MATRIX = np.array([[500.0, 0, 320], [0, 400.0, 240], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""Nodes as processes of their own: started, brought up, listened to and stopped."""
+"""Nodes as processes of their own: start, bring-up, diagnostics and stop."""
 
 import os
 import signal
@@ -15,6 +15,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 
+from poseflow_ros.bench.error import BenchError
 from poseflow_ros.ros.conversions import seconds
 
 _START_TIMEOUT_S = 30.0
@@ -25,7 +26,7 @@ _SETTLE_S = 0.5
 _PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
-class ProcessError(RuntimeError):
+class ProcessError(BenchError):
     """A process that did not do its part; the text says which and what."""
 
 
@@ -108,8 +109,8 @@ def bring_up(node: Node, process: "subprocess.Popen[bytes]", name: str) -> None:
     node.destroy_client(client)
 
 
-class Told:
-    """The latest that each node told on `/diagnostics`."""
+class DiagnosticsListener:
+    """The latest diagnostics of each node on `/diagnostics`."""
 
     def __init__(self, node: Node) -> None:
         """Subscribe; whoever spins the node keeps this up to date."""
@@ -123,17 +124,17 @@ class Told:
             self._stamps_s[status.name] = seconds(message.header.stamp)
 
     def values(self, status: str) -> dict[str, str]:
-        """Return what a status holds, nothing where it was not told yet."""
+        """Return the values of a status, none before the first."""
         return self._values.get(status, {})
 
     def stamp_s(self, status: str) -> float:
-        """Return when it was told by the teller's clock, seconds; 0 where it was not yet."""
+        """Return when it was published, by the publisher's clock, seconds; 0 before the first."""
         return self._stamps_s.get(status, 0.0)
 
     def count(self, status: str, key: str) -> int:
-        """Return a whole number, 0 where it was not told yet."""
+        """Return a whole number, 0 before the first."""
         return int(self.values(status).get(key, 0))
 
     def number(self, status: str, key: str) -> float:
-        """Return a number, 0 where it was not told yet."""
+        """Return a number, 0 before the first."""
         return float(self.values(status).get(key, 0))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from poseflow_ros.tracking.velocity import SpatialVelocity
+from poseflow_ros.spatial.velocity import SpatialVelocity
 
 WALK = np.array([1.2, 0.0, -0.5])
 NOWHERE = np.full((1, 3), np.nan)

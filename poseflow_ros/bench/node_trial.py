@@ -1,4 +1,4 @@
-"""A run of the node on a stream of images: three processes over DDS, and what they show."""
+"""A run of the node on a stream of images: three processes over DDS, and its figures."""
 
 import ctypes
 import json
@@ -17,29 +17,29 @@ import numpy as np
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
+from poseflow_ros.bench.camera_watch import WARM_UP_S, CameraWatch, percentiles_ms
 from poseflow_ros.bench.image_stream import ImageStream
-from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.ros.camera_watch import WARM_UP_S, CameraWatch, percentiles_ms
-from poseflow_ros.ros.processes import (
+from poseflow_ros.bench.processes import (
+    DiagnosticsListener,
     ProcessError,
-    Told,
     bring_up,
     executable,
     start,
     use_large_images_profile,
 )
+from poseflow_ros.config import MovenetConfig
 
 # What activating sets off is over after this, rclpy's slow first warning, of silence, included.
 _CALM_S = 4.5
 _IDLE_S = 4.0
-# After the last image: the node tells its counts once a second.
-_LAST_WORD_S = 0.5
+# After the last image: the node publishes its counts once a second.
+_LAST_COUNTS_S = 0.5
 _PATIENCE_S = 20.0
-_PUBLISHER = [sys.executable, "-m", "poseflow_ros.ros.image_publisher"]
+_PUBLISHER = [sys.executable, "-m", "poseflow_ros.bench.image_publisher"]
 _TIMES = {
     "overhead_p50_ms": "overhead p50 (ms)",
     "overhead_p99_ms": "overhead p99 (ms)",
-    "behind_p50_ms": "behind p50 (ms)",
+    "queueing_p50_ms": "queueing p50 (ms)",
     "wait_p50_ms": "wait p50 (ms)",
     "convert_p50_ms": "convert p50 (ms)",
     "publish_p50_ms": "publish p50 (ms)",
@@ -49,7 +49,10 @@ _TIMES = {
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU time a process has taken, its own and the kernel's for it, seconds."""
+    """Return the CPU time of a process in user and kernel mode, seconds.
+
+    psutil counts it in ticks of 10 ms; an idle node takes 14 ms in the 4 s that it is measured.
+    """
     clock = ctypes.c_int()
     if code := ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
         raise OSError(code, f"no processor time of process {pid}: {os.strerror(code)}")
@@ -76,19 +79,19 @@ class NodeTrial:
     """Runs the node once on a stream of images."""
 
     def __init__(
-        self, stream: ImageStream, estimator: EstimatorConfig, annotated: bool = False
+        self, stream: ImageStream, movenet: MovenetConfig, annotated: bool = False
     ) -> None:
         """Make a trial.
 
         Args:
             stream: what the node is fed with.
-            estimator: what it finds people with.
+            movenet: the network that finds the people.
             annotated: listen to the annotated images too, so that the node draws them.
         """
         self._stream = stream
-        self._estimator = estimator
+        self._movenet = movenet
         self._annotated = annotated
-        # Two of them in one domain do not hear each other's images.
+        # Two of them in one domain do not receive each other's images.
         self._namespace = f"/bench_{os.getpid()}"
 
     def run(self) -> dict[str, Any]:
@@ -107,11 +110,10 @@ class NodeTrial:
             self._start_node(stack)
             idle_percent = self._measure_idle()
             published, busy_percent = self._feed(stack)
-            self._await_last_word()
-        names = ("estimator", "input_size")
+            self._await_last_counts()
         return (
             asdict(self._stream)
-            | {name: getattr(self._estimator, name) for name in names}
+            | {"estimator": "movenet", "input_size": self._movenet.input_size}
             | {"fastdds_profile": Path(profile).name}
             | self._counts(published)
             | self._times()
@@ -120,19 +122,19 @@ class NodeTrial:
         )
 
     def _listen(self) -> dict[str, CameraWatch]:
-        told, poseflow = Told(self._node), f"{self._namespace}/poseflow"
+        diagnostics, poseflow = DiagnosticsListener(self._node), f"{self._namespace}/poseflow"
         names = self._stream.camera_names
-        cameras = {name: CameraWatch(self._node, told, poseflow, name) for name in names}
+        cameras = {name: CameraWatch(self._node, diagnostics, poseflow, name) for name in names}
         if self._annotated:
             for camera in cameras.values():
                 camera.listen_to_annotated()
         return cameras
 
     def _start_node(self, stack: ExitStack) -> None:
-        parameters = [f"estimator:={self._estimator.estimator}"]
-        parameters += [f"input_size:={self._estimator.input_size}"]
+        parameters = ["estimator.name:=movenet"]
+        parameters += [f"movenet.input_size:={self._movenet.input_size}"]
         if self._stream.cameras > 1:
-            parameters += [f"cameras:=[{', '.join(self._stream.camera_names)}]"]
+            parameters += [f"cameras.names:=[{', '.join(self._stream.camera_names)}]"]
         command = executable("poseflow_node")
         self._process = start(stack, command, self._namespace, parameters)
         bring_up(self._node, self._process, f"{self._namespace}/poseflow")
@@ -148,7 +150,7 @@ class NodeTrial:
         """Send the images; return each camera's number, and what the node took meanwhile."""
         command = [*_PUBLISHER, json.dumps(asdict(self._stream))]
         publisher = start(stack, command, self._namespace, stdout=subprocess.PIPE)
-        ended = self._until(self._heard_any, publisher)
+        ended = self._until(self._received_any, publisher)
         percent = None
         if not ended:
             self._spin(WARM_UP_S)
@@ -158,31 +160,35 @@ class NodeTrial:
         while not ended:
             ended = self._until(lambda: False, publisher)
         assert publisher.stdout
-        said = publisher.stdout.read()
+        report = publisher.stdout.read()
         if publisher.returncode:
             raise ProcessError(f"the image publisher ended with code {publisher.returncode}")
-        return json.loads(said), percent
+        return json.loads(report), percent
 
-    def _heard_any(self) -> bool:
-        return any(camera.heard.stamps_s for camera in self._cameras.values())
+    def _received_any(self) -> bool:
+        return any(camera.poses.stamps_s for camera in self._cameras.values())
 
     def _until(self, condition: Callable[[], bool], publisher: "subprocess.Popen[bytes]") -> bool:
-        """Spin until the condition holds or the publisher's end; tell whether it was the end."""
+        """Spin until the condition holds or the publisher's end; return whether it was the end."""
         while not condition():
             if publisher.poll() is not None:
                 return True
             self._spin(0.0)
         return False
 
-    def _await_last_word(self) -> None:
-        """Wait until the node told its counts with every image in them."""
-        end_s = self._now_s() + _LAST_WORD_S
+    def _await_last_counts(self) -> None:
+        """Wait for diagnostics whose counts include every image."""
+        end_s = self._now_s() + _LAST_COUNTS_S
         deadline = time.monotonic() + _PATIENCE_S
         cameras = self._cameras.values()
-        while min(c.told_at_s() for c in cameras) < end_s or any(c.in_work() for c in cameras):
+        while min(c.status_stamp_s() for c in cameras) < end_s or any(
+            c.in_progress() for c in cameras
+        ):
             if time.monotonic() > deadline:
-                in_work = sum(c.in_work() for c in cameras)
-                raise ProcessError(f"the node still had {in_work} images in work at the end")
+                in_progress = sum(c.in_progress() for c in cameras)
+                raise ProcessError(
+                    f"the node still had {in_progress} images in progress at the end"
+                )
             self._spin(0.0)
 
     def _counts(self, published: Mapping[str, int]) -> dict[str, Any]:
@@ -204,7 +210,7 @@ class NodeTrial:
     def _times(self) -> dict[str, Any]:
         """Return the latencies of all images, and the node's times of its slowest camera."""
         cameras = self._cameras.values()
-        latencies_ms = np.concatenate([camera.heard.latencies_ms() for camera in cameras])
+        latencies_ms = np.concatenate([camera.poses.latencies_ms() for camera in cameras])
         return (
             {"latency_images": len(latencies_ms)}
             | percentiles_ms(latencies_ms)

@@ -172,7 +172,10 @@ def track(made, tmp_path):
 
 
 def test_parameters_come_from_the_yaml(track, tmp_path):
-    path = params(tmp_path / "p.yaml", "min_pose_score: 0.78\nlink_len: 1\nuse_sim_time: true")
+    path = params(
+        tmp_path / "p.yaml",
+        "tracker: {min_pose_score: 0.78}\nclassic: {link_len: 1}\nuse_sim_time: true",
+    )
     ids = track("--params", path)
     # Without the stander, and with a memory of one frame the walker of frame 8 is somebody new.
     assert ids == {f: [] if f == 7 else [1 if f < 7 else 2] for f in range(N_FRAMES)}
@@ -181,8 +184,8 @@ def test_parameters_come_from_the_yaml(track, tmp_path):
 @pytest.mark.parametrize("section", ["/**", "poseflow", "/poseflow"])
 def test_any_section_that_means_the_node_is_read(section, track, tmp_path):
     path = tmp_path / "p.yaml"
-    text = f"other:\n  ros__parameters:\n    num: 0\n{section}:\n  ros__parameters:\n"
-    path.write_text(text + "    min_pose_score: 0.95\n")
+    text = f"other:\n  ros__parameters:\n    classic: {{num: 0}}\n{section}:\n  ros__parameters:\n"
+    path.write_text(text + "    tracker.min_pose_score: 0.95\n")
     assert track("--params", str(path)) == {f: [] for f in range(N_FRAMES)}
 
 
@@ -214,7 +217,7 @@ def test_the_rate_sets_the_stamps(made, tmp_path):
 
 @pytest.mark.parametrize("window_s", [0.5, 5.0], ids=["a window", "one longer than the video"])
 def test_frames_held_back_are_written_once_in_order(window_s, made, tmp_path):
-    path = params(tmp_path / "p.yaml", f"flow_window_s: {window_s}")
+    path = params(tmp_path / "p.yaml", f"tracker: {{flow_window_s: {window_s}}}")
     command = ["track", str(made / "video.mp4"), "--detections", str(made / "poses.npz")]
     command += ["--params", path, "--json", str(tmp_path / "people.json")]
     command += ["--mot", str(tmp_path / "mot.txt"), "--video", str(tmp_path / "out.mp4")]
@@ -326,13 +329,21 @@ def test_bad_input_is_refused_in_one_line_whatever_opencv_says(arguments, named,
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        pytest.param("num: 0", "num is 0, must be from 1 to 100", id="out of range"),
-        pytest.param("num: seven", "num is 'seven', must be of type int", id="a wrong type"),
-        pytest.param("num:", "num is None, must be of type int", id="nothing"),
-        pytest.param("nums: 7", "unknown parameter nums; did you mean num?", id="a wrong name"),
+        pytest.param(
+            "classic: {num: 0}", "classic.num is 0, must be from 1 to 100", id="out of range"
+        ),
+        pytest.param(
+            "classic.num: seven", "classic.num is 'seven', must be of type int", id="a wrong type"
+        ),
+        pytest.param("classic.num:", "classic.num is None, must be of type int", id="nothing"),
+        pytest.param("num: 7", "unknown parameter num; did you mean classic.num?", id="no group"),
         pytest.param("7: 7", "unknown parameter 7", id="a number for a name"),
-        pytest.param("mag: .nan", "mag is nan, must be from 1 to 1000", id="not a number"),
-        pytest.param("estimator: yolo", "estimator is 'yolo', must be one of auto,", id="yolo"),
+        pytest.param(
+            "classic: {mag: .nan}", "classic.mag is nan, must be from 1 to 1000", id="not a number"
+        ),
+        pytest.param(
+            "estimator: {name: yolo}", "estimator.name is 'yolo', must be one of auto,", id="yolo"
+        ),
     ],
 )
 def test_a_bad_parameter_is_refused_in_one_line(text, named, here, tmp_path, capfd):
@@ -341,7 +352,7 @@ def test_a_bad_parameter_is_refused_in_one_line(text, named, here, tmp_path, cap
 
 
 def test_a_bad_model_is_refused_in_one_line(here, tmp_path, capfd):
-    path = params(tmp_path / "p.yaml", f"estimator: movenet\nweights: {here}/text.txt")
+    path = params(tmp_path / "p.yaml", f"estimator: {{name: movenet, weights: {here}/text.txt}}")
     line = refusal(["track", str(here / "video.mp4"), "--params", path], capfd)
     assert f"weights {here}/text.txt" in line
 

@@ -1,4 +1,4 @@
-"""How a camera's pixels and the rays of light behind them belong together."""
+"""Camera calibration: from pixels to rays."""
 
 from dataclasses import dataclass, field
 
@@ -7,37 +7,37 @@ import numpy as np
 
 from poseflow_ros.poses import FloatArray
 
-# How many coefficients each model may have. None at all: zeros, by sensor_msgs/CameraInfo.
+# The allowed numbers of coefficients. No coefficients are zeros (sensor_msgs/CameraInfo).
 _COEFFICIENTS = {
     "plumb_bob": (0, 4, 5),
     "rational_polynomial": (0, 8, 12, 14),
     "equidistant": (0, 4),
 }
-# Distortion is undone by iteration, which far outside the calibrated picture finds nothing or
-# something else: a ray that does not lead back to its pixel, pixels, is none.
-_LARGEST_RESIDUAL_PX = 0.1
-# Steeper than this nothing comes through a lens: 0.2 seconds of arc from the image plane.
-_STEEPEST = 1e6
+# The iteration that removes distortion may fail or diverge far outside the calibrated image. A
+# ray is valid if it projects back this close to its pixel.
+_MAX_RESIDUAL_PX = 0.1
+# No lens transmits steeper rays: 0.2 seconds of arc from the image plane.
+_MAX_SLOPE = 1e6
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """The calibration of a camera, as sensor_msgs/CameraInfo has it in K and D.
+    """The calibration of a camera, from K and D of sensor_msgs/CameraInfo.
 
     Attributes:
         fx: focal length, pixels, above 0.
-        fy: likewise, of the rows.
+        fy: likewise, for the rows.
         cx: column of the principal point, pixels; the centre of the first pixel is 0.
         cy: row of the principal point, likewise.
         distortion: coefficients in CameraInfo's order: none, 4 or 5 (plumb_bob), none, 8, 12 or
             14 (rational_polynomial), none or 4 (equidistant).
         model: "plumb_bob", "rational_polynomial" or "equidistant". Without distortion the first
-            two are a pinhole camera; the third is a fisheye's whatever its coefficients.
+            two are a pinhole camera; the third is always a fisheye lens.
 
     Raises:
-        ValueError: a number is not finite, a focal length is not above 0, or the model is not
-            known or has another number of coefficients.
+        ValueError: a number is not finite, a focal length is not above 0, the model is unknown,
+            or the number of coefficients does not fit the model.
     """
 
     fx: float
@@ -66,13 +66,13 @@ class Lens:
 
     @classmethod
     def assumed(cls, width: int, height: int) -> "Lens":
-        """Return a common camera's: 53 degrees across."""
+        """Return a pinhole camera with a horizontal field of view of 53 degrees."""
         return cls(float(width), float(width), (width - 1) / 2, (height - 1) / 2)
 
     def on_plane(self, pixels: FloatArray, depth_m: float) -> FloatArray:
-        """Return (..., 3) metres in the optical frame, `depth_m` away, for (..., 2) pixels.
+        """Return (..., 3) metres in the optical frame for (..., 2) pixels at the depth `depth_m`.
 
-        NaN as of `rays`.
+        NaN where `rays` is NaN.
         """
         rays = self.rays(pixels)
         return np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth_m
@@ -81,13 +81,13 @@ class Lens:
         """Return (..., 2) metres (x, y) at a depth of 1 m for (..., 2) pixels (x, y).
 
         x points right and y down, as in the optical frame of REP 103. NaN where the pixel is not
-        finite, or so far out that no ray leads to it through this lens.
+        finite, or so far outside the image that no ray of this lens reaches it.
         """
-        rays = self._undone(pixels)
-        return np.where(np.abs(rays) <= _STEEPEST, rays, np.nan)
+        rays = self._all_rays(pixels)
+        return np.where(np.abs(rays) <= _MAX_SLOPE, rays, np.nan)
 
-    def _undone(self, pixels: FloatArray) -> FloatArray:
-        """Return what `rays` does, however steep."""
+    def _all_rays(self, pixels: FloatArray) -> FloatArray:
+        """Return the rays of any slope; see `rays`."""
         centre, focal = np.array([self.cx, self.cy]), np.array([self.fx, self.fy])
         fisheye = self.model == "equidistant"
         if not pixels.size or not (fisheye or any(self.distortion)):
@@ -97,7 +97,7 @@ class Lens:
         given = np.where(known, pixels, centre).reshape(-1, 1, 2)
         rays = self._undistorted(given)
         residuals = np.abs(self._distorted(rays) - given).max(axis=-1, keepdims=True)
-        rays = np.where(residuals <= _LARGEST_RESIDUAL_PX, rays, np.nan)
+        rays = np.where(residuals <= _MAX_RESIDUAL_PX, rays, np.nan)
         return np.where(known, rays.reshape(pixels.shape), np.nan)
 
     @property
@@ -112,7 +112,7 @@ class Lens:
         matrix, coefficients = self._matrix, self._coefficients
         if self.model == "equidistant":
             return cv2.fisheye.undistortPoints(pixels, matrix, coefficients)
-        # OpenCV 4 has the criteria in a function of its own, OpenCV 5 in the one.
+        # OpenCV 4 takes the criteria in a separate function, OpenCV 5 in undistortPoints.
         if hasattr(cv2, "undistortPointsIter"):
             return cv2.undistortPointsIter(pixels, matrix, coefficients, None, None, _CRITERIA)
         return cv2.undistortPoints(pixels, matrix, coefficients, criteria=_CRITERIA)

@@ -9,6 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from poseflow_ros.bench.commands.options import add_options, configs
+from poseflow_ros.bench.commands.table import finish
 from poseflow_ros.bench.dataset import read_dataset
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.lanes import Lanes, check_plot, draw
@@ -17,8 +19,6 @@ from poseflow_ros.bench.peer_fit import PeerResult, run_peers
 from poseflow_ros.bench.peers import PeerSequence, require_peers
 from poseflow_ros.bench.recording import Recording
 from poseflow_ros.bench.trial import Trial
-from poseflow_ros.cli.bench_options import add_options, configs
-from poseflow_ros.cli.bench_table import finish
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.config import Config
 
@@ -101,9 +101,8 @@ def _track(
     with tqdm(desc=name, unit="frame", disable=None) as progress:
         for recording in recordings:
             trial = Trial(Score(), Lanes() if with_lanes else None, recording.partial)
-            for truth_ids, truth_boxes, tracked, duration_s in recording.replay(config):
-                trial.expect(truth_ids, truth_boxes, duration_s)
-                trial.take([tracked])
+            for frame in recording.replay(config, trial.add_time):
+                trial.add(*frame)
                 progress.update()
             trials.append(trial)
     return trials

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from poseflow_ros.bench.peers import DEFAULT_MEMORY_S
 from poseflow_ros.cli.params import read_parameters
-from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.config import Config, choices
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what is measured, and where the figures go."""
-    parser.add_argument("--association", choices=choices("association"), help="only this one")
+    parser.add_argument(
+        "--association", choices=choices("tracker.association"), help="only this one"
+    )
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
     parser.add_argument(
@@ -25,13 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def choices(name: str) -> tuple[str, ...]:
-    """Return the allowed values of a parameter."""
-    return next(spec_of(item).choices for item in parameters() if item.name == name)
-
-
 def configs(args: argparse.Namespace) -> dict[str, Config]:
     """Return a configuration for each association on trial."""
     values = read_parameters(args.params) if args.params else {}
-    names = (args.association,) if args.association else choices("association")
-    return {name: Config.from_parameters(values | {"association": name}) for name in names}
+    names = (args.association,) if args.association else choices("tracker.association")
+    return {name: Config.from_parameters(values | {"tracker.association": name}) for name in names}

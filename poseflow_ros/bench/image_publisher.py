@@ -1,6 +1,6 @@
 """Images made beforehand, sent at a rate, for `bench node`.
 
-`python -m poseflow_ros.ros.image_publisher STREAM --ros-args ...`, where STREAM is the fields of
+`python -m poseflow_ros.bench.image_publisher STREAM --ros-args ...`, where STREAM is the fields of
 an ImageStream as JSON. At the end it prints how many images each camera sent, as JSON.
 """
 
