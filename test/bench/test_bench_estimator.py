@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from poseflow_ros.__main__ import main
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("torchvision", reason="torchvision is not installed")
@@ -70,7 +70,7 @@ def test_a_network_without_a_library_call_is_measured_alone(tmp_path, capfd):
 
 @pytest.fixture(scope="module")
 def estimator(config):
-    return make_estimator(config)
+    return make_estimator(Config(estimator=config))
 
 
 def test_the_people_placed_are_the_ones_that_come_out(estimator, monkeypatch):
