@@ -86,7 +86,7 @@ def test_an_illegal_transition_is_refused_and_the_node_lives(
             {"estimator.weights": "/nowhere.tflite"},
             "estimator.weights is '/nowhere.tflite', which is not a file",
         ),
-        ({"weights": __file__}, f"weights {__file__} are not a LiteRT model"),
+        ({"estimator.weights": __file__}, f"weights {__file__} are not a LiteRT model"),
     ],
 )
 def test_a_bad_parameter_fails_configure_with_one_line(
@@ -138,7 +138,7 @@ def test_every_parameter_is_described(driver, start_node):
     assert [d.name for d in answer.descriptors] == names
     assert all(d.description for d in answer.descriptors)
     by_name = {d.name: d.additional_constraints for d in answer.descriptors}
-    assert by_name["num"] == "must be from 1 to 100"
+    assert by_name["classic.num"] == "must be from 1 to 100"
 
 
 def test_epochs_grow_over_activations_and_configurations(driver, active_node):
