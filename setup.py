@@ -12,7 +12,11 @@ def _files(folder: str) -> list[str]:
 setup(
     name="poseflow_ros",
     version="0.1.0",
-    packages=find_packages(include=["poseflow_ros", "poseflow_ros.*"]),
+    # Benchmarks run from the source checkout; robots do not have them.
+    packages=find_packages(
+        include=["poseflow_ros", "poseflow_ros.*"],
+        exclude=["poseflow_ros.bench", "poseflow_ros.bench.*"],
+    ),
     package_data={"poseflow_ros": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/poseflow_ros"]),
@@ -27,7 +31,7 @@ setup(
     zip_safe=True,
     maintainer="poseflow_ros maintainers",
     maintainer_email="maintainers@poseflow-ros.invalid",
-    description="Who is where and in what pose: a ROS 2 lifecycle node.",
+    description="Multi-person pose estimation and tracking, 2D and 3D, for ROS 2.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [

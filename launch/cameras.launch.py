@@ -1,4 +1,4 @@
-"""Start one PoseFlow node for all cameras of a robot: `cameras_file` is a YAML list of them."""
+"""Start one PoseFlow node for all cameras of a robot, listed in the YAML file `cameras_file`."""
 
 from pathlib import Path
 
@@ -11,27 +11,29 @@ from poseflow_ros.ros.launching import bring_up, declare_arguments
 
 
 def bring_up_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Return the node for the cameras of the file, and RViz for the first of them."""
+    """Return the node for the cameras in the file, and RViz for the first one."""
     cameras = read_cameras(Path(LaunchConfiguration("cameras_file").perform(context)))
-    shown = [
+    rviz_topics = [
         (f"poseflow/{topic}", f"poseflow/{cameras[0].name}/{topic}")
         for topic in ("annotated", "markers")
     ]
     return bring_up(
-        [*(pair for camera in cameras for pair in camera.remappings()), *shown],
+        [*(pair for camera in cameras for pair in camera.remappings()), *rviz_topics],
         {
-            "cameras": [camera.name for camera in cameras],
-            "image_transport": [camera.image_transport for camera in cameras],
+            "cameras.names": [camera.name for camera in cameras],
+            "cameras.image_transport": [camera.image_transport for camera in cameras],
         },
     )
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments and what becomes of the file."""
+    """Return the arguments, and the actions for the cameras in the file."""
     return LaunchDescription(
         [
             *declare_arguments(),
-            DeclareLaunchArgument("cameras_file", description="such as config/cameras.yaml"),
+            DeclareLaunchArgument(
+                "cameras_file", description="YAML list of cameras, such as config/cameras.yaml"
+            ),
             OpaqueFunction(function=bring_up_cameras),
         ]
     )

@@ -17,7 +17,7 @@ PROFILE = PathJoinSubstitution([SHARE, "config", "fastdds_large_images.xml"])
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the video publisher and all of poseflow.launch.py, whose arguments work here too."""
+    """Return the video publisher and poseflow.launch.py with all of its arguments."""
     publisher = Node(
         package="poseflow_ros",
         executable="video_publisher",
@@ -25,7 +25,7 @@ def generate_launch_description() -> LaunchDescription:
         namespace=LaunchConfiguration("namespace"),
         parameters=[
             {
-                # A camera's number must stay a string.
+                # A camera number must remain a string.
                 "video": ParameterValue(LaunchConfiguration("video"), value_type=str),
                 "loop": ParameterValue(LaunchConfiguration("loop"), value_type=bool),
             }
@@ -40,9 +40,11 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument("video", description="file, folder of images or camera number"),
-            DeclareLaunchArgument("loop", default_value="true", description="begin again"),
-            DeclareLaunchArgument("namespace", default_value="", description="of both nodes"),
-            # The names of Fast DDS 2 and of 3.
+            DeclareLaunchArgument("loop", default_value="true", description="repeat the video"),
+            DeclareLaunchArgument(
+                "namespace", default_value="", description="namespace of both nodes"
+            ),
+            # The names in Fast DDS 2 and 3.
             SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", PROFILE),
             SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", PROFILE),
             poseflow,

@@ -1,4 +1,4 @@
-"""Start the PoseFlow node, configured and activated: images in, tracked poses out."""
+"""Start the PoseFlow node, configure it and activate it."""
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
@@ -7,14 +7,14 @@ from launch.substitutions import LaunchConfiguration
 from poseflow_ros.ros.launching import bring_up, declare_arguments
 
 TOPICS = {
-    "image": "images to look at",
+    "image": "images in which people are tracked",
     "camera_info": "calibration of the camera",
-    "depth": "depth images registered to the images, where there are any",
+    "depth": "depth images registered to the images, for 3D positions",
 }
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the node, its transitions and RViz."""
+    """Return the arguments, the node, its transitions and RViz."""
     topic_arguments = [
         DeclareLaunchArgument(f"{topic}_topic", default_value=topic, description=description)
         for topic, description in TOPICS.items()

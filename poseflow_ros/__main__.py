@@ -2,23 +2,15 @@
 
 import argparse
 import sys
+from typing import Any
 
-from poseflow_ros.bench.error import BenchError
-from poseflow_ros.cli import bench, track, weights
-from poseflow_ros.cli.outputs import OutputError
+from poseflow_ros.cli import track, weights
+from poseflow_ros.cli.errors import CommandError
 from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.errors import EstimatorError, WeightsError
 from poseflow_ros.imaging.video import VideoError
 
-_BAD_INPUT = (
-    BenchError,
-    ConfigError,
-    EstimatorError,
-    OutputError,
-    VideoError,
-    WeightsError,
-    OSError,
-)
+_BAD_INPUT = (CommandError, ConfigError, EstimatorError, VideoError, WeightsError, OSError)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
     weights.add_parser(commands)
-    bench.add_parser(commands)
+    _add_bench(commands)
     args = parser.parse_args(argv)
     try:
         return args.run(args) or 0
@@ -36,6 +28,24 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _add_bench(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Add the benchmarks, which the source checkout has and an installed package has not."""
+    try:
+        from poseflow_ros.bench.commands import add_parser
+    except ModuleNotFoundError as error:
+        if error.name != "poseflow_ros.bench":
+            raise
+        parser = commands.add_parser("bench", help="not installed, in the source checkout only")
+        parser.add_argument("arguments", nargs=argparse.REMAINDER)
+        parser.set_defaults(run=_refuse_bench)
+    else:
+        add_parser(commands)
+
+
+def _refuse_bench(_: argparse.Namespace) -> None:
+    raise CommandError("benchmarks are not installed; run this command in the source checkout")
 
 
 if __name__ == "__main__":

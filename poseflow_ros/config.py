@@ -1,7 +1,7 @@
 """Every parameter once: its default, range, unit and meaning.
 
-The groups are what the parts of the program are made from; their field names are the names of
-the ROS parameters, which are flat.
+The groups are what the parts of the program are made from. A ROS parameter is named by its group
+and its field: `tracker.max_lost_s` is the field `max_lost_s` of `Config.tracker`.
 """
 
 import contextlib
@@ -10,27 +10,28 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 NAME_PATTERN = "[A-Za-z_][A-Za-z0-9_]*"
-"""What a part of a topic's name looks like, without the tricks that ROS allows."""
+"""What one part of a topic name may be."""
 
 
 class ConfigError(ValueError):
-    """A parameter that cannot be used; the text names it, its value and what is allowed."""
+    """A parameter that cannot be used; the text gives its name, its value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a parameter means and what it may be.
+    """What a parameter means and which values it may have.
 
     Attributes:
         description: one line, with the unit.
         minimum, maximum: the allowed range, both ends included; None where there is none.
         step: the value is a multiple of it; 0 for any.
-        choices: the allowed words, of a list for each of its words; empty for any.
-        pattern: what decides in place of the choices, where N among them stands for a number.
-        live: it may change while the node is active, and counts from the next image on.
+        choices: the allowed words; of a list, those allowed for each item; empty for any.
+        pattern: a regular expression that decides instead of `choices`, which then only
+            describe it.
+        live: whether it may change while the node is active; it then applies from the next image.
     """
 
     description: str
@@ -63,14 +64,17 @@ class Spec:
         return in_range and not (self.step and value % self.step)
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One ROS parameter: its full name, such as `tracker.max_lost_s`, its default and its Spec."""
+
+    name: str
+    default: Any
+    spec: Spec
+
+
 def _param(default: Any, description: str, **limits: Any) -> Any:
     return field(default=default, metadata={"spec": Spec(description, **limits)})
-
-
-def spec_of(item: Field[Any]) -> Spec:
-    """Return the specification of one parameter's field."""
-    spec: Spec = item.metadata["spec"]
-    return spec
 
 
 def _check(name: str, value: object, item: Field[Any]) -> object:
@@ -83,14 +87,14 @@ def _check(name: str, value: object, item: Field[Any]) -> object:
         value = _words(name, value)
     if type(value) is not kind:
         raise ConfigError(f"{name} is {value!r}, must be of type {kind.__name__}")
-    spec = spec_of(item)
+    spec: Spec = item.metadata["spec"]
     if not spec.admits(value):
         raise ConfigError(f"{name} is {given!r}, {spec.allowed()}")
     return value
 
 
 def _words(name: str, value: object) -> tuple[str, ...]:
-    """Return a list of words; one alone is a list of one."""
+    """Return a list of strings; a single string is a list of one."""
     if isinstance(value, str):
         return (value,)
     words = tuple(value) if isinstance(value, Sequence) else ()
@@ -99,14 +103,15 @@ def _words(name: str, value: object) -> tuple[str, ...]:
     return words
 
 
-class _Checked:
-    """Checks every field once, at construction."""
+class _Group:
+    """Parameters whose names share a prefix; every field is checked once, at construction."""
 
     __slots__ = ()
+    prefix: ClassVar[str]
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]
-            value = _check(item.name, getattr(self, item.name), item)
+            value = _check(f"{self.prefix}.{item.name}", getattr(self, item.name), item)
             object.__setattr__(self, item.name, value)
         self._check_together()
 
@@ -115,10 +120,12 @@ class _Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class EstimatorConfig(_Checked):
+class EstimatorConfig(_Group):
     """Which network finds the poses, and how."""
 
-    estimator: str = _param(
+    prefix: ClassVar[str] = "estimator"
+
+    name: str = _param(
         "auto",
         "network that finds the poses: detectron2 or keypoint_rcnn (torchvision), best on a GPU; "
         "movenet (CPU); auto: the first of them whose library and device are available",
@@ -127,10 +134,6 @@ class EstimatorConfig(_Checked):
         "default",
         "file of the network's weights; default: the published ones, downloaded if they are "
         "missing",
-    )
-    detectron2_config: str = _param(
-        "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml",
-        "detectron2: the network, a keypoint configuration of its model zoo or a path",
     )
     device: str = _param(
         "auto",
@@ -146,6 +149,10 @@ class EstimatorConfig(_Checked):
     compile: bool = _param(
         False,
         "Keypoint R-CNN: compile the network with torch, which takes a minute per image size",
+    )
+    detectron2_config: str = _param(
+        "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml",
+        "detectron2: the network, a keypoint configuration of its model zoo or a path",
     )
     image_min_side: int = _param(
         800,
@@ -168,87 +175,121 @@ class EstimatorConfig(_Checked):
     min_person_score: float = _param(
         0.1, "minimum score of a person that the network returns, [0, 1]", minimum=0.0, maximum=1.0
     )
+    threads: int = _param(
+        0, "CPU threads of the network; 0: one per core, at most four", minimum=0, maximum=64
+    )
+    timeout_s: float = _param(
+        30.0,
+        "maximum time that the network may take for one image, seconds; when it is exceeded, the "
+        "node goes through its error transition to unconfigured; 0: no limit",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MovenetConfig(_Group):
+    """What only MoveNet needs."""
+
+    prefix: ClassVar[str] = "movenet"
+
     input_size: int = _param(
         512,
-        "MoveNet: longer side of the input, pixels; smaller is faster, larger finds smaller "
+        "longer side of the input, pixels; a smaller one is faster, a larger one finds smaller "
         "people",
         minimum=64,
         maximum=1280,
         step=32,
     )
-    threads: int = _param(
-        0, "CPU threads of the network; 0: one per core, at most four", minimum=0, maximum=64
-    )
 
 
 @dataclass(frozen=True, slots=True)
-class MatcherConfig(_Checked):
-    """How correspondences between consecutive images are found."""
+class TrackerConfig(_Group):
+    """How detections become tracks, and which tracks are published."""
 
-    camera_motion: bool = _param(
-        True,
-        "robust: take the motion of the camera out of that of people; false saves time where the "
-        "camera stands still",
-    )
-    orb_features: int = _param(
-        1000,
-        "classic: ORB features looked for in an image; 0: no correspondences",
-        minimum=0,
-        maximum=10000,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerConfig(_Checked):
-    """How poses become people over time."""
+    prefix: ClassVar[str] = "tracker"
 
     association: str = _param(
         "robust",
-        "how poses are given to tracks: robust, or classic (PoseFlow as published)",
+        "how detections are assigned to tracks: robust, or classic (PoseFlow as published)",
         choices=("robust", "classic"),
     )
     min_pose_score: float = _param(
         0.25,
-        "poses of less are not tracked, [0, 1]: half the person's score, half the keypoints' mean",
+        "detections below this confidence are ignored, [0, 1]; the confidence is the mean of the "
+        "person's score and the mean keypoint score",
         minimum=0.0,
         maximum=1.0,
         live=True,
     )
     confident_pose_score: float = _param(
         0.4,
-        "robust: poses of less continue people, but begin none, [0, 1]",
+        "robust: detections below this confidence extend existing tracks but do not start new "
+        "ones, [0, 1]",
         minimum=0.0,
         maximum=1.0,
         live=True,
     )
     max_lost_s: float = _param(
         20.0,
-        "robust: for how long a person who is not seen is remembered, seconds",
+        "robust: how long a lost track is kept, seconds",
         minimum=0.0,
         maximum=3600.0,
         live=True,
     )
     flow_window_s: float = _param(
         0.0,
-        "robust: seconds by which the answer is held back to be better; 0: at once",
+        "robust: delay the output by this long to improve it, seconds; 0: no delay",
         minimum=0.0,
         maximum=60.0,
     )
-    num: int = _param(
-        7, "classic: keypoints that count in the similarity of two poses, the best ones",
-        minimum=1, maximum=100,
+    camera_motion: bool = _param(
+        True,
+        "robust: compensate for the motion of the camera; false saves time where the camera does "
+        "not move",
+    )
+    publish_lost: bool = _param(
+        False,
+        "publish people who are not visible in the image too, as STATE_LOST",
         live=True,
-    )  # fmt: skip
+    )
+    publish_tentative: bool = _param(
+        False,
+        "publish tracks that are not confirmed yet too, as STATE_TENTATIVE",
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicConfig(_Group):
+    """What only the `classic` association needs; the names are those of the PoseFlow program."""
+
+    prefix: ClassVar[str] = "classic"
+
+    orb_features: int = _param(
+        1000,
+        "maximum number of ORB features per image; 0: no correspondences",
+        minimum=0,
+        maximum=10000,
+    )
+    num: int = _param(
+        7,
+        "number of keypoints, the most similar ones, that the similarity of two poses uses",
+        minimum=1,
+        maximum=100,
+        live=True,
+    )
     mag: float = _param(
         30.0,
-        "classic: how far the box around a keypoint reaches to each side, pixels",
+        "half the side of the box around a keypoint, pixels",
         minimum=1.0,
         maximum=1000.0,
         live=True,
     )
     match: float = _param(
         0.2,
-        "classic: grade above which a pose continues a track, [0, 6]: correspondences 1 + 1, "
+        "minimum grade at which a detection extends a track, [0, 6]: correspondences 1 + 1, "
         "IoU 2 + 2",
         minimum=0.0,
         maximum=6.0,
@@ -256,7 +297,7 @@ class TrackerConfig(_Checked):
     )
     link_len: int = _param(
         100,
-        "classic: frames for which a person who is not seen is remembered",
+        "number of frames for which a lost track is kept",
         minimum=1,
         maximum=10000,
         live=True,
@@ -264,13 +305,15 @@ class TrackerConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class NodeConfig(_Checked):
-    """How the node talks to the rest of the robot."""
+class CamerasConfig(_Group):
+    """Which cameras the node subscribes to, and how."""
 
-    cameras: tuple[str, ...] = _param(
+    prefix: ClassVar[str] = "cameras"
+
+    names: tuple[str, ...] = _param(
         ("",),
-        "names of the cameras; each is a part of its topics' names: front/image and "
-        "~/front/tracked_poses; one without a name: image and ~/tracked_poses",
+        "names of the cameras; each is a part of its topics: front/image and "
+        "~/front/tracked_poses; a single camera without a name: image and ~/tracked_poses",
     )
     image_transport: tuple[str, ...] = _param(
         ("raw",),
@@ -278,149 +321,50 @@ class NodeConfig(_Checked):
         "for all cameras or one for each",
         choices=("raw", "compressed"),
     )
-    image_reliability: str = _param(
+    reliability: str = _param(
         "auto",
-        "QoS reliability of the input; auto: reliable where all publishers offer it",
+        "QoS reliability of the image subscriptions; auto: reliable where all publishers offer it",
         choices=("auto", "reliable", "best_effort"),
     )
     replay: bool = _param(
         False,
-        "true, for bags: every image is worked on in order, none is dropped, and the clock is "
-        "/clock",
+        "for bags: process every image in order, drop none, and use /clock",
     )
     max_image_age_s: float = _param(
         0.0,
-        "images older than this when their turn comes are dropped, seconds; 0: none is too old",
+        "drop images that are older than this when they would be processed, seconds; 0: no limit",
         minimum=0.0,
         maximum=3600.0,
-        live=True,
-    )
-    target_frame: str = _param(
-        "",
-        "frame in which people are told in space, through TF; empty: the camera's optical frame",
-    )
-    depth_slop_s: float = _param(
-        0.02,
-        "how far the stamps of an image and its depth image may lie apart, seconds",
-        minimum=0.0,
-        maximum=1.0,
-        live=True,
-    )
-    estimator_timeout_s: float = _param(
-        30.0,
-        "a network busy for longer with one image is given up: the node goes through its error "
-        "transition to unconfigured; seconds; 0: never",
-        minimum=0.0,
-        maximum=3600.0,
-        live=True,
-    )
-    publish_lost: bool = _param(
-        False,
-        "true: people not seen in this image are published too, as STATE_LOST",
-        live=True,
-    )
-    publish_tentative: bool = _param(
-        False,
-        "true: what may turn out to be no person is published too, as STATE_TENTATIVE",
-        live=True,
-    )
-    min_keypoint_score: float = _param(
-        0.2,
-        "keypoints with a lower score are not drawn, [0, 1]",
-        minimum=0.0,
-        maximum=1.0,
-        live=True,
-    )
-    marker_depth_m: float = _param(
-        3.0,
-        "distance of the plane that markers lie on where there is no depth, metres",
-        minimum=0.1,
-        maximum=1000.0,
-        live=True,
-    )
-    marker_lifetime_s: float = _param(
-        1.0, "markers vanish when not renewed for this long, seconds; 0: never",
-        minimum=0.0, maximum=3600.0,
-        live=True,
-    )  # fmt: skip
-    warn_silence_s: float = _param(
-        3.0,
-        "diagnostics WARN, and a line in the log, after so long without an image, seconds",
-        minimum=0.1,
-        maximum=3600.0,
-        live=True,
-    )
-    error_silence_s: float = _param(
-        10.0,
-        "diagnostics ERROR after so long without an image, seconds",
-        minimum=0.1,
-        maximum=3600.0,
-        live=True,
-    )
-    warn_latency_s: float = _param(
-        0.5,
-        "diagnostics WARN where an image in a hundred takes longer from its arrival to its "
-        "messages, seconds",
-        minimum=0.0,
-        maximum=3600.0,
-        live=True,
-    )
-    error_latency_s: float = _param(
-        2.0,
-        "diagnostics ERROR where an image in a hundred takes longer, seconds",
-        minimum=0.0,
-        maximum=3600.0,
-        live=True,
-    )
-    warn_dropped: float = _param(
-        0.5,
-        "diagnostics WARN where this share of the latest 5 s' images is dropped, or lost on the "
-        "way by best effort, [0, 1]",
-        minimum=0.0,
-        maximum=1.0,
-        live=True,
-    )
-    error_dropped: float = _param(
-        1.0,
-        "diagnostics ERROR where this share is dropped or lost, [0, 1]",
-        minimum=0.0,
-        maximum=1.0,
         live=True,
     )
 
     def _check_together(self) -> None:
-        self._check_cameras()
+        self._check_names()
         if self.replay and self.max_image_age_s > 0:
             raise ConfigError(
-                f"max_image_age_s is {self.max_image_age_s:g}, must be 0 where replay is true, "
-                "which drops no image"
+                f"cameras.max_image_age_s is {self.max_image_age_s:g}, must be 0 where "
+                "cameras.replay is true, which drops no image"
             )
-        if self.replay and self.image_reliability == "best_effort":
+        if self.replay and self.reliability == "best_effort":
             raise ConfigError(
-                "image_reliability is 'best_effort', must be auto or reliable where replay is "
-                "true: best effort loses images"
+                "cameras.reliability is 'best_effort', must be auto or reliable where "
+                "cameras.replay is true: best effort loses images"
             )
-        for name in ("silence_s", "latency_s", "dropped"):
-            warn, error = (getattr(self, f"{level}_{name}") for level in ("warn", "error"))
-            if warn > error:
-                raise ConfigError(
-                    f"warn_{name} is {warn:g}, must be no more than error_{name}, {error:g}"
-                )
 
-    def _check_cameras(self) -> None:
-        names = list(self.cameras)
+    def _check_names(self) -> None:
+        names = list(self.names)
         for name in names:
             if names != [""] and not re.fullmatch(NAME_PATTERN, name):
                 raise ConfigError(
-                    f"cameras is {names}, but {name!r} is no name: letters, digits and _, which "
-                    "does not begin with a digit"
+                    f"cameras.names is {names}, but {name!r} is not a valid name: letters, "
+                    "digits and _, not starting with a digit"
                 )
         if len(set(names)) < len(names):
-            raise ConfigError(f"cameras is {names}, must be names that differ")
+            raise ConfigError(f"cameras.names is {names}, must not contain a name twice")
         if len(self.image_transport) not in (1, len(names)):
             raise ConfigError(
-                f"image_transport is {list(self.image_transport)}, must be one for all cameras "
-                f"or one for each of {names}"
+                f"cameras.image_transport is {list(self.image_transport)}, must be one for all "
+                f"cameras or one for each of {names}"
             )
 
     @property
@@ -428,8 +372,117 @@ class NodeConfig(_Checked):
         """The image transport of each camera, by its name."""
         each = self.image_transport
         if len(each) == 1:
-            each *= len(self.cameras)
-        return dict(zip(self.cameras, each, strict=True))
+            each *= len(self.names)
+        return dict(zip(self.names, each, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class DepthConfig(_Group):
+    """How people are located in 3D."""
+
+    prefix: ClassVar[str] = "depth"
+
+    target_frame: str = _param(
+        "",
+        "TF frame of the 3D positions; empty: the optical frame of the camera",
+    )
+    slop_s: float = _param(
+        0.02,
+        "maximum difference between the stamps of an image and its depth image, seconds",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MarkersConfig(_Group):
+    """How people are drawn."""
+
+    prefix: ClassVar[str] = "markers"
+
+    min_keypoint_score: float = _param(
+        0.2,
+        "keypoints below this score are not drawn, in markers and annotated images, [0, 1]",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+    depth_m: float = _param(
+        3.0,
+        "distance from the camera at which markers are drawn where there is no depth, metres",
+        minimum=0.1,
+        maximum=1000.0,
+        live=True,
+    )
+    lifetime_s: float = _param(
+        1.0,
+        "markers disappear when they are not updated for this long, seconds; 0: never",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticsConfig(_Group):
+    """When the diagnostics report a warning or an error."""
+
+    prefix: ClassVar[str] = "diagnostics"
+
+    warn_silence_s: float = _param(
+        3.0,
+        "WARN, and one line in the log, after this long without an image, seconds",
+        minimum=0.1,
+        maximum=3600.0,
+        live=True,
+    )
+    error_silence_s: float = _param(
+        10.0,
+        "ERROR after this long without an image, seconds",
+        minimum=0.1,
+        maximum=3600.0,
+        live=True,
+    )
+    warn_latency_s: float = _param(
+        0.5,
+        "WARN when the p99 latency, from the arrival of an image to its messages, exceeds this, "
+        "seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
+    error_latency_s: float = _param(
+        2.0,
+        "ERROR when the p99 latency exceeds this, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
+    warn_dropped: float = _param(
+        0.5,
+        "WARN when this share of the images of the last 5 s was dropped, or lost by best effort, "
+        "[0, 1]",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+    error_dropped: float = _param(
+        1.0,
+        "ERROR when this share was dropped or lost, [0, 1]",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+
+    def _check_together(self) -> None:
+        for name in ("silence_s", "latency_s", "dropped"):
+            warn, error = (getattr(self, f"{level}_{name}") for level in ("warn", "error"))
+            if warn > error:
+                raise ConfigError(
+                    f"diagnostics.warn_{name} is {warn:g}, must not exceed "
+                    f"diagnostics.error_{name}, {error:g}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,43 +490,64 @@ class Config:
     """All parameters, in groups."""
 
     estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
-    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    movenet: MovenetConfig = field(default_factory=MovenetConfig)
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
-    node: NodeConfig = field(default_factory=NodeConfig)
+    classic: ClassicConfig = field(default_factory=ClassicConfig)
+    cameras: CamerasConfig = field(default_factory=CamerasConfig)
+    depth: DepthConfig = field(default_factory=DepthConfig)
+    markers: MarkersConfig = field(default_factory=MarkersConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, object]) -> "Config":
         """Return the configuration with these values and the defaults of the rest.
 
         Args:
-            values: parameter name -> value.
+            values: full parameter name -> value.
 
         Raises:
             ConfigError: an unknown name, a wrong type or a value out of its range.
         """
-        known = [item.name for item in parameters()]
-        for name in values:
+        groups: dict[str, dict[str, object]] = {prefix: {} for prefix in _GROUPS}
+        known = {parameter.name for parameter in parameters()}
+        for name, value in values.items():
             if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(known)
-                raise ConfigError(f"unknown parameter {name}; {hint}")
-        return cls(
-            **{
-                name: group(**{i.name: values[i.name] for i in fields(group) if i.name in values})
-                for name, group in _GROUPS.items()
-            }
-        )
+                raise ConfigError(unknown_parameter(name))
+            prefix, _, field_name = name.partition(".")
+            groups[prefix][field_name] = value
+        return cls(**{prefix: _GROUPS[prefix](**given) for prefix, given in groups.items()})
 
     def as_parameters(self) -> dict[str, Any]:
-        """Return every parameter's name and value."""
-        groups = [getattr(self, name) for name in _GROUPS]
-        return {item.name: getattr(group, item.name) for group in groups for item in fields(group)}
+        """Return every parameter's full name and value."""
+        return {
+            parameter.name: getattr(getattr(self, prefix), field_name)
+            for parameter in parameters()
+            for prefix, _, field_name in [parameter.name.partition(".")]
+        }
 
 
 _GROUPS: dict[str, Any] = {item.name: item.default_factory for item in fields(Config)}
 
 
-def parameters() -> Iterator[Field[Any]]:
-    """Yield the field of every parameter, group by group."""
-    for group in _GROUPS.values():
-        yield from fields(group)
+def parameters() -> Iterator[Parameter]:
+    """Yield every parameter, group by group."""
+    for prefix, group in _GROUPS.items():
+        for item in fields(group):
+            yield Parameter(f"{prefix}.{item.name}", item.default, item.metadata["spec"])
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """Return the allowed words of a parameter, by its full name."""
+    return next(parameter.spec.choices for parameter in parameters() if parameter.name == name)
+
+
+def unknown_parameter(name: object) -> str:
+    """Return one line about a parameter that does not exist, with the closest name if any."""
+    known = [parameter.name for parameter in parameters()]
+    # Without its group a name is still recognized.
+    full_names = {full.partition(".")[2]: full for full in known} | {full: full for full in known}
+    given = str(name)
+    near = [part for part in (given, given.rpartition(".")[2]) if part in full_names]
+    near = near or difflib.get_close_matches(given, full_names, n=1)
+    hint = f"did you mean {full_names[near[0]]}?" if near else "known: " + ", ".join(known)
+    return f"unknown parameter {name}; {hint}"

@@ -1,164 +1,155 @@
-"""One frame's path from an image to tracked people: the same for node and command."""
+"""From the poses of an image to tracked people: the same for node, command and benchmark."""
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import perf_counter
-from typing import Any
+from typing import Generic, TypeVar
 
 from poseflow_ros.config import Config
-from poseflow_ros.estimation.estimator import PoseEstimator
-from poseflow_ros.imaging.appearance import AppearanceModel
-from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.matcher import ImageMatcher
-from poseflow_ros.poses import Image, Poses, TrackedPoses
+from poseflow_ros.poses import FloatArray, Image, Poses, TrackedPoses
+from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
+from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.tracker import PoseFlowTracker
+
+Payload = TypeVar("Payload")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """What became of one image.
+class Frame(Generic[Payload]):
+    """One image and the people tracked in it.
 
     Attributes:
-        image: (H, W, 3) RGB, as it was given.
+        image: (H, W, 3) RGB, as given.
         stamp_s: when it was taken, seconds.
-        tag: whatever the caller gave with it.
-        tracked: who is where.
-        epoch: grows at each reset: people of different epochs are different people.
-        estimate_s: seconds that the estimator took.
-        track_s: seconds that correspondences and association took.
+        epoch: raised by each reset: people of different epochs are different people.
+        tracked: the tracks.
+        payload: as given.
     """
 
     image: Image
     stamp_s: float
-    tag: Any
-    tracked: TrackedPoses
     epoch: int
-    estimate_s: float
-    track_s: float
+    tracked: TrackedPoses
+    payload: Payload
 
 
-class Pipeline:
-    """Estimator, matcher and tracker of one camera.
+class Pipeline(Generic[Payload]):
+    """Matcher and tracker of one camera.
 
-    `process` and `track` are called by one thread; `reset` and `close` by any. Cameras that share
-    an estimator call it for all of them at once, then each its own `track`.
+    `track` and `flush` are called by one thread, everything else by any.
     """
 
     def __init__(
         self,
         config: Config,
-        estimator: PoseEstimator,
-        say: Callable[[str], None] = lambda _: None,
+        appearance: AppearanceLikelihood,
+        log: Callable[[str], None] = lambda _: None,
         epoch: int = 0,
-        appearance: AppearanceModel | None = None,
     ) -> None:
         """Make a pipeline.
 
         Args:
             config: how to match and track.
-            estimator: finds the people; closed by `close`.
-            say: told in one line why the pipeline reset itself.
-            epoch: the one to begin with.
-            appearance: describes the people; None: the model that the configuration asks for.
+            appearance: the constants of the model that makes the appearances.
+            log: called with one line each time the pipeline resets itself.
+            epoch: the first one.
         """
-        self.estimator = estimator
         self._matcher = ImageMatcher(config)
-        self._appearance = appearance or make_appearance_model(config.tracker)
-        self._tracker = PoseFlowTracker(config.tracker, self._appearance.likelihood)
-        self._say = say
-        self.lock = threading.Lock()
-        """Held while the tracker works, not while the estimator does: a reset is quick."""
-        self.epoch = epoch
-        """Grows at each reset: people of different epochs are different people."""
-        self._held: deque[Frame] = deque()
-        self._forget()
+        self._tracker = PoseFlowTracker(config.tracker, config.classic, appearance)
+        self._output: DelayedOutput[Frame[Payload]] = DelayedOutput(self._tracker)
+        self._log = log
+        # Held while the tracker works, not while images are matched: a reset does not wait long.
+        self._lock = threading.Lock()
+        self._epoch = self._matched_epoch = epoch
+        self._shape: tuple[int, ...] | None = None
+        self._stamp_s = float("-inf")
 
-    def process(self, image: Image, stamp_s: float, tag: Any = None) -> list[Frame]:
-        """Find the people in an image and tell who they are; returns what `track` does.
+    @property
+    def epoch(self) -> int:
+        """The present epoch; raised by each reset."""
+        return self._epoch
 
-        Args:
-            image: (H, W, 3) RGB.
-            stamp_s: when it was taken, seconds.
-            tag: comes back in `Frame.tag`.
-        """
-        start = perf_counter()
-        poses = self.estimator.estimate(image)
-        return self.track(image, poses, stamp_s, tag, perf_counter() - start)
+    @property
+    def n_delayed(self) -> int:
+        """How many frames are delayed at present."""
+        return len(self._output)
 
     def track(
-        self, image: Image, poses: Poses, stamp_s: float, tag: Any = None, estimate_s: float = 0.0
-    ) -> list[Frame]:
-        """Return the frames whose people are known now, oldest first.
+        self,
+        image: Image,
+        poses: Poses,
+        appearances: FloatArray,
+        stamp_s: float,
+        payload: Payload,
+    ) -> list[Frame[Payload]]:
+        """Track the people in an image; return the frames that are ready, oldest first.
 
-        Without `flow_window_s` that is the one given, with it those that are so many seconds old.
-        A stamp before the last one (a bag that loops, a clock set back) and another size of image
+        Without `flow_window_s` that is this one, with it those that are so many seconds old.
+        A stamp before the last one (a bag that loops, a clock set back) and another image size
         reset the tracking.
 
         Args:
             image: (H, W, 3) RGB.
             poses: the people in it.
+            appearances: (N, D) of them, from the appearance model.
             stamp_s: when it was taken, seconds.
-            tag: comes back in `Frame.tag`.
-            estimate_s: seconds that the estimator took, for `Frame.estimate_s`.
+            payload: returned in `Frame.payload`.
         """
-        estimated = perf_counter()
-        (appearances,) = self._appearance.describe([image], [poses])
-        with self.lock:
-            before = self._reset_where_broken(image.shape[:2], stamp_s)
-            cues = self._matcher.match(image, poses, appearances)
+        shape = image.shape[:2]
+        flushed = self._reset_if_discontinuous(shape, stamp_s)
+        if self._matched_epoch != self._epoch:
+            self._matcher.reset()
+        self._matched_epoch = self._epoch
+        cues = self._matcher.match(image, poses, appearances)
+        with self._lock:
+            self._shape, self._stamp_s = shape, stamp_s
             tracked = self._tracker.update(poses, cues, stamp_s)
-            ready = self._tracker.hold_back(tracked)
-            track_s = perf_counter() - estimated
-            self._held.append(Frame(image, stamp_s, tag, tracked, self.epoch, estimate_s, track_s))
-            return before + self._release(ready)
+            frame = Frame(image, stamp_s, self._epoch, tracked, payload)
+            return flushed + _ready(self._output.push(tracked, frame))
 
-    def flush(self) -> list[Frame]:
-        """Return the frames still held back, oldest first: no more will come."""
-        with self.lock:
-            return self._release(self._tracker.flush())
+    def flush(self) -> list[Frame[Payload]]:
+        """Return the frames still delayed, oldest first: no more will come."""
+        with self._lock:
+            return _ready(self._output.flush())
 
     def configure(self, config: Config) -> None:
-        """Take the live parameters from the next image on; called with `lock` held."""
-        self._tracker.configure(config.tracker)
+        """Use the live parameters from the next image on."""
+        with self._lock:
+            self._tracker.configure(config.tracker, config.classic)
 
     def reset(self) -> int:
-        """Forget everybody; return how many frames were held back, which are not told any more.
-
-        An image that is being estimated counts as the first of the new.
-        """
-        with self.lock:
-            self.epoch += 1
-            return self._forget()
-
-    def close(self) -> None:
-        """Give back what the estimator holds."""
-        self.estimator.close()
-
-    def _release(self, ready: list[TrackedPoses]) -> list[Frame]:
-        return [replace(self._held.popleft(), tracked=tracked) for tracked in ready]
-
-    def _forget(self) -> int:
-        held, self._held = len(self._held), deque[Frame]()
-        self._matcher.reset()
-        self._tracker.reset()
-        self._shape: tuple[int, ...] | None = None
-        self._stamp_s = float("-inf")
-        return held
-
-    def _reset_where_broken(self, shape: tuple[int, ...], stamp_s: float) -> list[Frame]:
-        """Return the frames held back until then, where a reset ends the wait."""
-        reason = ""
-        if stamp_s < self._stamp_s:
-            reason = f"the stamp went back from {self._stamp_s:.3f} to {stamp_s:.3f} s"
-        elif self._shape not in (None, shape):
-            reason = f"the image size changed from {self._shape} to {shape} (height, width)"
-        told: list[Frame] = []
-        if reason:
-            told = self._release(self._tracker.flush())
-            self.epoch += 1
+        """Forget all tracks; return how many delayed frames were discarded."""
+        with self._lock:
+            n_delayed = len(self._output)
             self._forget()
-            self._say(f"tracking starts anew: {reason}")
-        self._shape, self._stamp_s = shape, stamp_s
-        return told
+            self._epoch += 1
+            return n_delayed
+
+    def _forget(self) -> None:
+        self._tracker.reset()
+        self._output.reset()
+        self._shape = None
+        self._stamp_s = float("-inf")
+
+    def _reset_if_discontinuous(
+        self, shape: tuple[int, ...], stamp_s: float
+    ) -> list[Frame[Payload]]:
+        """Return the frames that were delayed until this reset, if there is one."""
+        with self._lock:
+            if stamp_s < self._stamp_s:
+                reason = f"the stamp went back from {self._stamp_s:.3f} to {stamp_s:.3f} s"
+            elif self._shape not in (None, shape):
+                reason = f"the image size changed from {self._shape} to {shape} (height, width)"
+            else:
+                return []
+            flushed = _ready(self._output.flush())
+            self._forget()
+            self._epoch += 1
+        self._log(f"tracking reset: {reason}")
+        return flushed
+
+
+def _ready(frames: list[tuple[TrackedPoses, Frame[Payload]]]) -> list[Frame[Payload]]:
+    """Return the frames with their improved tracks."""
+    return [replace(frame, tracked=tracked) for tracked, frame in frames]

@@ -115,8 +115,8 @@ class TrackedPoses:
         track_ids: (N,) from 1, never reused.
         states: (N,) TrackState.
         match_scores: (N,) in [0, 1], the similarity of pose and track; 0 at birth.
-        ages_s: (N,) seconds since the first sight.
-        time_since_update_s: (N,) seconds since the last sight, 0 when seen in this frame.
+        ages_s: (N,) seconds since the first observation.
+        time_since_update_s: (N,) seconds since the last observation, 0 when seen in this frame.
         hits: (N,) frames in which the person was seen.
         velocities: (N, 2) pixels a second, of the person; without the camera's own motion where
             that is known.

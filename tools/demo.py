@@ -24,7 +24,15 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 from tqdm import tqdm
 
-from poseflow_ros.config import NodeConfig
+from poseflow_ros.bench.processes import (
+    DiagnosticsListener,
+    ProcessError,
+    bring_up,
+    executable,
+    start,
+    use_large_images_profile,
+)
+from poseflow_ros.config import MarkersConfig
 from poseflow_ros.estimation.errors import WeightsError
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
 from poseflow_ros.estimation.weights import cached
@@ -32,14 +40,6 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source
 from poseflow_ros.poses import Image, Poses, TrackedPoses
 from poseflow_ros.ros.conversions import seconds, tracked_poses
-from poseflow_ros.ros.processes import (
-    ProcessError,
-    Told,
-    bring_up,
-    executable,
-    start,
-    use_large_images_profile,
-)
 from poseflow_ros.skeleton import COCO_17
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,13 +64,13 @@ class Recorder:
     arrays: list[TrackedPoseArray] = field(default_factory=list)
     stamps_s: list[float] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
-    arrivals_s: list[float] = field(default_factory=list)
+    received_s: list[float] = field(default_factory=list)
     answers_s: list[float] = field(default_factory=list)
-    told: Told = field(init=False)
+    diagnostics: DiagnosticsListener = field(init=False)
 
     def listen(self) -> None:
         """Subscribe."""
-        self.told = Told(self.node)
+        self.diagnostics = DiagnosticsListener(self.node)
         self.node.create_subscription(
             TrackedPoseArray, "/demo/poseflow/tracked_poses", self._on_poses, 100
         )
@@ -79,7 +79,7 @@ class Recorder:
     def _on_poses(self, message: TrackedPoseArray) -> None:
         now_s = self.node.get_clock().now().nanoseconds * 1e-9
         self.arrays.append(message)
-        self.arrivals_s.append(now_s)
+        self.received_s.append(now_s)
         self.latencies_s.append(now_s - seconds(message.header.stamp))
 
     def _on_camera_info(self, message: CameraInfo) -> None:
@@ -88,7 +88,7 @@ class Recorder:
     def ask(self, client: Any) -> None:
         """Ask the node for a parameter and note how long the answer takes."""
         asked_s = time.perf_counter()
-        future = client.call_async(GetParameters.Request(names=["input_size"]))
+        future = client.call_async(GetParameters.Request(names=["movenet.input_size"]))
         future.add_done_callback(lambda _: self.answers_s.append(time.perf_counter() - asked_s))
 
 
@@ -102,7 +102,7 @@ def record(video: str, input_size: int) -> Recorder:
         node = rclpy.create_node("demo")
         recorder = Recorder(node)
         recorder.listen()
-        network = ("estimator:=movenet", f"input_size:={input_size}")
+        network = ("estimator.name:=movenet", f"movenet.input_size:={input_size}")
         poseflow = start(stack, executable("poseflow_node"), "/demo", network)
         bring_up(node, poseflow, "/demo/poseflow")
         source = [f"video:={json.dumps(video)}"]
@@ -140,14 +140,14 @@ def summarize(recorder: Recorder) -> dict[str, Any]:
         for array, track_ids in zip(arrays, seen, strict=True)
         for track_id in track_ids.tolist()
     }
-    elapsed_s = recorder.arrivals_s[-1] - recorder.arrivals_s[0] if len(arrays) > 1 else 0.0
+    elapsed_s = recorder.received_s[-1] - recorder.received_s[0] if len(arrays) > 1 else 0.0
     p50, p99 = 1e3 * np.percentile(recorder.latencies_s or [0.0], [50, 99])
-    told = recorder.told
+    diagnostics = recorder.diagnostics
     return {
-        "published": told.count(VIDEO_STATUS, "published"),
-        "received": told.count(CAMERA_STATUS, "received"),
+        "published": diagnostics.count(VIDEO_STATUS, "published"),
+        "received": diagnostics.count(CAMERA_STATUS, "received"),
         "processed": len(arrays),
-        "dropped": told.count(CAMERA_STATUS, "dropped"),
+        "dropped": diagnostics.count(CAMERA_STATUS, "dropped"),
         "people_now": len(seen[-1]) if seen else 0,
         "people_mean": round(float(np.mean([len(people) for people in seen])), 2) if seen else 0.0,
         "track_ids": len(ids),
@@ -155,10 +155,10 @@ def summarize(recorder: Recorder) -> dict[str, Any]:
         "latency_p99_ms": round(float(p99), 1),
         "answer_max_ms": round(1e3 * max(recorder.answers_s, default=0.0), 1),
         "frames_per_second": round((len(arrays) - 1) / elapsed_s, 2) if elapsed_s else 0.0,
-        "estimate_p50_ms": told.number(CAMERA_STATUS, "estimate p50 (ms)"),
-        "track_p50_ms": told.number(CAMERA_STATUS, "track p50 (ms)"),
-        "overhead_p50_ms": told.number(CAMERA_STATUS, "overhead p50 (ms)"),
-        "overhead_p99_ms": told.number(CAMERA_STATUS, "overhead p99 (ms)"),
+        "estimate_p50_ms": diagnostics.number(CAMERA_STATUS, "estimate p50 (ms)"),
+        "track_p50_ms": diagnostics.number(CAMERA_STATUS, "track p50 (ms)"),
+        "overhead_p50_ms": diagnostics.number(CAMERA_STATUS, "overhead p50 (ms)"),
+        "overhead_p99_ms": diagnostics.number(CAMERA_STATUS, "overhead p99 (ms)"),
     }
 
 
@@ -166,7 +166,7 @@ def by_frame(recorder: Recorder) -> dict[int, TrackedPoses]:
     """Return the recorded people by the number of their frame in the video."""
     # Every frame has a camera_info of its stamp. Those sent before this program was discovered
     # are missing, at the start.
-    missing = recorder.told.count(VIDEO_STATUS, "published") - len(recorder.stamps_s)
+    missing = recorder.diagnostics.count(VIDEO_STATUS, "published") - len(recorder.stamps_s)
     numbers = {stamp_s: i + missing for i, stamp_s in enumerate(recorder.stamps_s)}
     return {
         numbers[seconds(array.header.stamp)]: tracked_poses(array)
@@ -186,7 +186,7 @@ def draw_video(video: str, recorder: Recorder, out: Path) -> None:
         for i, (image, _) in enumerate(tqdm(source, total=source.n_frames or None, desc="drawing",
                                             unit="frame", disable=None)):  # fmt: skip
             tracked = people.get(i, nobody)
-            annotated = draw(image, tracked, COCO_17, NodeConfig().min_keypoint_score)
+            annotated = draw(image, tracked, COCO_17, MarkersConfig().min_keypoint_score)
             writer.write(annotated)
             n_people = int(tracked.visible.sum())
             if n_people > moments.get(i // segment, (-1,))[0]:

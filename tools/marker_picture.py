@@ -32,16 +32,16 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.bench.processes import bring_up, executable, start, use_large_images_profile
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.factory import make_estimator
-from poseflow_ros.imaging.depth import DepthImage
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.ros.conversions import duration, seconds
 from poseflow_ros.ros.images import to_message
-from poseflow_ros.ros.processes import bring_up, executable, start, use_large_images_profile
 from poseflow_ros.ros.video_publisher import camera_info
 from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.spatial.depth import DepthImage
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST, END = 586, 606  # of the video's images
@@ -202,7 +202,7 @@ def main() -> None:
     fetch = [ROOT / "tools" / "fetch_sample_video.sh"]
     video = subprocess.run(fetch, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     images = [image for image, _ in islice(open_source(video), FIRST, END)]
-    estimator = make_estimator(EstimatorConfig(estimator="movenet"))
+    estimator = make_estimator(Config(estimator=EstimatorConfig(name="movenet")))
     depths = [make_depth(estimator.estimate(image)) for image in images]
     use_large_images_profile()
     space, plane = show(images, depths), show(images, [])

@@ -5,7 +5,7 @@ from typing import Any
 from poseflow_ros.bench.memory import PeakMemory
 from poseflow_ros.bench.repetition import figures, in_turns, peak_mib
 from poseflow_ros.bench.workload import Workload
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config
 from poseflow_ros.estimation import detectron2_rcnn, torchvision_rcnn
 from poseflow_ros.estimation.factory import make_estimator
 
@@ -13,21 +13,21 @@ from poseflow_ros.estimation.factory import make_estimator
 _LIBRARIES = {"keypoint_rcnn": torchvision_rcnn, "detectron2": detectron2_rcnn}
 
 
-def measure(config: EstimatorConfig, workload: Workload) -> dict[str, Any]:
+def measure(config: Config, workload: Workload) -> dict[str, Any]:
     """Return the figures of an estimator; those of its library's plain call too, if there is one.
 
     Raises:
         BenchError, EstimatorError: the estimator cannot run here.
     """
-    if config.estimator not in _LIBRARIES:
+    if config.estimator.name not in _LIBRARIES:
         return _measure_alone(config, workload)
-    _LIBRARIES[config.estimator].require_library()
+    _LIBRARIES[config.estimator.name].require_library()
     from poseflow_ros.bench.keypoint_rcnn import measure_beside_library
 
     return measure_beside_library(config, workload)
 
 
-def _measure_alone(config: EstimatorConfig, workload: Workload) -> dict[str, Any]:
+def _measure_alone(config: Config, workload: Workload) -> dict[str, Any]:
     """Return the figures of an estimator with its published weights."""
     images = workload.images()
     memory = PeakMemory()

@@ -20,7 +20,7 @@ from poseflow_ros.bench.memory import PeakMemory
 from poseflow_ros.bench.repetition import figures, in_turns, peak_mib, percentile
 from poseflow_ros.bench.stage_clock import StageClock
 from poseflow_ros.bench.workload import Workload
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.estimation.heatmaps import decode
 from poseflow_ros.estimation.keypoint_rcnn import KeypointRCNN
@@ -30,27 +30,28 @@ from poseflow_ros.poses import Image
 _DECODE_S = 1.0
 
 
-def measure_beside_library(config: EstimatorConfig, workload: Workload) -> dict[str, Any]:
+def measure_beside_library(config: Config, workload: Workload) -> dict[str, Any]:
     """Return the figures of the estimator and of its library's plain call, taken in turns.
 
     Raises:
         BenchError, EstimatorError: one of them cannot run here.
     """
-    device, images = choose_device(config.device), workload.images()
+    settings = config.estimator
+    device, images = choose_device(settings.device), workload.images()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "random.pth"
-        write_weights(config, path)
-        config = replace(config, weights=str(path), max_people=max(1, workload.people))
+        write_weights(settings, path)
+        settings = replace(settings, weights=str(path), max_people=max(1, workload.people))
         # Otherwise what torch allocates only once would count for the first of the two.
-        library_call(config, path, device, workload.people)(images)
+        library_call(settings, path, device, workload.people)(images)
         free_memory(device)
 
         memory = PeakMemory(device)
-        estimator = _estimator_with_people(config, workload.people)
+        estimator = _estimator_with_people(settings, workload.people)
         mib = peak_mib(memory, lambda: estimator.estimate_batch(images))
 
         memory = PeakMemory(device)
-        plain = library_call(config, path, device, workload.people)
+        plain = library_call(settings, path, device, workload.people)
         plain_mib = peak_mib(memory, lambda: plain(images))
     report = _timed(estimator, plain, workload, (mib, plain_mib))
     estimator.close()
@@ -59,7 +60,7 @@ def measure_beside_library(config: EstimatorConfig, workload: Workload) -> dict[
 
 def _estimator_with_people(config: EstimatorConfig, n: int) -> KeypointRCNN:
     """Return the estimator, which finds n people in every image."""
-    estimator = make_estimator(config)
+    estimator = make_estimator(Config(estimator=config))
     assert isinstance(estimator, KeypointRCNN)
     estimator.network = PlacedPeople(estimator.network, n)
     return estimator

@@ -60,7 +60,7 @@ class PlacedPeople:
 def write_weights(config: EstimatorConfig, path: Path) -> None:
     """Write a file of random weights, always the same ones, for the estimator's network."""
     torch.manual_seed(0)
-    if config.estimator == "detectron2":
+    if config.name == "detectron2":
         from poseflow_ros.estimation.detectron2_network import make_model
 
         model = make_model(config.detectron2_config)
@@ -155,5 +155,5 @@ class Detectron2Call:
 
 def library_call(config: EstimatorConfig, path: Path, device: torch.device, n: int) -> LibraryCall:
     """Return the call of the estimator's library with the weights of a file and n people."""
-    call = Detectron2Call if config.estimator == "detectron2" else TorchvisionCall
+    call = Detectron2Call if config.name == "detectron2" else TorchvisionCall
     return call(config, path, device, n)

@@ -1,21 +1,30 @@
-"""How much memory a piece of work takes, on a GPU or in this process."""
+"""The memory that a piece of work takes, on a GPU or in this process."""
 
 import ctypes
 import gc
 from pathlib import Path
 from typing import Any
 
+from poseflow_ros.bench.error import BenchError
+
 _MIB = 2**20
 
 
-def resident_bytes(line: str = "VmRSS") -> int:
-    """Return the memory of this process in use (VmRSS) or its peak (VmHWM), as Linux counts."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(x.split()[1]) for x in status if x.startswith(f"{line}:"))
+def resident_bytes() -> int:
+    """Return the resident memory of this process.
+
+    Raises:
+        BenchError: psutil is not installed.
+    """
+    try:
+        import psutil
+    except ImportError as error:
+        raise BenchError("memory is measured with psutil: pip install psutil") from error
+    return int(psutil.Process().memory_info().rss)
 
 
 class PeakMemory:
-    """The most memory in use, beyond what was in use when this was made."""
+    """The peak of memory use, beyond what was in use when this was made."""
 
     def __init__(self, device: Any = None) -> None:
         """Measure a torch.device; on a CPU, or None, this process."""
@@ -35,7 +44,7 @@ class PeakMemory:
     def mib(self) -> float:
         """Return the peak since `restart`, MiB."""
         if self._device is None:
-            peak = resident_bytes("VmHWM")
+            peak = _peak_resident_bytes()
         else:
             import torch
 
@@ -45,8 +54,14 @@ class PeakMemory:
     def _in_use(self) -> int:
         gc.collect()
         if self._device is None:
-            ctypes.CDLL(None).malloc_trim(0)  # what was freed counts as long as glibc keeps it
+            ctypes.CDLL(None).malloc_trim(0)  # glibc keeps freed memory, which would count
             return resident_bytes()
         import torch
 
         return int(torch.cuda.memory_allocated(self._device))
+
+
+def _peak_resident_bytes() -> int:
+    """Return the peak since it was last cleared; psutil does not read it on Linux."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))

@@ -1,7 +1,6 @@
 """A real sequence with recorded detections and the truth, as it is or made harder."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -14,9 +13,11 @@ from poseflow_ros.bench.metrics import Frames, read_mot
 from poseflow_ros.bench.observation import Observation
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.recorded import RecordedPoses
+from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.pipeline import Pipeline
 from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
+from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 _MAX_EVERY = 1000
@@ -24,8 +25,8 @@ _REACH_PX = 60  # farthest that the picture is shifted to any side
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 _NOBODY = (np.zeros(0, int), np.zeros((0, 4)))
 
-Outcome = tuple[IntArray, FloatArray, TrackedPoses, float]
-"""True ids (T,) and boxes (T, 4), what was found, and seconds that it took."""
+Outcome = tuple[IntArray, FloatArray, TrackedPoses]
+"""True ids (T,) and boxes (T, 4) of a frame, and the tracker's output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,14 @@ class Recording:
         """Frames a second, of which one in `every` is shown."""
         return self.fps or open_source(self.video).rate_hz
 
-    def replay(self, config: Config) -> Iterator[Outcome]:
-        """Yield what the pipeline makes of each frame that is shown.
+    def replay(
+        self, config: Config, add_time: Callable[[float], None] = lambda _: None
+    ) -> Iterator[Outcome]:
+        """Yield the truth and the tracks of each frame that is shown.
+
+        Args:
+            config: of the pipeline.
+            add_time: called once for each frame with the seconds spent on matching and tracking.
 
         Raises:
             BenchError: the truth is no such text, or goes on after the recorded frames.
@@ -87,8 +94,8 @@ class Recording:
         shifts = shake_px(len(recorded), self.shake_px)
         with_images = self.with_images and self.video
         steps = self._pipeline_steps if with_images else self._tracker_steps
-        for index, tracked, duration_s in steps(config, recorded, shifts):
-            yield *self._truth_of(index, truth, shifts), tracked, duration_s
+        for index, tracked in steps(config, recorded, shifts, add_time):
+            yield *self._truth_of(index, truth, shifts), tracked
 
     def observations(self) -> Iterator[Observation]:
         """Yield the truth and the detections of each frame that is shown.
@@ -120,43 +127,46 @@ class Recording:
         return ids, boxes + np.tile(shifts[index // self.every], 2)
 
     def _pipeline_steps(
-        self, config: Config, recorded: RecordedPoses, shifts: IntArray
-    ) -> Iterator[tuple[int, TrackedPoses, float]]:
-        pipeline = Pipeline(config, _Shifted(recorded, self.every, shifts))
+        self,
+        config: Config,
+        recorded: RecordedPoses,
+        shifts: IntArray,
+        add_time: Callable[[float], None],
+    ) -> Iterator[tuple[int, TrackedPoses]]:
+        """Yield the index and the tracks of each frame that is shown, with its image."""
+        estimator = _Shifted(recorded, self.every, shifts)
+        appearance = make_appearance_model(config.tracker)
+        pipeline: Pipeline[int] = Pipeline(config, appearance.likelihood)
         for index, (image, stamp_s) in enumerate(open_source(self.video, self.fps)):
             if index < len(recorded) and index % self.every == 0:
                 shown = shifted(image, shifts[index // self.every])
-                for frame in pipeline.process(shown, stamp_s, index):
-                    yield frame.tag, frame.tracked, frame.track_s
-        for frame in pipeline.flush():
-            yield frame.tag, frame.tracked, frame.track_s
+                poses = estimator.estimate(shown)
+                start = perf_counter()
+                (appearances,) = appearance.describe([shown], [poses])
+                frames = pipeline.track(shown, poses, appearances, stamp_s, index)
+                add_time(perf_counter() - start)
+                yield from ((frame.payload, frame.tracked) for frame in frames)
+        yield from ((frame.payload, frame.tracked) for frame in pipeline.flush())
 
     def _tracker_steps(
-        self, config: Config, recorded: RecordedPoses, shifts: IntArray
-    ) -> Iterator[tuple[int, TrackedPoses, float]]:
-        estimator, tracker = (
-            _Shifted(recorded, self.every, shifts),
-            PoseFlowTracker(config.tracker),
-        )
+        self,
+        config: Config,
+        recorded: RecordedPoses,
+        shifts: IntArray,
+        add_time: Callable[[float], None],
+    ) -> Iterator[tuple[int, TrackedPoses]]:
+        """Yield the index and the tracks of each frame that is shown, without images."""
+        estimator = _Shifted(recorded, self.every, shifts)
+        tracker = PoseFlowTracker(config.tracker, config.classic)
+        output: DelayedOutput[int] = DelayedOutput(tracker)
         rate_hz = self.rate_hz
-        held: deque[tuple[int, float]] = deque()
         for index in range(0, len(recorded), self.every):
             poses = estimator.estimate(_NO_IMAGE)
             start = perf_counter()
-            tracked = tracker.update(poses, None, index / rate_hz)
-            ready = tracker.hold_back(tracked)
-            duration_s = perf_counter() - start
-            held.append((index, duration_s))
-            yield from _matched(held, ready)
-        yield from _matched(held, tracker.flush())
-
-
-def _matched(
-    held: deque[tuple[int, float]], ready: list[TrackedPoses]
-) -> Iterator[tuple[int, TrackedPoses, float]]:
-    for tracked in ready:
-        index, duration_s = held.popleft()
-        yield index, tracked, duration_s
+            ready = output.push(tracker.update(poses, None, index / rate_hz), index)
+            add_time(perf_counter() - start)
+            yield from ((i, tracked) for tracked, i in ready)
+        yield from ((i, tracked) for tracked, i in output.flush())
 
 
 class _Shifted:

@@ -1,7 +1,6 @@
 """One tracker on trial: its figures, its lanes and its time."""
 
 from array import array
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,11 +27,10 @@ class Trial:
         self.score, self.lanes = score, lanes
         self._partial = partial
         self._times_s = array("d")
-        self._expected: deque[tuple[IntArray, FloatArray]] = deque()
 
     @property
     def frames(self) -> int:
-        """How many frames were expected."""
+        """How many frames were processed."""
         return len(self._times_s)
 
     @property
@@ -40,23 +38,26 @@ class Trial:
         """(frames,) milliseconds spent on each frame."""
         return 1e3 * np.array(self._times_s)
 
-    def expect(self, truth_ids: IntArray, truth_boxes: FloatArray, duration_s: float) -> None:
-        """Take the truth of a frame, (T,) ids and (T, 4) boxes, and the time spent on it."""
+    def add_time(self, duration_s: float) -> None:
+        """Add the seconds that the tracker spent on one frame."""
         self._times_s.append(duration_s)
-        self._expected.append((truth_ids, truth_boxes))
 
-    def take(self, frames: list[TrackedPoses]) -> None:
-        """Take what was made of the next frames expected, which may come later.
+    def add(self, truth_ids: IntArray, truth_boxes: FloatArray, tracked: TrackedPoses) -> None:
+        """Add one frame: its truth, (T,) ids and (T, 4) boxes, and the tracker's output.
 
         Confirmed people count as found, the others do not.
         """
-        for tracked in frames:
-            found = tracked[tracked.visible]
-            self.take_found(found.track_ids, found.poses.boxes)
+        found = tracked[tracked.visible]
+        self.add_found(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
 
-    def take_found(self, found_ids: IntArray, found_boxes: FloatArray) -> None:
-        """Take the (F,) ids and (F, 4) boxes found in the next frame expected."""
-        truth_ids, truth_boxes = self._expected.popleft()
+    def add_found(
+        self,
+        truth_ids: IntArray,
+        truth_boxes: FloatArray,
+        found_ids: IntArray,
+        found_boxes: FloatArray,
+    ) -> None:
+        """Add one frame: (T,) ids and (T, 4) boxes of its truth, (F,) and (F, 4) of the found."""
         if self._partial:
             iou = box_iou(found_boxes, truth_boxes).max(axis=1, initial=0.0)
             found_ids, found_boxes = (x[iou >= _LABELLED_IOU] for x in (found_ids, found_boxes))

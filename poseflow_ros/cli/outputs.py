@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from poseflow_ros.cli.errors import CommandError
 
-class OutputError(ValueError):
+
+class OutputError(CommandError):
     """A file that cannot be written; the text names it and says why."""
 
 
@@ -17,6 +19,6 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path] = ()) -
     resolved = {path.resolve() for path in inputs}
     for output in outputs:
         if output and output.resolve() in resolved:
-            raise OutputError(f"{output} is an input, and cannot be written too")
+            raise OutputError(f"{output} is an input and cannot be written")
         if output and not output.parent.is_dir():
-            raise OutputError(f"{output} cannot be written: {output.parent} is no folder")
+            raise OutputError(f"{output} cannot be written: {output.parent} is not a folder")

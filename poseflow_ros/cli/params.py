@@ -25,8 +25,17 @@ def read_parameters(path: Path) -> dict[str, Any]:
     for name in _SECTIONS:
         section = sections.get(name)
         if isinstance(section, Mapping) and isinstance(section.get("ros__parameters"), Mapping):
-            values |= section["ros__parameters"]
+            values |= _flat(section["ros__parameters"])
     if not values:
         raise ConfigError(f"{path} sets no parameter: expected /**: or {NODE_NAME}: with "
                           "ros__parameters: below")  # fmt: skip
-    return {k: v for k, v in values.items() if not str(k).startswith(_ROS_ONLY)}
+    return {k: v for k, v in values.items() if not k.startswith(_ROS_ONLY)}
+
+
+def _flat(parameters: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested groups as full names: {tracker: {max_lost_s: 3.0}} -> tracker.max_lost_s."""
+    values: dict[str, Any] = {}
+    for key, value in parameters.items():
+        name = f"{prefix}{key}"
+        values |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return values

@@ -7,17 +7,20 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import IO, Any
 
 from tqdm import tqdm
 
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
-from poseflow_ros.config import Config, parameters, spec_of
+from poseflow_ros.config import Config, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.annotate import draw
+from poseflow_ros.imaging.appearance import AppearanceModel
+from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.video import Source, VideoWriter, open_source
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import Image, TrackedPoses
@@ -25,14 +28,13 @@ from poseflow_ros.poses import Image, TrackedPoses
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command's arguments."""
-    choices = {item.name: spec_of(item).choices for item in parameters()}
     parser = commands.add_parser(
         "track", help="track people in a video", description=__doc__.split(": ", 1)[1]
     )
     parser.add_argument("input", help="video file, folder of images, or a camera's number")
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
-    parser.add_argument("--association", choices=choices["association"])
+    parser.add_argument("--association", choices=choices("tracker.association"))
     parser.add_argument(
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, not an estimator"
     )
@@ -53,11 +55,9 @@ class Report:
     track_s: float = 0.0
     track_ids: set[int] = field(default_factory=set)
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: Frame[int]) -> None:
         """Count one frame."""
         self.frames += 1
-        self.estimate_s += frame.estimate_s
-        self.track_s += frame.track_s
         self.track_ids.update(frame.tracked.track_ids[frame.tracked.visible].tolist())
 
     def figures(self) -> dict[str, float]:
@@ -79,14 +79,15 @@ def run(args: argparse.Namespace) -> None:
     source = open_source(args.input, args.rate)
     estimator = _estimator(args, config)
     bar = tqdm(source, total=source.n_frames or None, unit="frame", disable=None)
-    pipeline = Pipeline(config, estimator, say=bar.write)
+    appearance = make_appearance_model(config.tracker)
+    pipeline: Pipeline[int] = Pipeline(config, appearance.likelihood, log=bar.write)
     report = Report()
     with contextlib.ExitStack() as stack:
-        stack.callback(pipeline.close)
+        stack.callback(estimator.close)
         outputs = _open_outputs(args, config, source, estimator, stack)
-        for frame in _frames(pipeline, bar):
+        for frame in _frames(pipeline, estimator, appearance, bar, report):
             for output in outputs:
-                output(frame.image, frame.stamp_s, report.frames, frame.tracked)
+                output(frame.image, frame.stamp_s, frame.payload, frame.tracked)
             report.add(frame)
     if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
         message = f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}"
@@ -96,16 +97,30 @@ def run(args: argparse.Namespace) -> None:
     print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
 
 
-def _frames(pipeline: Pipeline, images: Iterable[tuple[Image, float]]) -> Iterator[Frame]:
+def _frames(
+    pipeline: Pipeline[int],
+    estimator: PoseEstimator,
+    appearance: AppearanceModel,
+    images: Iterable[tuple[Image, float]],
+    report: Report,
+) -> Iterator[Frame[int]]:
+    """Yield each image with its tracks; the payload is its index."""
     with contextlib.suppress(KeyboardInterrupt):  # how a camera's recording ends
-        for image, stamp_s in images:
-            yield from pipeline.process(image, stamp_s)
+        for index, (image, stamp_s) in enumerate(images):
+            start = perf_counter()
+            poses = estimator.estimate(image)
+            estimated = perf_counter()
+            (appearances,) = appearance.describe([image], [poses])
+            frames = pipeline.track(image, poses, appearances, stamp_s, index)
+            report.estimate_s += estimated - start
+            report.track_s += perf_counter() - estimated
+            yield from frames
     yield from pipeline.flush()
 
 
 def _configure(args: argparse.Namespace) -> Config:
     values = read_parameters(args.params) if args.params else {}
-    asked = {"estimator": args.estimator, "association": args.association}
+    asked = {"estimator.name": args.estimator, "tracker.association": args.association}
     return Config.from_parameters(values | {k: v for k, v in asked.items() if v})
 
 
@@ -113,10 +128,10 @@ def _estimator(args: argparse.Namespace, config: Config) -> PoseEstimator:
     if args.detections:
         return RecordedPoses(args.detections)
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(f"poseflow_ros: {line}", file=sys.stderr)
 
-    return make_estimator(config.estimator, say)
+    return make_estimator(config, log)
 
 
 def _open_outputs(
@@ -130,7 +145,7 @@ def _open_outputs(
     outputs: list[Any] = []
     if args.video:
         writer = stack.enter_context(VideoWriter(args.video, source.rate_hz))
-        score = config.node.min_keypoint_score
+        score = config.markers.min_keypoint_score
 
         def write_video(image: Image, _: float, __: int, tracked: TrackedPoses) -> None:
             writer.write(draw(image, tracked, estimator.skeleton, score))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.errors import WeightsError
 from poseflow_ros.estimation.factory import NETWORKS, network
 from poseflow_ros.estimation.weights import ModelFile, cache_path, fetch, is_intact, named_file
@@ -56,8 +56,8 @@ def run_verify(args: argparse.Namespace) -> None:
         WeightsError, EstimatorError: it is missing, damaged or not of a known network.
     """
     if path := named_file(args.name):
-        config = EstimatorConfig(detectron2_config=args.detectron2_config)
-        print(f"loads    as {_network_in(path, config)}  {path}")
+        estimator = EstimatorConfig(detectron2_config=args.detectron2_config)
+        print(f"loads    as {_network_in(path, Config(estimator=estimator))}  {path}")
         return
     model = _named(args.name)
     if (state := _state(model)) != "checked":
@@ -100,7 +100,7 @@ def _named(name: str) -> ModelFile:
     return models[name]
 
 
-def _network_in(path: Path, config: EstimatorConfig) -> str:
+def _network_in(path: Path, config: Config) -> str:
     """Return the name of the network whose weights the file holds, by loading it.
 
     Raises:

@@ -59,15 +59,17 @@ def make_model(config: str) -> GeneralizedRCNN:
             model = build_model(settings)
     except Exception as error:
         raise EstimatorError(
-            f"detectron2_config is {config!r}, which detectron2 cannot use: {first_line(error)}"
+            f"estimator.detectron2_config is {config!r}, which detectron2 cannot use: "
+            f"{first_line(error)}"
         ) from error
     heads = getattr(model, "roi_heads", None)
     n_keypoints = getattr(getattr(heads, "keypoint_head", None), "num_keypoints", 0)
     n_classes = getattr(heads, "num_classes", 0)
     if n_keypoints != len(COCO_17.keypoint_names) or n_classes != 1:
         raise EstimatorError(
-            f"detectron2_config is {config!r}, which has {n_keypoints} keypoints and {n_classes} "
-            f"classes; must have the {len(COCO_17.keypoint_names)} of COCO and people only"
+            f"estimator.detectron2_config is {config!r}, which has {n_keypoints} keypoints and "
+            f"{n_classes} classes; must have the {len(COCO_17.keypoint_names)} of COCO and people "
+            "only"
         )
     return model.eval()
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import require
 from poseflow_ros.estimation.sources import WebAddress
@@ -28,7 +28,7 @@ def require_library() -> None:
     Raises:
         EstimatorError: it cannot be imported; the text says how to install it.
     """
-    require("detectron2.modeling", "to install it from its main branch: see README.md")
+    require("detectron2.modeling", "to install it from its main branch: see docs/models.md")
 
 
 def published() -> tuple[ModelFile, ...]:
@@ -56,7 +56,7 @@ def _model_file(name: str) -> ModelFile:
     )
 
 
-def make(config: EstimatorConfig) -> PoseEstimator:
+def make(config: Config) -> PoseEstimator:
     """Return the estimator, its weights loaded.
 
     Raises:
@@ -67,14 +67,14 @@ def make(config: EstimatorConfig) -> PoseEstimator:
     from poseflow_ros.estimation.keypoint_rcnn import KeypointRCNN
 
     def load(device: Any, precision: Any) -> Detectron2Network:
-        name = config.detectron2_config
-        model = read_model(name, find(config.weights, published_for(name)))
-        return Detectron2Network(model, config, device, precision)
+        name = config.estimator.detectron2_config
+        model = read_model(name, find(config.estimator.weights, published_for(name)))
+        return Detectron2Network(model, config.estimator, device, precision)
 
-    return KeypointRCNN(config, load)
+    return KeypointRCNN(config.estimator, load)
 
 
-def verify(path: Path, config: EstimatorConfig) -> str | None:
+def verify(path: Path, config: Config) -> str | None:
     """Load a file of weights for `detectron2_config`; return the network's name.
 
     Returns None if the file is of another network.
@@ -93,5 +93,5 @@ def verify(path: Path, config: EstimatorConfig) -> str | None:
     require_library()
     from poseflow_ros.estimation.detectron2_network import read_model
 
-    read_model(config.detectron2_config, path)
-    return f"detectron2's {config.detectron2_config}"
+    read_model(config.estimator.detectron2_config, path)
+    return f"detectron2's {config.estimator.detectron2_config}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import import_problem
@@ -19,13 +19,13 @@ NETWORKS = {
 """The module of each network in this package. A new network needs its file and a line here."""
 
 ESTIMATORS = ("auto", *NETWORKS)
-"""Allowed values of the parameter `estimator`."""
+"""Allowed values of the parameter `estimator.name`."""
 
 
 class NetworkModule(Protocol):
     """The functions of a network's module; importing it does not import the network's library."""
 
-    def make(self, config: EstimatorConfig) -> PoseEstimator:
+    def make(self, config: Config) -> PoseEstimator:
         """Return the estimator, its weights loaded.
 
         Raises:
@@ -37,7 +37,7 @@ class NetworkModule(Protocol):
         """Return the published files of weights, without importing the library."""
         ...
 
-    def verify(self, path: Path, config: EstimatorConfig) -> str | None:
+    def verify(self, path: Path, config: Config) -> str | None:
         """Load a file of weights; return the network's name, None if it is of another network.
 
         Raises:
@@ -53,13 +53,11 @@ def network(name: str) -> NetworkModule:
         EstimatorError: there is no network of this name.
     """
     if name not in NETWORKS:
-        raise EstimatorError(f"estimator is {name!r}, must be one of {', '.join(ESTIMATORS)}")
+        raise EstimatorError(f"estimator.name is {name!r}, must be one of {', '.join(ESTIMATORS)}")
     return cast(NetworkModule, importlib.import_module(f"{__package__}.{NETWORKS[name]}"))
 
 
-def make_estimator(
-    config: EstimatorConfig, log: Callable[[str], None] = lambda _: None
-) -> PoseEstimator:
+def make_estimator(config: Config, log: Callable[[str], None] = lambda _: None) -> PoseEstimator:
     """Return the estimator that the configuration names, its weights loaded.
 
     Args:
@@ -70,10 +68,10 @@ def make_estimator(
         EstimatorError: the name is unknown, or a library or the weights are missing or cannot be
             used.
     """
-    name = config.estimator
+    name = config.estimator.name
     if name == "auto":
-        name, reason = _select(config.device)
-        log(f"estimator auto selects {name}: {reason}")
+        name, reason = _select(config.estimator.device)
+        log(f"estimator.name auto selects {name}: {reason}")
     return network(name).make(config)
 
 
@@ -91,7 +89,7 @@ def _select(device: str) -> tuple[str, str]:
 def _device_problem(device: str) -> str:
     """Return why no GPU can be used; empty where one can."""
     if device == "cpu":
-        return "device is cpu"
+        return "estimator.device is cpu"
     if problem := import_problem("torch"):
         return problem
     from poseflow_ros.estimation.torch_device import cuda_problem

@@ -114,9 +114,9 @@ class KeypointRCNN:
             self.close()
             if isinstance(error, EstimatorError):
                 raise
-            advice = "; compile is true, try false" if config.compile else ""
+            advice = "; estimator.compile is true, try false" if config.compile else ""
             raise EstimatorError(
-                f"estimator {config.estimator} does not run on {describe(self.device)}: "
+                f"estimator {config.name} does not run on {describe(self.device)}: "
                 f"{first_line(error)}{advice}"
             ) from error
         self.description = (

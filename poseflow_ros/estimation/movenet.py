@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config
 from poseflow_ros.estimation.cpu_threads import cpu_threads
 from poseflow_ros.estimation.errors import EstimatorError, first_line
 from poseflow_ros.estimation.libraries import require
@@ -43,7 +43,7 @@ def published() -> tuple[ModelFile, ...]:
     return (MOVENET_MULTIPOSE,)
 
 
-def make(config: EstimatorConfig) -> "MoveNet":
+def make(config: Config) -> "MoveNet":
     """Return the estimator, its weights loaded.
 
     Raises:
@@ -52,7 +52,7 @@ def make(config: EstimatorConfig) -> "MoveNet":
     return MoveNet(config)
 
 
-def verify(path: Path, config: EstimatorConfig) -> str | None:
+def verify(path: Path, config: Config) -> str | None:
     """Load a file of weights; return the network's name, None if it is of another network.
 
     Raises:
@@ -74,15 +74,17 @@ class MoveNet:
     batches = False
     device_bytes = 0
 
-    def __init__(self, config: EstimatorConfig) -> None:
-        self._long_side = config.input_size
-        self._min_score = config.min_person_score
-        threads = cpu_threads(config)
-        self._interpreter = load(find(config.weights, MOVENET_MULTIPOSE), threads)
+    def __init__(self, config: Config) -> None:
+        self._long_side = config.movenet.input_size
+        self._min_score = config.estimator.min_person_score
+        threads = cpu_threads(config.estimator)
+        self._interpreter = load(find(config.estimator.weights, MOVENET_MULTIPOSE), threads)
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._padded: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
-        self.description = f"MoveNet MultiPose at {config.input_size} px, CPU, {threads} threads"
+        self.description = (
+            f"MoveNet MultiPose at {config.movenet.input_size} px, CPU, {threads} threads"
+        )
         self.estimate(np.zeros(_WARM_UP_SHAPE, np.uint8))
 
     def estimate(self, image: Image) -> Poses:

@@ -28,7 +28,9 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cpu" if cuda_problem() else "cuda"
     if name != "cpu" and (problem := cuda_problem(name)):
-        raise EstimatorError(f"device is {name!r}, but {problem}; must be auto, cpu or cuda:N")
+        raise EstimatorError(
+            f"estimator.device is {name!r}, but {problem}; must be auto, cpu or cuda:N"
+        )
     return torch.device(name)
 
 
@@ -69,8 +71,8 @@ def convert(parts: Iterable[nn.Module], device: torch.device, precision: torch.d
         part.to(device, precision, memory_format=memory_format(precision))
         if not all(x.isfinite().all() for x in part.parameters()):
             raise EstimatorError(
-                f"precision is {precision_name(precision)}, which cannot represent the weights; "
-                "try bfloat16 or float32"
+                f"estimator.precision is {precision_name(precision)}, which cannot represent "
+                "the weights; try bfloat16 or float32"
             )
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import require
 from poseflow_ros.estimation.sources import WebAddress
@@ -44,7 +44,7 @@ def _torch_cache() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def make(config: EstimatorConfig) -> PoseEstimator:
+def make(config: Config) -> PoseEstimator:
     """Return the estimator, its weights loaded.
 
     Raises:
@@ -55,13 +55,13 @@ def make(config: EstimatorConfig) -> PoseEstimator:
     from poseflow_ros.estimation.torchvision_network import TorchvisionNetwork
 
     def load(device: Any, precision: Any) -> TorchvisionNetwork:
-        model = read_model(find(config.weights, published()[0]))
-        return TorchvisionNetwork(model, config, device, precision)
+        model = read_model(find(config.estimator.weights, published()[0]))
+        return TorchvisionNetwork(model, config.estimator, device, precision)
 
-    return KeypointRCNN(config, load)
+    return KeypointRCNN(config.estimator, load)
 
 
-def verify(path: Path, config: EstimatorConfig) -> str | None:
+def verify(path: Path, config: Config) -> str | None:
     """Load a file of weights; return the network's name, None if it is of another network.
 
     Raises:

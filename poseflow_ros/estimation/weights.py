@@ -81,7 +81,7 @@ def find(weights: str, published: ModelFile | None) -> Path:
     path = named_file(weights)
     if path is None:
         raise EstimatorError(
-            f"weights is {weights!r}, which is not a file; "
+            f"estimator.weights is {weights!r}, which is not a file; "
             f"must be {_DEFAULT} or the path of a file"
         )
     return path
@@ -90,13 +90,13 @@ def find(weights: str, published: ModelFile | None) -> Path:
 def _find_published(published: ModelFile | None) -> Path:
     if published is None:
         raise EstimatorError(
-            f"weights is {_DEFAULT}, but this network has no published weights; "
+            f"estimator.weights is {_DEFAULT}, but this network has no published weights; "
             "must be the path of a file"
         )
     try:
         return cached(published)
     except WeightsError as error:
-        raise EstimatorError(f"weights is {_DEFAULT}, but {error}") from error
+        raise EstimatorError(f"estimator.weights is {_DEFAULT}, but {error}") from error
 
 
 def named_file(name: str) -> Path | None:

@@ -10,7 +10,7 @@ from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, Appearance
 
 
 class AppearanceModel(Protocol):
-    """Describes people so that they can be told apart. One model serves all cameras.
+    """Describes people so that they can be distinguished. One model serves all cameras.
 
     Attributes:
         likelihood: how alike its vectors of one person and of different people are.

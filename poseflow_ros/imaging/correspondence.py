@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.config import MatcherConfig
+from poseflow_ros.config import ClassicConfig
 from poseflow_ros.poses import FloatArray, Image, Poses
 
 NO_CORRESPONDENCES: FloatArray = np.zeros((0, 4))
@@ -84,7 +84,7 @@ class OrbMatcher:
     features of the previous image are kept, never an image.
     """
 
-    def __init__(self, config: MatcherConfig) -> None:
+    def __init__(self, config: ClassicConfig) -> None:
         self._orb = None
         if config.orb_features:
             self._orb = cv2.ORB_create(nfeatures=config.orb_features, scoreType=cv2.ORB_FAST_SCORE)

@@ -21,8 +21,8 @@ class ImageMatcher:
 
     def __init__(self, config: Config) -> None:
         robust = config.tracker.association == "robust"
-        self._background = BackgroundMatcher() if robust and config.matcher.camera_motion else None
-        self._orb = None if robust else OrbMatcher(config.matcher)
+        self._background = BackgroundMatcher() if robust and config.tracker.camera_motion else None
+        self._orb = None if robust else OrbMatcher(config.classic)
 
     def reset(self) -> None:
         """Forget the previous image."""

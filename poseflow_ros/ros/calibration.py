@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sensor_msgs.msg import CameraInfo
 
-from poseflow_ros.imaging.lens import Lens
+from poseflow_ros.spatial.lens import Lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Calibration:
 
     Attributes:
         lens: in pixels of the images.
-        size: (height, width) of the images, pixels; zeros where it is not told.
+        size: (height, width) of the images, pixels; zeros where unknown.
     """
 
     lens: Lens
@@ -21,7 +21,7 @@ class Calibration:
 
     @classmethod
     def of(cls, info: CameraInfo) -> "Calibration | None":
-        """Return what a message tells; None where that is nothing (zeros, by convention).
+        """Return the calibration of a message; None if it is uncalibrated (zeros, by convention).
 
         K is that of the whole sensor: a region of interest and binning come on top.
 
@@ -43,7 +43,7 @@ class Calibration:
         return cls(lens, ((roi.height or info.height) // by, (roi.width or info.width) // bx))
 
     def fits(self, size: tuple[int, int]) -> bool:
-        """Return whether it is for images of this (height, width), as far as it tells."""
+        """Return whether it is for images of this (height, width), as far as known."""
         return not all(self.size) or self.size == tuple(size)
 
 

@@ -1,6 +1,5 @@
-"""One camera of the node: its images, who is known in them, and how it fares."""
+"""One camera of the node: its subscriptions, pipeline, outputs and statistics."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -9,63 +8,41 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Header
 
 from poseflow_ros.config import Config
-from poseflow_ros.estimation.estimator import PoseEstimator
-from poseflow_ros.pipeline import Frame, Pipeline
-from poseflow_ros.poses import Image as Pixels
-from poseflow_ros.poses import Poses
+from poseflow_ros.pipeline import Pipeline
 from poseflow_ros.ros.calibration import Calibration
-from poseflow_ros.ros.conversions import seconds
-from poseflow_ros.ros.depth import Lifter, View
-from poseflow_ros.ros.diagnostics import FrameStatistics, Stages, Worry, status, worry
-from poseflow_ros.ros.images import ImageError, to_rgb
+from poseflow_ros.ros.depth import DepthProjector
+from poseflow_ros.ros.diagnostics import Alert, FrameStatistics, make_status, threshold_alerts
+from poseflow_ros.ros.image_job import ImageJob, PendingOutput
+from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs import Outputs
 from poseflow_ros.ros.subscription import AdaptiveSubscription
 from poseflow_ros.ros.target_frame import TargetFrame
-from poseflow_ros.ros.worker import Worker
+from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 
-_SAY_AGAIN_S = 5.0
-# A transform comes a little later than the image. In a replay what an image needs is waited for.
-_TRANSFORM_WAIT_S = 0.05
-_REPLAY_WAIT_S = 2.0
+_LOG_PERIOD_S = 5.0
 _IMAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
 
 
-@dataclass(slots=True, eq=False)
-class Arrival:
-    """An image that came, and what is made of it on its way.
+@dataclass(frozen=True, slots=True)
+class CameraCounters:
+    """What continues when the node is configured again.
 
     Attributes:
-        camera: whose it is.
-        message: the image as it came, until it is converted.
-        header: of the message.
-        activation: in which it came.
-        arrived_s: when it came, by `perf_counter`.
-        started_s: when work on it began.
-        behind_s: for how long other images were in work meanwhile, seconds.
-        converted_s: when it was converted.
-        image: (H, W, 3) RGB, once it is converted.
-        view: what puts its people into space.
+        epoch: of the people; the next activation raises it.
+        sequence: the number of the next message.
     """
 
-    camera: "Camera"
-    message: Image | CompressedImage | None
-    header: Header
-    activation: int
-    arrived_s: float
-    started_s: float = 0.0
-    behind_s: float = 0.0
-    converted_s: float = 0.0
-    image: Pixels | None = None
-    view: View | None = None
+    epoch: int = 0
+    sequence: int = 0
 
 
 class Camera:
-    """What the node has of each camera: inputs, pipeline, outputs and counts.
+    """Everything that the node has of each camera.
 
-    The executor's thread takes messages, the worker's converts and answers images.
+    Its own methods are called by the executor's thread; the inference loop uses its parts.
     """
 
     def __init__(
@@ -73,256 +50,198 @@ class Camera:
         node: LifecycleNode,
         name: str,
         config: Config,
-        estimator: PoseEstimator,
-        worker: Worker[Arrival],
+        skeleton: Skeleton,
+        queue: JobQueue,
         *,
+        appearance: AppearanceLikelihood,
         target: TargetFrame | None,
-        epoch: int,
-        sequence: int,
+        counters: CameraCounters,
     ) -> None:
-        """Create what it takes, but no subscription yet.
+        """Create the publishers, but no subscription yet.
 
         Args:
             node: whose camera it is.
             name: part of its topics' names; may be empty.
             config: all parameters.
-            estimator: the network, for all cameras.
-            worker: takes the images to be worked on, of all cameras.
-            target: the frame in which people are told in space.
-            epoch: the first one of its people.
-            sequence: the number of its first message.
+            skeleton: of the people.
+            queue: takes the images to be processed, of all cameras.
+            appearance: the constants of the appearance model.
+            target: the frame of 3D positions; None for the camera's own.
+            counters: where those of the last camera of this name stopped.
 
         Raises:
-            InvalidQosOverridesError: a parameter overrides a QoS with what cannot be.
+            InvalidQosOverridesError: a parameter overrides a QoS with an impossible one.
         """
         self.name = name
         logger = node.get_logger()
         self._logger = logger.get_child(name) if name else logger
-        self.pipeline = Pipeline(config, estimator, self._say_anew, epoch)
-        self.lifter = Lifter(estimator.skeleton, target, keep_all=config.node.replay)
+        self.pipeline: Pipeline[PendingOutput] = Pipeline(
+            config, appearance, self._log_reset, epoch=counters.epoch
+        )
+        self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay)
         self.statistics = FrameStatistics()
         self._node = node
         self._config = config
-        self._worker = worker
+        self._queue = queue
         self._inputs: list[AdaptiveSubscription] = []
-        self._in_line: deque[Arrival] = deque()
-        self._activation = 0
-        self._resets = 0
-        self._active = False
         self._silent = False
-        self.outputs = Outputs(node, name, estimator.skeleton, self.lifter, config.node, sequence)
+        lens = self.projector.lens
+        self.outputs = Outputs(node, name, skeleton, lens, self.statistics, config)
+        self.outputs.sequence = counters.sequence
 
-    def configure(self, config: Config) -> None:
-        """Take the live parameters from the next image on."""
-        with self.pipeline.lock:
-            self._config = config
-            self.pipeline.configure(config)
-            self.outputs.configure(config.node)
-
-    def activate(self) -> None:
-        """Begin to listen and to publish."""
-        self.forget("deactivated")
-        self.lifter.forget_depths()
-        self.statistics.restart_silence()
-        self._activation += 1
-        self._active = True
-        self._inputs = [
-            self._listen(_IMAGE_TYPES[self._config.node.transports[self.name]], "image"),
-            self._listen(CameraInfo, "camera_info"),
-            self._listen(Image, "depth"),
-        ]
-
-    def deactivate(self) -> None:
-        """Stop listening and say the last word; an image still in work is not told."""
-        for subscription in self._inputs:
-            subscription.destroy()
-        self._inputs = []
-        for _ in [*self._in_line, *self._worker.clear(self)]:
-            self.statistics.drop("deactivated")
-        self._in_line.clear()
-        if self._active:
-            with self.pipeline.lock:
-                self._active = False
-                if self._node.context.ok():  # not after SIGINT: then their lifetime ends them
-                    self.outputs.clear()
-
-    def forget(self, reason: str) -> None:
-        """Begin anew with nobody; frames held back are dropped for this reason."""
-        self._resets += 1
-        for _ in range(self.pipeline.reset()):
-            self.statistics.drop(reason)
-
-    def reset(self) -> None:
-        """Begin anew with nobody, while active."""
-        self.forget("reset")
-        with self.pipeline.lock:
-            if self._active:
-                self.outputs.clear()
+    @property
+    def active(self) -> bool:
+        """Whether it is subscribed."""
+        return bool(self._inputs)
 
     @property
     def topic(self) -> str:
-        """The full name of the topic that it listens to."""
+        """The full name of the image topic, while active."""
         return self._inputs[0].topic
 
-    # An image's way, in the executor's thread
+    @property
+    def counters(self) -> CameraCounters:
+        """What a later camera of this name continues."""
+        return CameraCounters(self.pipeline.epoch, self.outputs.sequence)
 
-    def _listen(self, message_type: type[Any], topic: str) -> AdaptiveSubscription:
+    def configure(self, config: Config) -> None:
+        """Use the live parameters from the next image on."""
+        self._config = config
+        self.pipeline.configure(config)
+        self.outputs.configure(config)
+
+    def activate(self) -> None:
+        """Subscribe."""
+        self._reset_tracking("deactivated")
+        self.projector.clear_depth()
+        self.statistics.restart_silence()
+        self._inputs = [
+            self._subscribe(_IMAGE_TYPES[self._config.cameras.transports[self.name]], "image"),
+            self._subscribe(CameraInfo, "camera_info"),
+            self._subscribe(Image, "depth"),
+        ]
+
+    def deactivate(self) -> None:
+        """Unsubscribe and delete the markers; the queue's generation must have ended."""
+        was_active, inputs, self._inputs = self.active, self._inputs, []
+        for subscription in inputs:
+            subscription.destroy()
+        self.projector.notify()
+        # After SIGINT nothing can be published, and the markers expire by their lifetime.
+        if was_active and self._node.context.ok():
+            self.outputs.clear()
+
+    def reset(self) -> None:
+        """Forget all tracks and delete the markers; the queue's generation must have ended."""
+        self._reset_tracking("reset")
+        if self.active:
+            self.outputs.clear()
+
+    def _reset_tracking(self, reason: str) -> None:
+        for _ in range(self.pipeline.reset()):
+            self.statistics.drop(reason)
+
+    # Inputs
+
+    def _subscribe(self, message_type: type[Any], topic: str) -> AdaptiveSubscription:
         callbacks: dict[str, Callable[[Any], None]] = {
             "image": self._on_image,
             "camera_info": self._on_camera_info,
-            "depth": self._on_depth,
+            "depth": self.projector.add_depth,
         }
         return AdaptiveSubscription(
             self._node,
             message_type,
             f"{self.name}/{topic}" if self.name else topic,
-            self._config.node.image_reliability,
+            self._config.cameras.reliability,
             callbacks[topic],
-            keep_all=self._config.node.replay,
-            on_lost=self.statistics.lose if topic == "image" else None,
+            keep_all=self._config.cameras.replay,
+            on_lost=self.statistics.count_lost if topic == "image" else None,
         )
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.statistics.receive()
-        self._in_line.append(
-            Arrival(self, message, message.header, self._activation, perf_counter())
-        )
-        self._hand_over()
+        if self._queue.put(ImageJob(self.name, message, perf_counter())) is not None:
+            self.statistics.drop("superseded by a newer image")
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         try:
-            self.lifter.calibration = Calibration.of(message) or self.lifter.calibration
+            self.projector.calibrate(Calibration.of(message))
         except ValueError as error:
-            self._logger.warning(f"camera_info passed over: {error}", once=True)
-        self._hand_over()
+            self._logger.warning(f"camera_info ignored: {error}", once=True)
 
-    def _on_depth(self, message: Image) -> None:
-        self.lifter.add_depth(message)
-        self._hand_over()
+    def wait_for_depth(self, job: ImageJob, timeout_s: float) -> None:
+        """Wait for the calibration and the depth of an image, if their topics have publishers.
 
-    def _hand_over(self) -> None:
-        """Let images be worked on; in a replay in line, each when what belongs to it is here."""
-        replay = self._config.node.replay
-        while self._in_line and not (replay and self._waits(self._in_line[0])):
-            if self._worker.submit(self, self._in_line.popleft()) is not None:
-                self.statistics.drop("superseded by a newer image")
+        Called by the inference loop.
 
-    def _waits(self, arrival: Arrival) -> bool:
-        """Return whether more may come that belongs to this image."""
-        if perf_counter() - arrival.arrived_s > _REPLAY_WAIT_S:
+        Args:
+            job: the image.
+            timeout_s: since the image was received, seconds.
+        """
+        remaining_s = job.received_s + timeout_s - perf_counter()
+        self.projector.wait(lambda: not self._awaits_depth(job.stamp_s), remaining_s)
+
+    def _awaits_depth(self, stamp_s: float) -> bool:
+        if not (inputs := self._inputs):
             return False
-        _, info, depth = self._inputs
-        if self.lifter.calibration is None and info.publishers:
+        _, info, depth = inputs
+        if self.projector.calibration is None and info.publishers:
             return True
-        stamp_s = seconds(arrival.header.stamp)
-        return not self.lifter.has_depth_until(stamp_s) and depth.publishers > 0
+        return not self.projector.has_depth_until(stamp_s) and depth.publishers > 0
 
-    # An image's way, in the worker's thread
+    # Diagnostics
 
-    def convert(self, arrival: Arrival) -> bool:
-        """Make pixels of a message; return whether there are any, and worth the network's time."""
-        assert arrival.message is not None
-        if not self._active or arrival.activation != self._activation:
-            self.statistics.drop("deactivated")
-            return False
-        limit_s = self._config.node.max_image_age_s
-        if 0 < limit_s < self._now_s() - seconds(arrival.header.stamp):
-            self.statistics.drop("too old")
-            return False
-        try:
-            arrival.image = to_rgb(arrival.message)
-        except ImageError as error:
-            self.statistics.drop("malformed")
-            self.say_dropped(str(error))
-            return False
-        arrival.message = None
-        arrival.converted_s = perf_counter()
-        return True
-
-    def answer(self, arrival: Arrival, poses: Poses, estimate_s: float) -> None:
-        """Tell who the people of an image are; with `flow_window_s` of an older one."""
-        assert arrival.image is not None
-        node = self._config.node
-        wait_s = _REPLAY_WAIT_S if node.replay else _TRANSFORM_WAIT_S
-        arrival.view = self.lifter.view(arrival.header, node.depth_slop_s, wait_s)
-        stamp_s, resets = seconds(arrival.header.stamp), self._resets
-        for frame in self.pipeline.track(arrival.image, poses, stamp_s, arrival, estimate_s):
-            self._tell(frame, resets)
-
-    def _tell(self, frame: Frame, resets: int) -> None:
-        """Publish one frame, unless a transition or a reset came after so many."""
-        arrival: Arrival = frame.tag
-        tracked_s = perf_counter()
-        with self.pipeline.lock:
-            if not self._active or arrival.activation != self._activation:
-                self.statistics.drop("deactivated")
-                return
-            if resets != self._resets:
-                self.statistics.drop("reset")
-                return
-            dropped = self.statistics.take_dropped()
-            self.outputs.tell(frame, arrival.header, arrival.view, dropped)
-        stages = Stages(
-            behind=arrival.behind_s,
-            wait=arrival.started_s - arrival.arrived_s - arrival.behind_s,
-            convert=arrival.converted_s - arrival.started_s,
-            estimate=frame.estimate_s,
-            track=frame.track_s,
-            publish=perf_counter() - tracked_s,
-        )
-        self.statistics.process(stages, int(frame.tracked.visible.sum()))
-
-    # How it fares
-
-    def look(self) -> DiagnosticStatus:
-        """Look after the inputs and return how it fares; once a second."""
+    def diagnose(self) -> DiagnosticStatus:
+        """Adapt the subscriptions to their publishers and return the diagnostics."""
         for subscription in self._inputs:
             subscription.refresh()
-        self._hand_over()
-        silence = self._silence()
+        self.projector.notify()
+        silence = self._silence_alerts() if self.active else []
         if silence and not self._silent:
             self._logger.warning(silence[0][1])
         self._silent = bool(silence)
-        return status(
+        return make_status(
             f"{self._node.get_fully_qualified_name()}: camera {self.name}".rstrip(),
-            self._inputs[0].topic if self._inputs else "",
-            silence + self._worries() if self._active else [],
+            self.topic if self.active else "",
+            silence + self._alerts() if self.active else [],
             {
-                "active": str(self._active),
+                "active": str(self.active),
                 "epoch": str(self.pipeline.epoch),
-                "depth": self.lifter.trouble or "matched",
-                "waiting": str(len(self._in_line) + self._worker.waiting(self)),
+                "depth": self.projector.trouble or "matched",
+                "waiting": str(self._queue.waiting(self.name)),
             }
             | self.statistics.values(),
         )
 
-    def _silence(self) -> list[Worry]:
-        node, silence_s = self._config.node, self.statistics.silence_s()
-        if not self._active or silence_s < node.warn_silence_s:
+    def _silence_alerts(self) -> list[Alert]:
+        limits, silence_s = self._config.diagnostics, self.statistics.silence_s()
+        if silence_s < limits.warn_silence_s:
             return []
         image = self._inputs[0]
-        words = f"no image on {image.topic} for {silence_s:.0f} s: {image.why_silent()}"
-        return worry(silence_s, node.warn_silence_s, node.error_silence_s, words)
+        text = f"no image on {image.topic} for {silence_s:.0f} s: {image.why_silent()}"
+        return threshold_alerts(silence_s, limits.warn_silence_s, limits.error_silence_s, text)
 
-    def _worries(self) -> list[Worry]:
-        node = self._config.node
+    def _alerts(self) -> list[Alert]:
+        limits = self._config.diagnostics
         share, reasons = self.statistics.missing_lately()
-        why = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-        words = f"{share:.0%} of the latest images missing: {why}"
-        worries = worry(share, node.warn_dropped, node.error_dropped, words) if reasons else []
+        counts = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+        text = f"{share:.0%} of the latest images missing: {counts}"
+        alerts = (
+            threshold_alerts(share, limits.warn_dropped, limits.error_dropped, text)
+            if reasons
+            else []
+        )
         latency_s = self.statistics.latency_s()
-        words = f"an image in a hundred takes longer than {latency_s:.2f} s"
-        worries += worry(latency_s, node.warn_latency_s, node.error_latency_s, words)
-        if self.lifter.depth_came and self.lifter.trouble:
-            worries.append((DiagnosticStatus.WARN, f"nobody in space: {self.lifter.trouble}"))
-        return worries
+        text = f"p99 latency exceeds {limits.warn_latency_s:g} s: {latency_s:.2f} s"
+        alerts += threshold_alerts(latency_s, limits.warn_latency_s, limits.error_latency_s, text)
+        if self.projector.depth_received and self.projector.trouble:
+            alerts.append((DiagnosticStatus.WARN, f"no 3D positions: {self.projector.trouble}"))
+        return alerts
 
-    def _say_anew(self, words: str) -> None:
-        self._logger.warning(words, throttle_duration_sec=_SAY_AGAIN_S)
+    def _log_reset(self, text: str) -> None:
+        self._logger.warning(text, throttle_duration_sec=_LOG_PERIOD_S)
 
-    def say_dropped(self, reason: str) -> None:
-        """Log why an image was dropped, now and then."""
-        self._logger.warning(f"image dropped: {reason}", throttle_duration_sec=_SAY_AGAIN_S)
-
-    def _now_s(self) -> float:
-        return float(1e-9 * self._node.get_clock().now().nanoseconds)
+    def log_dropped(self, reason: str) -> None:
+        """Log why an image was dropped, throttled."""
+        self._logger.warning(f"image dropped: {reason}", throttle_duration_sec=_LOG_PERIOD_S)

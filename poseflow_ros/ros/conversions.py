@@ -14,9 +14,9 @@ from poseflow_msgs.msg import (
     TrackedPoseArray,
 )
 
-from poseflow_ros.imaging.depth import Points
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
 from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.spatial.projection import Points
 
 _NAN = math.nan
 _LONGEST_S = 2**31 - 1
@@ -44,8 +44,10 @@ def skeleton_message(skeleton: Skeleton) -> SkeletonDefinition:
     )
 
 
-def put_into_space(people: Sequence[TrackedPose], points: Points, velocities: FloatArray) -> None:
-    """Fill in where the people are: keypoints_3d, position and velocity_3d.
+def set_positions_3d(
+    people: Sequence[TrackedPose], points: Points, velocities: FloatArray
+) -> None:
+    """Set the fields keypoints_3d, position and velocity_3d.
 
     Args:
         people: N messages, which change.

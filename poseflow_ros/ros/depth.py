@@ -1,7 +1,8 @@
-"""Depth images as they come, and where they put tracked people in space."""
+"""Depth images as received, and the 3D positions that they give tracked people."""
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,18 +10,20 @@ import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from poseflow_ros.imaging.depth import DepthImage, Points, lift, metres
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.calibration import Calibration
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.images import ImageError
 from poseflow_ros.ros.target_frame import FrameError, TargetFrame
 from poseflow_ros.skeleton import Skeleton
-from poseflow_ros.tracking.velocity import SpatialVelocity
+from poseflow_ros.spatial.depth import DepthImage, metres
+from poseflow_ros.spatial.lens import Lens
+from poseflow_ros.spatial.projection import Points, lift
+from poseflow_ros.spatial.velocity import SpatialVelocity
 
-# The network is this many depth images behind at most; more are not worth their memory.
-_KEPT = 16
-# Stamps are whole nanoseconds, which floats of today's seconds tell to a quarter of a microsecond.
+# Processing is at most this many depth images late; more are not worth their memory.
+_MAX_DEPTHS = 16
+# Stamps are whole nanoseconds; floats of today's seconds resolve a quarter of a microsecond.
 _ROUNDING_S = 1e-6
 _TYPES: dict[str, np.dtype[Any]] = {
     "16UC1": np.dtype(np.uint16),
@@ -28,22 +31,26 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "32FC1": np.dtype(np.float32),
 }
 UP = np.array([0.0, -1.0, 0.0])
-"""Upward in an optical frame (REP 103)."""
+"""The upward direction in an optical frame (REP 103)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """What puts the people of one image into space.
+class DepthContext:
+    """What gives the people of one image their 3D positions.
 
     Attributes:
+        stamp_s: of the image, seconds.
+        image_size: (height, width) of the image, pixels.
         calibration: of the camera.
-        depth: the message that fits the image; None where none does.
-        frame: in which people are told.
+        depth: the matching depth image; None where there is none.
+        frame: the frame of the positions.
         rotation: (3, 3) from the camera's optical frame to `frame`.
         translation: (3,) metres, likewise.
-        trouble: why people cannot be put into space; empty where they can.
+        trouble: why there are no positions; empty where there are.
     """
 
+    stamp_s: float
+    image_size: tuple[int, int]
     calibration: Calibration
     depth: Image | None
     frame: str
@@ -53,8 +60,8 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Space:
-    """Where N tracked people are in space.
+class People3D:
+    """The 3D positions of N tracked people.
 
     Attributes:
         points: their keypoints, uncertainties and positions, metres.
@@ -69,154 +76,178 @@ class Space:
     up: FloatArray
 
 
-class Lifter:
-    """Lifts tracked people of one camera into space.
+class DepthProjector:
+    """Gives tracked people of one camera 3D positions.
 
-    Depth images and calibrations are added by the executor's thread, people lifted by the
-    worker's.
+    Depth images and calibrations are added by the executor's thread, people located by the
+    inference loop.
     """
 
     def __init__(
         self, skeleton: Skeleton, target: TargetFrame | None = None, keep_all: bool = False
     ) -> None:
-        """Make a lifter.
+        """Make a projector.
 
         Args:
             skeleton: of the people.
-            target: the frame in which people are told; None for the camera's own.
-            keep_all: depth images wait for theirs, however many there are.
+            target: the frame of the positions; None for the camera's own.
+            keep_all: keep every depth image until its image is processed.
         """
         self._skeleton = skeleton
         self._target = target
-        self._lock = threading.Lock()
-        self._depths: deque[Image] = deque(maxlen=None if keep_all else _KEPT)
+        self._changed = threading.Condition()
+        self._depths: deque[Image] = deque(maxlen=None if keep_all else _MAX_DEPTHS)
         self._velocity = SpatialVelocity()
         self._epoch = -1
         self.calibration: Calibration | None = None
-        self.depth_came = False
-        self.trouble = "no depth image came yet"
-        """Why the last people were not lifted; empty where they were."""
+        self.depth_received = False
+        self.trouble = "no depth image received yet"
+        """Why the last people have no 3D positions; empty where they have."""
+
+    def lens(self, width: int, height: int) -> Lens:
+        """Return the calibrated lens, or an assumed one for images of this size, pixels."""
+        calibration = self.calibration
+        return calibration.lens if calibration else Lens.assumed(width, height)
+
+    def calibrate(self, calibration: Calibration | None) -> None:
+        """Use this calibration from now on; None keeps the present one."""
+        self.calibration = calibration or self.calibration
+        self.notify()
 
     def add_depth(self, message: Image) -> None:
-        """Keep a depth image until its colour image is worked on."""
-        with self._lock:
+        """Keep a depth image until its colour image is processed."""
+        with self._changed:
             self._depths.append(message)
-            self.depth_came = True
+            self.depth_received = True
+            self._changed.notify_all()
 
     def has_depth_until(self, stamp_s: float) -> bool:
-        """Return whether the depth image of this time came, or a later one."""
-        with self._lock:
+        """Return whether the depth image of this time was received, or a later one."""
+        with self._changed:
             newest_first = reversed(self._depths)
             return any(_stamp_s(d) >= stamp_s - _ROUNDING_S for d in newest_first)
 
-    def forget_depths(self) -> None:
-        """Begin anew: depth images from before are of another time."""
-        with self._lock:
+    def clear_depth(self) -> None:
+        """Discard the depth images: they are of an earlier activation."""
+        with self._changed:
             self._depths.clear()
-            self.depth_came = False
+            self.depth_received = False
 
-    def view(self, header: Header, slop_s: float, wait_s: float) -> View | None:
-        """Return what puts an image's people into space; None where no depth or lens is known.
+    def wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until a condition holds, checked at each depth image, calibration and `notify`."""
+        with self._changed:
+            self._changed.wait_for(condition, max(0.0, timeout_s))
+
+    def notify(self) -> None:
+        """Let `wait` check its condition."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def context(
+        self, header: Header, image_size: tuple[int, int], slop_s: float, wait_s: float
+    ) -> DepthContext | None:
+        """Return what gives an image's people 3D positions; None without depth or calibration.
 
         Args:
             header: of the colour image.
-            slop_s: how far the stamps of depth and colour may lie apart.
-            wait_s: how long a transform is waited for, seconds.
+            image_size: (height, width) of the colour image, pixels.
+            slop_s: maximum difference of the stamps of depth and colour, seconds.
+            wait_s: maximum time to wait for a transform, seconds.
         """
         calibration = self.calibration
-        if calibration is None or not self.depth_came:
+        if calibration is None or not self.depth_received:
             missing = "depth image" if calibration else "calibrated camera_info"
-            self.trouble = f"no {missing} came yet"
+            self.trouble = f"no {missing} received yet"
             return None
+        stamp_s = seconds(header.stamp)
         frame, rotation, translation = header.frame_id, np.eye(3), np.zeros(3)
         depth, trouble = None, ""
         try:
-            depth = self._take(seconds(header.stamp), slop_s)
+            depth = self._take(stamp_s, slop_s)
             if self._target is not None:
                 frame = self._target.name
                 rotation, translation = self._target.lookup(header.frame_id, header.stamp, wait_s)
         except (ImageError, FrameError) as error:
             trouble = str(error)
-        return View(calibration, depth, frame, rotation, translation, trouble)
+        return DepthContext(
+            stamp_s, image_size, calibration, depth, frame, rotation, translation, trouble
+        )
 
-    def lift(
+    def locate(
         self,
         tracked: TrackedPoses,
-        view: View,
-        stamp_s: float,
-        image_size: tuple[int, int],
+        context: DepthContext | None,
         epoch: int,
         min_keypoint_score: float,
-    ) -> Space:
-        """Return where these people are.
+    ) -> People3D | None:
+        """Return the 3D positions of these people; None without a context.
 
-        People who are not seen in this image, and everybody where the view is in trouble, are
-        nowhere: NaN.
+        People who are not visible in this image, and everybody where the context has trouble,
+        have none: NaN.
 
         Args:
             tracked: the people, each id once.
-            view: of their image.
-            stamp_s: of the colour image.
-            image_size: (height, width) of the colour image, pixels.
-            epoch: of the people; another one than before forgets velocities.
+            context: of their image.
+            epoch: of the people; a new one resets the velocities.
             min_keypoint_score: in [0, 1]; keypoints below it are unknown.
         """
+        if context is None:
+            return None
         if epoch != self._epoch:
             self._velocity.reset()
             self._epoch = epoch
-        # Who is not seen now must not be looked for where they were.
-        seen = tracked.time_since_update_s == 0
-        points = _nowhere(tracked)
+        # A person who is not visible must not be looked for where they were.
+        observed = tracked.time_since_update_s == 0
+        points = _unknown_points(tracked)
         try:
-            found = self._found(tracked[seen], view, image_size, min_keypoint_score)
-            points.points[seen] = found.points @ view.rotation.T + view.translation
-            points.positions[seen] = found.positions @ view.rotation.T + view.translation
-            points.stddevs[seen] = found.stddevs
+            found = self._lift(tracked[observed], context, min_keypoint_score)
+            points.points[observed] = found.points @ context.rotation.T + context.translation
+            points.positions[observed] = found.positions @ context.rotation.T + context.translation
+            points.stddevs[observed] = found.stddevs
             self.trouble = ""
         except (ImageError, ValueError) as error:
             self.trouble = str(error)
-        velocities = self._velocity.update(tracked.track_ids, points.positions, stamp_s)
-        return Space(points, velocities, view.frame, view.rotation @ UP)
+        velocities = self._velocity.update(tracked.track_ids, points.positions, context.stamp_s)
+        return People3D(points, velocities, context.frame, context.rotation @ UP)
 
-    def _found(
-        self,
-        tracked: TrackedPoses,
-        view: View,
-        image_size: tuple[int, int],
-        min_keypoint_score: float,
+    def _lift(
+        self, tracked: TrackedPoses, context: DepthContext, min_keypoint_score: float
     ) -> Points:
         """Return where people are in the camera's optical frame.
 
         Raises:
-            ImageError, ValueError: the view is in trouble, or its parts do not fit the image.
+            ImageError, ValueError: the context has trouble, or its parts do not fit the image.
         """
-        if view.depth is None or view.trouble:
-            raise ImageError(view.trouble)
-        if not view.calibration.fits(image_size):
-            have, want = (f"{w} x {h}" for h, w in (view.calibration.size, image_size))
+        calibration, image_size = context.calibration, context.image_size
+        if context.depth is None or context.trouble:
+            raise ImageError(context.trouble)
+        if not calibration.fits(image_size):
+            have, want = (f"{w} x {h}" for h, w in (calibration.size, image_size))
             raise ImageError(f"camera_info is for images of {have} pixels, these are {want}")
         return lift(
             tracked.poses,
-            _image(view.depth),
-            view.calibration.lens,
+            _image(context.depth),
+            calibration.lens,
             image_size=image_size,
             skeleton=self._skeleton,
             min_keypoint_score=min_keypoint_score,
         )
 
     def _take(self, stamp_s: float, slop_s: float) -> Image:
-        """Return the depth image whose stamp is nearest, and let go of the older ones.
+        """Return the depth image whose stamp is nearest, and discard the older ones.
 
         Raises:
             ImageError: none is near enough.
         """
-        with self._lock:
+        with self._changed:
+            if not self._depths:
+                raise ImageError("no depth image received yet")
             apart = [abs(_stamp_s(message) - stamp_s) for message in self._depths]
             nearest = int(np.argmin(apart))
             if apart[nearest] > slop_s + _ROUNDING_S:
                 raise ImageError(
                     f"the nearest depth image is {apart[nearest]:.3f} s from the image; "
-                    f"depth_slop_s is {slop_s:g}"
+                    f"depth.slop_s is {slop_s:g}"
                 )
             for _ in range(nearest):
                 self._depths.popleft()
@@ -227,7 +258,7 @@ def _stamp_s(message: Image) -> float:
     return seconds(message.header.stamp)
 
 
-def _nowhere(tracked: TrackedPoses) -> Points:
+def _unknown_points(tracked: TrackedPoses) -> Points:
     n, k = tracked.poses.keypoint_scores.shape
     return Points(np.full((n, k, 3), np.nan), np.full((n, k), np.nan), np.full((n, 3), np.nan))
 
@@ -236,7 +267,7 @@ def _image(message: Image) -> DepthImage:
     """Return a depth message in metres.
 
     Raises:
-        ImageError: its encoding is no depth, or size and data disagree.
+        ImageError: its encoding is not a depth encoding, or size and data disagree.
     """
     kind = _TYPES.get(message.encoding)
     if kind is None:

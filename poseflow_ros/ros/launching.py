@@ -1,4 +1,4 @@
-"""What the launch files share: the PoseFlow node, brought up, and RViz."""
+"""Actions that the launch files share: the PoseFlow node, its transitions, and RViz."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,10 +18,14 @@ from lifecycle_msgs.msg import Transition
 SHARE = FindPackageShare("poseflow_ros")
 
 _ARGUMENTS = (
-    ("params_file", PathJoinSubstitution([SHARE, "config", "poseflow.yaml"]), "YAML of the node"),
+    (
+        "params_file",
+        PathJoinSubstitution([SHARE, "config", "poseflow.yaml"]),
+        "YAML file with the parameters of the node",
+    ),
     ("namespace", "", "namespace of the node"),
-    ("autostart", "true", "configure and activate; false leaves that to a lifecycle manager"),
-    ("use_sim_time", "false", "follow /clock"),
+    ("autostart", "true", "configure and activate the node; false: a lifecycle manager does"),
+    ("use_sim_time", "false", "use /clock"),
     ("rviz", "false", "show images and markers in RViz"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )
@@ -38,11 +42,11 @@ def declare_arguments() -> list[Any]:
 def bring_up(
     remappings: Iterable[tuple[str, Any]], parameters: Mapping[str, Any] | None = None
 ) -> list[Any]:
-    """Return the node, its transitions at the start and RViz, as the launch arguments say.
+    """Return the node, its transitions at start and RViz, according to the launch arguments.
 
     Args:
-        remappings: (from, to) of the topics of both.
-        parameters: of the node; they count more than those of `params_file`.
+        remappings: (from, to) of topics, for node and RViz.
+        parameters: of the node; they override those of `params_file`.
     """
     shared = {
         "namespace": LaunchConfiguration("namespace"),
@@ -71,8 +75,8 @@ def bring_up(
 
 
 def _transitions(poseflow: LifecycleNode) -> list[Any]:
-    """Return what configures and activates the node where autostart says so."""
-    # Asked here and not when an event comes: by then an enclosing group has taken it away.
+    """Return the actions that configure and activate the node if `autostart` is true."""
+    # Evaluated here: when an event arrives, the scope of an enclosing group has ended.
     autostart = IfCondition(LaunchConfiguration("autostart"))
     matcher = matches_action(poseflow)
 
@@ -90,7 +94,7 @@ def _transitions(poseflow: LifecycleNode) -> list[Any]:
 
     configure = change(Transition.TRANSITION_CONFIGURE)
     activate = change(Transition.TRANSITION_ACTIVATE)
-    explain = LogInfo(msg="poseflow could not be configured: the line above says why")
+    explain = LogInfo(msg="poseflow could not be configured; see the error above")
     at_start = OnProcessStart(target_action=poseflow, on_start=[configure])
     return [
         RegisterEventHandler(at_start, condition=autostart),

@@ -7,11 +7,11 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from poseflow_ros.imaging.annotate import track_color
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.conversions import duration
-from poseflow_ros.ros.depth import UP, Space
+from poseflow_ros.ros.depth import UP, People3D
 from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.spatial.lens import Lens
 
 # Metres for people of the usual height; of the size that they have on a plane in proportion, so
 # that they look alike whether they are near or far.
@@ -23,8 +23,8 @@ _LEAST_SCALE = 0.01  # RViz shows nothing of a size of 0
 class MarkerMaker:
     """Makes the markers of one camera and remembers which are shown.
 
-    One namespace a kind (skeleton, joints, labels), id = track_id, colour by the id. Whoever is
-    not seen any more is deleted, once.
+    One namespace a kind (skeleton, joints, labels), id = track_id, color by the id. The markers
+    of a track that is no longer visible are deleted, once.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class MarkerMaker:
         self._shown: set[tuple[str, int]] = set()
 
     def configure(self, min_keypoint_score: float, depth_m: float, lifetime_s: float) -> None:
-        """Draw the next markers in another way."""
+        """Use these options from the next markers on."""
         self._min_keypoint_score = min_keypoint_score
         self._depth_m = depth_m
         self._lifetime = duration(lifetime_s)
 
     def on_plane(self, tracked: TrackedPoses, header: Header, lens: Lens) -> MarkerArray:
-        """Return the markers of everybody seen, on a plane before the camera, and deletions.
+        """Return the markers of everybody visible, on a plane before the camera, and deletions.
 
         Args:
             tracked: the people.
@@ -56,19 +56,19 @@ class MarkerMaker:
         labels = tops + scales[:, None] * _LABEL_SIZE_M * UP
         return self._make(tracked, points, labels, header, scales)
 
-    def in_space(self, tracked: TrackedPoses, header: Header, space: Space) -> MarkerArray:
-        """Return the markers of everybody seen where they are in space, and deletions.
+    def in_3d(self, tracked: TrackedPoses, header: Header, people: People3D) -> MarkerArray:
+        """Return the markers of everybody visible at their 3D positions, and deletions.
 
         Args:
             tracked: the people.
             header: of the image.
-            space: where these people are.
+            people: their 3D positions.
         """
-        points, up = space.points.points, space.up
+        points, up = people.points.points, people.up
         heights = np.where(self._drawn(tracked, points), points @ up, -np.inf)
         tops = points[np.arange(len(tracked)), heights.argmax(axis=1)] + _LABEL_SIZE_M * up
         tops[np.isneginf(heights).all(axis=1)] = np.nan
-        in_frame = Header(stamp=header.stamp, frame_id=space.frame)
+        in_frame = Header(stamp=header.stamp, frame_id=people.frame)
         return self._make(tracked, points, tops, in_frame, np.ones(len(tracked)))
 
     def clear(self) -> MarkerArray:

@@ -1,26 +1,31 @@
-"""What is told of one camera: its topics, and what is published on them."""
+"""What is published about one camera: its topics and their messages."""
 
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from poseflow_ros.config import NodeConfig
+from poseflow_ros.config import Config, MarkersConfig, TrackerConfig
 from poseflow_ros.imaging.annotate import draw
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import TrackedPoses, TrackState
-from poseflow_ros.ros.conversions import put_into_space, tracked_pose_messages
-from poseflow_ros.ros.depth import Lifter, View
+from poseflow_ros.ros.conversions import set_positions_3d, tracked_pose_messages
+from poseflow_ros.ros.depth import People3D
+from poseflow_ros.ros.diagnostics import FrameStatistics
+from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
 from poseflow_ros.ros.images import to_message
 from poseflow_ros.ros.markers import MarkerMaker
 from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.spatial.lens import Lens
 
 RELIABLE = QoSProfile(depth=10)
 
@@ -31,7 +36,7 @@ def create_publisher(
     """Return a lifecycle publisher whose QoS the node's parameters may override.
 
     Raises:
-        InvalidQosOverridesError: by a parameter that no publisher can have.
+        InvalidQosOverridesError: a parameter overrides the QoS with an impossible one.
     """
     overrides = QoSOverridingOptions.with_default_policies()
     return node.create_lifecycle_publisher(
@@ -40,16 +45,19 @@ def create_publisher(
 
 
 class Outputs:
-    """Publishes what is known of one camera's images."""
+    """Publishes the people in one camera's images.
+
+    `publish` is called by the inference loop, everything else by the executor's thread.
+    """
 
     def __init__(
         self,
         node: LifecycleNode,
         camera: str,
         skeleton: Skeleton,
-        lifter: Lifter,
-        config: NodeConfig,
-        sequence: int,
+        lens: Callable[[int, int], Lens],
+        statistics: FrameStatistics,
+        config: Config,
     ) -> None:
         """Create the publishers.
 
@@ -57,21 +65,25 @@ class Outputs:
             node: whose they are.
             camera: its name, part of the topics'.
             skeleton: of the people.
-            lifter: puts them into space.
+            lens: returns the lens for images of a width and height, pixels.
+            statistics: knows how many images were dropped.
             config: what is published, and how.
-            sequence: the number of the first message.
 
         Raises:
-            InvalidQosOverridesError: a parameter overrides their QoS with what cannot be.
+            InvalidQosOverridesError: a parameter overrides their QoS with an impossible one.
         """
         self._node = node
         self._camera = camera
         self._skeleton = skeleton
-        self._lifter = lifter
-        self.sequence = sequence
+        self._lens = lens
+        self._statistics = statistics
+        self._config = config
+        self.sequence = 0
+        """The number of the next message."""
+        self._markers = MarkerMaker(skeleton, *_marker_options(config.markers))
+        # Held while messages are published: after a reset or a deactivation none follows.
+        self._lock = threading.Lock()
         self._publishers: list[Any] = []
-        self._markers = MarkerMaker(skeleton, *_drawn(config))
-        self.configure(config)
         try:
             self._poses_publisher = self._publisher(TrackedPoseArray, "tracked_poses", RELIABLE)
             self._marker_publisher = self._publisher(MarkerArray, "markers", RELIABLE)
@@ -80,63 +92,84 @@ class Outputs:
             self.destroy()
             raise
 
-    def configure(self, config: NodeConfig) -> None:
-        """Take the live parameters from the next image on."""
-        self._config = config
-        self._markers.configure(*_drawn(config))
+    def configure(self, config: Config) -> None:
+        """Use the live parameters from the next image on."""
+        with self._lock:
+            self._config = config
+            self._markers.configure(*_marker_options(config.markers))
 
-    def tell(self, frame: Frame, header: Header, view: View | None, dropped: int) -> None:
-        """Publish who is in a frame.
+    def select(self, tracked: TrackedPoses) -> TrackedPoses:
+        """Return the tracks that are published."""
+        return tracked[_published(tracked, self._config.tracker)]
+
+    def publish(
+        self,
+        tracked: TrackedPoses,
+        people: People3D | None,
+        frame: Frame[PendingOutput],
+        check: Callable[[int], None],
+    ) -> None:
+        """Publish the people of an image.
 
         Args:
-            frame: an image and its people.
-            header: of the image.
-            view: what puts its people into space; None where nothing can.
-            dropped: images since the one told before.
+            tracked: the selected tracks.
+            people: their 3D positions, if any.
+            frame: the image.
+            check: called with the generation of the image; raises where that has ended.
         """
-        tracked = frame.tracked[self._told(frame.tracked)]
-        height, width = frame.image.shape[:2]
-        people = tracked_pose_messages(tracked)
-        space = None
-        if view is not None:
-            score = self._config.min_keypoint_score
-            space = self._lifter.lift(
-                tracked, view, frame.stamp_s, (height, width), frame.epoch, score
-            )
-            put_into_space(people, space.points, space.velocities)
-        self._poses_publisher.publish(
-            TrackedPoseArray(
-                header=header,
-                camera=self._camera,
-                skeleton=self._skeleton.name,
-                frame_3d="" if space is None else space.frame,
-                image_width=width,
-                image_height=height,
-                epoch=frame.epoch,
-                sequence=self.sequence,
-                dropped_since_last=dropped,
-                poses=people,
-            )
-        )
-        self.sequence += 1
-        if self._marker_publisher.get_subscription_count() > 0:
-            if space is not None:
-                markers = self._markers.in_space(tracked, header, space)
-            else:
-                markers = self._markers.on_plane(tracked, header, self._lens(width, height))
-            self._marker_publisher.publish(markers)
+        generation = frame.payload.generation
+        message = self._message(tracked, people, frame)
+        with self._lock:
+            check(generation)
+            message.sequence, self.sequence = self.sequence, self.sequence + 1
+            message.dropped_since_last = self._statistics.take_dropped()
+            self._poses_publisher.publish(message)
+            if self._marker_publisher.get_subscription_count() > 0:
+                self._marker_publisher.publish(self._marker_message(tracked, people, message))
         if self._image_publisher.get_subscription_count() > 0:
-            annotated = draw(frame.image, tracked, self._skeleton, self._config.min_keypoint_score)
-            self._image_publisher.publish(to_message(annotated, header))
+            score = self._config.markers.min_keypoint_score
+            annotated = draw(frame.image, tracked, self._skeleton, score)
+            image = to_message(annotated, message.header)
+            with self._lock, suppress(DroppedImageError):
+                check(generation)
+                self._image_publisher.publish(image)
 
     def clear(self) -> None:
-        """Take away what is shown."""
-        self._marker_publisher.publish(self._markers.clear())
+        """Delete all markers."""
+        with self._lock:
+            self._marker_publisher.publish(self._markers.clear())
 
     def destroy(self) -> None:
         """Destroy the publishers."""
         while self._publishers:
             self._node.destroy_lifecycle_publisher(self._publishers.pop())
+
+    def _message(
+        self, tracked: TrackedPoses, people: People3D | None, frame: Frame[PendingOutput]
+    ) -> TrackedPoseArray:
+        """Return the message, without its sequence number and the dropped images."""
+        poses = tracked_pose_messages(tracked)
+        if people is not None:
+            set_positions_3d(poses, people.points, people.velocities)
+        height, width = frame.image.shape[:2]
+        return TrackedPoseArray(
+            header=frame.payload.header,
+            camera=self._camera,
+            skeleton=self._skeleton.name,
+            frame_3d="" if people is None else people.frame,
+            image_width=width,
+            image_height=height,
+            epoch=frame.epoch,
+            poses=poses,
+        )
+
+    def _marker_message(
+        self, tracked: TrackedPoses, people: People3D | None, message: TrackedPoseArray
+    ) -> MarkerArray:
+        if people is not None:
+            return self._markers.in_3d(tracked, message.header, people)
+        lens = self._lens(message.image_width, message.image_height)
+        return self._markers.on_plane(tracked, message.header, lens)
 
     def _publisher(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
         prefix = f"~/{self._camera}/" if self._camera else "~/"
@@ -144,20 +177,17 @@ class Outputs:
         self._publishers.append(publisher)
         return publisher
 
-    def _told(self, tracked: TrackedPoses) -> Any:
-        """Return (N,), true for the tracks that are published."""
-        told = np.ones(len(tracked), bool)
-        if not self._config.publish_lost:
-            told &= tracked.states != TrackState.LOST
-        if not self._config.publish_tentative:
-            told &= tracked.states != TrackState.TENTATIVE
-        return told
 
-    def _lens(self, width: int, height: int) -> Lens:
-        known = self._lifter.calibration
-        return known.lens if known else Lens.assumed(width, height)
+def _published(tracked: TrackedPoses, config: TrackerConfig) -> NDArray[np.bool_]:
+    """Return (N,), true for the tracks that are published."""
+    published = np.ones(len(tracked), bool)
+    if not config.publish_lost:
+        published &= tracked.states != TrackState.LOST
+    if not config.publish_tentative:
+        published &= tracked.states != TrackState.TENTATIVE
+    return published
 
 
-def _drawn(config: NodeConfig) -> tuple[float, float, float]:
-    """Return what says how markers are drawn."""
-    return config.min_keypoint_score, config.marker_depth_m, config.marker_lifetime_s
+def _marker_options(config: MarkersConfig) -> tuple[float, float, float]:
+    """Return the parameters of the markers."""
+    return config.min_keypoint_score, config.depth_m, config.lifetime_s

@@ -21,8 +21,8 @@ _FIXED = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPoli
 class AdaptiveSubscription:
     """Subscribes to the newest messages, reliably where every publisher of the topic offers it.
 
-    A reliable subscription hears no best-effort publisher at all; a best-effort one loses most
-    large images. So `auto` begins reliably, changes over when a publisher turns out to offer
+    A reliable subscription receives nothing from a best-effort publisher; a best-effort one loses
+    most large images. So `auto` begins reliably, changes over when a publisher turns out to offer
     less, and looks again at each `refresh`.
     """
 
@@ -74,7 +74,7 @@ class AdaptiveSubscription:
         return "; ".join(map(self._why_silent, publishers)) or "the topic has no publishers"
 
     def refresh(self) -> None:
-        """Subscribe anew where the publishers now offer something else."""
+        """Subscribe again where the publishers now offer another reliability."""
         if self._reliability in _FIXED or self._subscription is None:
             return
         offered = self._offered()

@@ -1,4 +1,4 @@
-"""Where points in a camera's frame are in another frame, through TF."""
+"""Transforms from a camera's frame to the frame of 3D positions, through TF."""
 
 import threading
 import time
@@ -12,23 +12,23 @@ from scipy.spatial.transform import Rotation
 
 from poseflow_ros.poses import FloatArray
 
-_LOOK_PERIOD_S = 0.005
+_LOOKUP_PERIOD_S = 0.005
 # TF's own default. It refuses what is older than its newest by more.
 _KEPT_NS = 10_000_000_000
 
 
 class FrameError(RuntimeError):
-    """Points that cannot be put into a frame: which frames, when, and why not."""
+    """A transform that is not available: between which frames, when, and why."""
 
 
 class TargetFrame:
-    """Moves points from a camera's frame into `target_frame` through TF, at the image's stamp.
+    """Looks up transforms from a camera's frame to `target_frame` at the image's stamp.
 
-    The node's executor takes TF's messages in; lookups are made by one other thread.
+    The node's executor receives TF's messages; lookups are made by one other thread.
     """
 
     def __init__(self, node: Node, target_frame: str) -> None:
-        """Begin to listen to TF.
+        """Subscribe to TF.
 
         Raises:
             FrameError: tf2_ros does not import.
@@ -37,7 +37,7 @@ class TargetFrame:
             from tf2_ros import Buffer, TransformListener
         except ImportError as error:
             raise FrameError(
-                f"target_frame is {target_frame!r}, which needs tf2_ros ({error})"
+                f"depth.target_frame is {target_frame!r}, which needs tf2_ros ({error})"
             ) from error
         self.name = target_frame
         # Not with the node: that would leave a service behind on it.
@@ -49,26 +49,26 @@ class TargetFrame:
     def lookup(
         self, frame_id: str, stamp: Stamp, timeout_s: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Return what takes points from `frame_id` to the target frame: R and t of R p + t.
+        """Return the transform from `frame_id` to the target frame: R and t of R p + t.
 
         Args:
             frame_id: of the points.
-            stamp: when; zero is TF's word for the newest it knows.
-            timeout_s: how long to wait, by the wall clock, where TF knows the way but not yet
-                at this stamp. What TF does not know at all fails at once.
+            stamp: when; zero means the latest transform.
+            timeout_s: how long to wait, by the wall clock, where the frames are connected but
+                not yet at this stamp. Frames that are not connected fail at once.
 
         Returns:
             The rotation (3, 3), for columns, and the translation (3,) in metres.
 
         Raises:
-            FrameError: TF does not tell; or `destroy` was called meanwhile.
+            FrameError: there is no transform, or `destroy` was called meanwhile.
         """
         from tf2_ros import TransformException
 
         if frame_id == self.name:
             return np.eye(3), np.zeros(3)
         try:
-            found = self._look(frame_id, Time.from_msg(stamp), timeout_s).transform
+            found = self._find(frame_id, Time.from_msg(stamp), timeout_s).transform
         except (TransformException, ValueError) as error:  # ValueError: a stamp below zero
             raise FrameError(
                 f"no transform from {frame_id!r} to {self.name!r} at "
@@ -79,29 +79,41 @@ class TargetFrame:
         return rotation, np.array([shift.x, shift.y, shift.z])
 
     def destroy(self) -> None:
-        """Stop listening; a lookup that waits fails."""
+        """Unsubscribe; a lookup that waits fails."""
         self._ended.set()
         if self._listener is not None:
             self._listener.unregister()
             self._listener = None
 
-    def _look(self, frame_id: str, when: Time, timeout_s: float) -> TransformStamped:
+    def _find(self, frame_id: str, when: Time, timeout_s: float) -> TransformStamped:
         from tf2_ros import ExtrapolationException
 
-        self._forget_after_return(frame_id, when.nanoseconds)
+        self._clear_if_time_went_back(frame_id, when.nanoseconds)
         deadline_s = time.monotonic() + timeout_s
         while True:
             try:
                 return self._buffer.lookup_transform(self.name, frame_id, when)
             except ExtrapolationException:
-                if time.monotonic() >= deadline_s or self._ended.wait(_LOOK_PERIOD_S):
+                if time.monotonic() >= deadline_s or self._ended.wait(_LOOKUP_PERIOD_S):
                     raise
 
-    def _forget_after_return(self, frame_id: str, stamp_ns: int) -> None:
-        """Forget what moved before a bag began anew; TF would refuse what comes from now on."""
+    def _clear_if_time_went_back(self, frame_id: str, stamp_ns: int) -> None:
+        """Clear the buffer when a bag starts again; TF would refuse the older transforms."""
         newest_ns = self._newest_ns.get(frame_id, 0)
         if 0 < stamp_ns < newest_ns - _KEPT_NS:
             self._buffer.clear()
             self._newest_ns = {frame_id: stamp_ns}
         else:
             self._newest_ns[frame_id] = max(newest_ns, stamp_ns)
+
+
+def make_target_frame(node: Node, name: str) -> TargetFrame | None:
+    """Return the frame of 3D positions; None for their camera's own, also without tf2_ros."""
+    if not name:
+        return None
+    try:
+        return TargetFrame(node, name)
+    except FrameError as error:
+        text = f"{error}: 3D positions are published in their camera's optical frame"
+        node.get_logger().warning(text)
+        return None

@@ -15,9 +15,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from poseflow_ros.imaging.video import MAX_RATE_HZ, VideoError, open_source
-from poseflow_ros.ros.diagnostics import status
+from poseflow_ros.ros.diagnostics import make_status
 from poseflow_ros.ros.images import to_message
-from poseflow_ros.ros.spin import spin
+from poseflow_ros.ros.rclpy_workarounds import spin
 
 _RELIABILITIES = {
     "reliable": ReliabilityPolicy.RELIABLE,
@@ -134,7 +134,7 @@ class VideoPublisher(Node):
             "rate (Hz)": f"{self._source.rate_hz:g}",
         }
         name = f"{self.get_fully_qualified_name()}: video"
-        message.status = [status(name, self._source.name, [], values)]
+        message.status = [make_status(name, self._source.name, [], values)]
         self._diagnostics.publish(message)
 
 

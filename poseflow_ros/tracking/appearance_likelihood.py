@@ -14,10 +14,10 @@ _MIN_DISTANCE = 1e-3
 class AppearanceLikelihood:
     """How alike the appearances of one person and of different people are.
 
-    Whoever makes the vectors knows the constants. The log-likelihood ratio of an appearance is
-    weight * ln(typical / distance), with the distance 1 - cosine. What is typical of a person is
-    the geometric mean of the distances to everybody else: a striped shirt that nobody else wears
-    tells more than a dark coat.
+    The model that makes the vectors provides the constants. The log-likelihood ratio of an
+    appearance is weight * ln(typical / distance), with the distance 1 - cosine. What is typical
+    of a person is the geometric mean of the distances to everybody else: a striped shirt that
+    nobody else wears is more distinctive than a dark coat.
 
     Attributes:
         weight: factor of the logarithm.

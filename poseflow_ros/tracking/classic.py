@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poseflow_ros.config import TrackerConfig
+from poseflow_ros.config import ClassicConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
+from poseflow_ros.skeleton import COCO_17
 from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.similarity import (
@@ -24,6 +25,7 @@ PREVIOUS_FRAME_WEIGHTS = np.array([1.0, 2.0, 1.0, 2.0])
 OLDER_WEIGHTS = np.array([0.0, 1.0, 0.0, 1.0])
 
 _BOX_GROWTH = 1.2
+_NO_POSES = Poses.empty(len(COCO_17.keypoint_names))
 
 
 @dataclass(slots=True, eq=False)
@@ -43,11 +45,17 @@ class ClassicAssociation:
     """Gives poses to tracks by their `grade`, best total first.
 
     An unassigned pose starts a track; a track without a hit for `link_len` frames is removed.
+
+    Attributes:
+        unassigned: none: each pose of a frame belongs to a track.
+        merged_ids: empty: tracks never merge.
     """
 
-    def __init__(self, config: TrackerConfig, ids: Iterator[int]) -> None:
+    def __init__(self, config: ClassicConfig, ids: Iterator[int]) -> None:
         self.config = config
         self._ids = ids
+        self.unassigned = _NO_POSES
+        self.merged_ids: dict[int, int] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -126,7 +134,7 @@ def grade(
     in_previous: np.ndarray[tuple[int], np.dtype[np.bool_]],
     poses: Poses,
     correspondences: FloatArray,
-    config: TrackerConfig,
+    config: ClassicConfig,
 ) -> tuple[FloatArray, FloatArray]:
     """Return how well each pose continues each track.
 

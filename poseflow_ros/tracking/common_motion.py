@@ -1,7 +1,7 @@
 """How the image moved because the camera did, judged by the people alone.
 
-Without images, or where the background shows nothing to follow, a turning camera can still be
-told by this: everybody is displaced by about the same. The displacement that explains most tracks
+Without images, or where the background shows nothing to follow, everybody is displaced by about
+the same if the camera turns. The displacement that explains most tracks
 is found by voting (as in a Hough transform) and refined to a similarity transform.
 """
 

@@ -1,21 +1,24 @@
-"""A later, better answer: pose flows over a window of time."""
+"""Delayed output: pose flows over a window of time."""
 
 import itertools
 from collections import deque
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses, TrackState
 from poseflow_ros.tracking.pose_flow import SAME_PERSON, build_flow, pose_distances
 
+Payload = TypeVar("Payload")
+
 
 @dataclass(slots=True)
-class Sighting:
-    """One pose of one person.
+class PoseObservation:
+    """One pose of one track in one frame.
 
     Attributes:
-        pose: of one.
+        pose: a single pose.
         match_score: in [0, 1].
         velocity: (2,) pixels a second.
     """
@@ -26,31 +29,41 @@ class Sighting:
 
 
 @dataclass(slots=True)
-class Moment:
-    """One frame of the window: who is seen, whom nobody claimed, and who is gone."""
+class WindowFrame(Generic[Payload]):
+    """One frame of the window.
+
+    Attributes:
+        stamp_s: seconds.
+        observations: the observed tracks by their ids.
+        unassigned: detections that belong to no track.
+        removed: ids of the tracks that ended in this frame.
+        payload: what the caller gave with the frame.
+    """
 
     stamp_s: float
-    seen: dict[int, Sighting]
-    unclaimed: Poses
+    observations: dict[int, PoseObservation]
+    unassigned: Poses
     removed: list[int]
+    payload: Payload
 
 
 @dataclass(slots=True)
-class Person:
-    """Somebody told of: first and last sight, and how many."""
+class PublishedTrack:
+    """A track that was output before: its first and last observation and their number."""
 
     first_seen_s: float
     last_seen_s: float
-    last: Sighting
+    last: PoseObservation
     hits: int = 0
 
 
-class FlowWindow:
-    """Holds frames back for some seconds, and tells them with what was learned since.
+class FlowWindow(Generic[Payload]):
+    """Delays frames by some seconds and outputs them with what was learned since.
 
-    Whoever is confirmed by then was there from the first sight on, and before it for as far back
-    as a flow can be built of poses that nobody claimed; whoever is not was nobody. Flows that
-    turned out to be of one person are one, the poses that both have averaged.
+    A track that is confirmed by then is confirmed from its first observation on, and before it
+    for as far back as a flow can be built of unassigned detections; a track that is not is left
+    out. Tracks that turned out to be one person are one, and where both have the same pose the
+    output is the average of the two.
     """
 
     def __init__(self, window_s: float) -> None:
@@ -59,122 +72,136 @@ class FlowWindow:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._moments: deque[Moment] = deque()
+        self._frames: deque[WindowFrame[Payload]] = deque()
         self._confirmed: set[int] = set()
-        self._people: dict[int, Person] = {}
+        self._published: dict[int, PublishedTrack] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
     def push(
-        self, tracked: TrackedPoses, unclaimed: Poses, same: dict[int, int], stamp_s: float
-    ) -> list[TrackedPoses]:
-        """Take in a frame; return those that are told now.
+        self,
+        tracked: TrackedPoses,
+        unassigned: Poses,
+        merged_ids: dict[int, int],
+        stamp_s: float,
+        payload: Payload,
+    ) -> list[tuple[TrackedPoses, Payload]]:
+        """Add a frame; return those that are at least `window_s` old, oldest first.
 
         Args:
-            tracked: what was found at once.
-            unclaimed: the poses that are nobody's.
-            same: ids that turned out to be another's.
-            stamp_s: seconds.
+            tracked: the tracker's output for the frame.
+            unassigned: detections that belong to no track.
+            merged_ids: ids that turned out to be another's, and that other id.
+            stamp_s: seconds, not before the last frame's.
+            payload: returned with the frame.
         """
-        self._moments.append(_moment(tracked, unclaimed, stamp_s))
-        for track_id, former_id in same.items():
-            self._merge(track_id, _last(former_id, same))
+        self._frames.append(_window_frame(tracked, unassigned, stamp_s, payload))
+        for track_id, former_id in merged_ids.items():
+            self._merge(track_id, _final_id(former_id, merged_ids))
         for track_id in tracked.track_ids[tracked.visible].tolist():
             if track_id not in self._confirmed:
                 self._confirmed.add(track_id)
                 self._extend_back(track_id)
-        told = []
-        while stamp_s - self._moments[0].stamp_s >= self._window_s:
-            told.append(self._tell(self._moments.popleft()))
-        return told
+        ready = []
+        while stamp_s - self._frames[0].stamp_s >= self._window_s:
+            ready.append(self._pop())
+        return ready
 
-    def flush(self) -> list[TrackedPoses]:
-        """Return the frames held back, as far as is known now."""
-        told = [self._tell(moment) for moment in self._moments]
-        self._moments.clear()
-        return told
+    def flush(self) -> list[tuple[TrackedPoses, Payload]]:
+        """Return the frames still delayed, oldest first, with what is known by now."""
+        return [self._pop() for _ in range(len(self._frames))]
 
     def _merge(self, track_id: int, former_id: int) -> None:
         self._confirmed.discard(track_id)
-        for moment in self._moments:
-            again = moment.seen.pop(track_id, None)
-            if again is not None:
-                moment.seen[former_id] = _merged(moment.seen.get(former_id), again)
+        for frame in self._frames:
+            duplicate = frame.observations.pop(track_id, None)
+            if duplicate is not None:
+                first = frame.observations.get(former_id)
+                frame.observations[former_id] = _merged(first, duplicate)
 
     def _extend_back(self, track_id: int) -> None:
-        """Give a new person the poses before the first sight that nobody claimed."""
-        held = list(self._moments)
-        first = next(i for i, moment in enumerate(held) if track_id in moment.seen)
-        before = held[:first][::-1]
-        stamps_s = [held[first].stamp_s, *(moment.stamp_s for moment in before)]
+        """Give a new track the unassigned detections of a flow before its first observation."""
+        frames = list(self._frames)
+        first = next(i for i, frame in enumerate(frames) if track_id in frame.observations)
+        before = frames[:first][::-1]
+        stamps_s = [frames[first].stamp_s, *(frame.stamp_s for frame in before)]
         waits_s = [later - earlier for later, earlier in itertools.pairwise(stamps_s)]
-        first_sight = held[first].seen[track_id]
-        flow = build_flow(first_sight.pose, [moment.unclaimed for moment in before], waits_s)
-        for moment, index in zip(before, flow, strict=False):
-            claimed = np.arange(len(moment.unclaimed)) == index
-            pose = moment.unclaimed[claimed]
-            moment.seen[track_id] = Sighting(pose, 0.0, first_sight.velocity)
-            moment.unclaimed = moment.unclaimed[~claimed]
+        observation = frames[first].observations[track_id]
+        flow = build_flow(observation.pose, [frame.unassigned for frame in before], waits_s)
+        for frame, index in zip(before, flow, strict=False):
+            assigned = np.arange(len(frame.unassigned)) == index
+            pose = frame.unassigned[assigned]
+            frame.observations[track_id] = PoseObservation(pose, 0.0, observation.velocity)
+            frame.unassigned = frame.unassigned[~assigned]
 
-    def _tell(self, moment: Moment) -> TrackedPoses:
-        """Return the seen, by their ids, then the lost, then the removed."""
-        seen = sorted(self._confirmed & moment.seen.keys())
-        for track_id in seen:
-            self._see(track_id, moment.seen[track_id], moment.stamp_s)
-        removed = sorted(self._people.keys() & moment.removed)
-        lost = sorted(self._people.keys() - {*seen, *removed})
-        ids = [*seen, *lost, *removed]
-        people = [self._people[track_id] for track_id in ids]
-        states = [TrackState.CONFIRMED] * len(seen) + [TrackState.LOST] * len(lost)
+    def _pop(self) -> tuple[TrackedPoses, Payload]:
+        frame = self._frames.popleft()
+        return self._snapshot(frame), frame.payload
+
+    def _snapshot(self, frame: WindowFrame[Payload]) -> TrackedPoses:
+        """Return the observed tracks by their ids, then the lost, then the removed."""
+        observed = sorted(self._confirmed & frame.observations.keys())
+        for track_id in observed:
+            self._hit(track_id, frame.observations[track_id], frame.stamp_s)
+        removed = sorted(self._published.keys() & frame.removed)
+        lost = sorted(self._published.keys() - {*observed, *removed})
+        ids = [*observed, *lost, *removed]
+        tracks = [self._published[track_id] for track_id in ids]
+        states = [TrackState.CONFIRMED] * len(observed) + [TrackState.LOST] * len(lost)
         states += [TrackState.REMOVED] * len(removed)
         for track_id in removed:
-            del self._people[track_id]
+            del self._published[track_id]
             self._confirmed.discard(track_id)
-        last_seen_s = np.array([person.last_seen_s for person in people])
-        first_seen_s = np.array([person.first_seen_s for person in people])
+        last_seen_s = np.array([track.last_seen_s for track in tracks])
+        first_seen_s = np.array([track.first_seen_s for track in tracks])
         return TrackedPoses(
-            poses=Poses.joined([moment.unclaimed[:0], *(person.last.pose for person in people)]),
+            poses=Poses.joined([frame.unassigned[:0], *(track.last.pose for track in tracks)]),
             track_ids=np.array(ids, np.int64),
             states=np.array(states, np.int64),
-            match_scores=np.array([person.last.match_score for person in people]),
-            ages_s=moment.stamp_s - first_seen_s,
-            time_since_update_s=moment.stamp_s - last_seen_s,
-            hits=np.array([person.hits for person in people], np.int64),
-            velocities=np.array([person.last.velocity for person in people]).reshape(-1, 2),
+            match_scores=np.array([track.last.match_score for track in tracks]),
+            ages_s=frame.stamp_s - first_seen_s,
+            time_since_update_s=frame.stamp_s - last_seen_s,
+            hits=np.array([track.hits for track in tracks], np.int64),
+            velocities=np.array([track.last.velocity for track in tracks]).reshape(-1, 2),
         )
 
-    def _see(self, track_id: int, sighting: Sighting, stamp_s: float) -> None:
-        if track_id not in self._people:
-            self._people[track_id] = Person(stamp_s, stamp_s, sighting)
-        person = self._people[track_id]
-        person.last, person.last_seen_s = sighting, stamp_s
-        person.hits += 1
+    def _hit(self, track_id: int, observation: PoseObservation, stamp_s: float) -> None:
+        if track_id not in self._published:
+            self._published[track_id] = PublishedTrack(stamp_s, stamp_s, observation)
+        track = self._published[track_id]
+        track.last, track.last_seen_s = observation, stamp_s
+        track.hits += 1
 
 
-def _moment(tracked: TrackedPoses, unclaimed: Poses, stamp_s: float) -> Moment:
-    seen = {
-        int(tracked.track_ids[i]): Sighting(
+def _window_frame(
+    tracked: TrackedPoses, unassigned: Poses, stamp_s: float, payload: Payload
+) -> WindowFrame[Payload]:
+    observations = {
+        int(tracked.track_ids[i]): PoseObservation(
             tracked.poses[i : i + 1], float(tracked.match_scores[i]), tracked.velocities[i]
         )
         for i in np.flatnonzero(tracked.states <= TrackState.CONFIRMED)
     }
     removed = tracked.track_ids[tracked.states == TrackState.REMOVED].tolist()
-    return Moment(stamp_s, seen, unclaimed, removed)
+    return WindowFrame(stamp_s, observations, unassigned, removed, payload)
 
 
-def _last(track_id: int, same: dict[int, int]) -> int:
-    """Return who an id is in the end: another may have turned out to be a third."""
-    return _last(same[track_id], same) if track_id in same else track_id
+def _final_id(track_id: int, merged_ids: dict[int, int]) -> int:
+    """Follow a chain of merges: an id may have merged into one that merged into a third."""
+    return _final_id(merged_ids[track_id], merged_ids) if track_id in merged_ids else track_id
 
 
-def _merged(first: Sighting | None, again: Sighting) -> Sighting:
-    """Return one sighting of two: of the same pose the average, otherwise the first.
+def _merged(first: PoseObservation | None, duplicate: PoseObservation) -> PoseObservation:
+    """Return one observation of two: the average of two equal poses, otherwise the first.
 
     The keypoints are averaged with their scores as weights.
     """
     if first is None:
-        return again
-    if pose_distances(first.pose, again.pose)[0] >= SAME_PERSON:
+        return duplicate
+    if pose_distances(first.pose, duplicate.pose)[0] >= SAME_PERSON:
         return first
-    poses = Poses.joined([first.pose, again.pose])
+    poses = Poses.joined([first.pose, duplicate.pose])
     weights = poses.keypoint_scores + 1e-9
     pose = Poses(
         np.average(poses.keypoints, axis=0, weights=np.repeat(weights[..., None], 2, axis=-1))[
@@ -184,4 +211,5 @@ def _merged(first: Sighting | None, again: Sighting) -> Sighting:
         np.average(poses.boxes, axis=0, weights=poses.scores + 1e-9)[None],
         poses.scores.max(keepdims=True),
     )
-    return Sighting(pose, max(first.match_score, again.match_score), first.velocity)
+    score = max(first.match_score, duplicate.match_score)
+    return PoseObservation(pose, score, first.velocity)

@@ -141,6 +141,8 @@ class RobustAssociation:
         )
         pairs = np.zeros((0, 2), np.int64)
         for eligible, scores in rounds:
+            if len(pairs) == min(ratios.shape):
+                break
             eligible[pairs[:, 0]] = False
             eligible[:, pairs[:, 1]] = False
             found = assign(np.where(eligible, scores, -np.inf), 0.0)

@@ -1,4 +1,4 @@
-"""Poses of one frame after another become people with an identity."""
+"""Assigns identities to the poses of consecutive frames."""
 
 import itertools
 import math
@@ -7,52 +7,74 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.config import TrackerConfig
+from poseflow_ros.config import ClassicConfig, TrackerConfig
 from poseflow_ros.poses import Poses, TrackedPoses
 from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, AppearanceLikelihood
 from poseflow_ros.tracking.classic import ClassicAssociation
 from poseflow_ros.tracking.cues import Cues
-from poseflow_ros.tracking.flow_window import FlowWindow
 from poseflow_ros.tracking.robust import RobustAssociation
 
 
 class PoseFlowTracker:
-    """Tells people apart over time, by the association that the configuration names."""
+    """Tracks people by the association that the configuration names.
+
+    Attributes:
+        delay_s: by how much `DelayedOutput` delays the output; 0 with `classic`, always.
+    """
 
     def __init__(
-        self, config: TrackerConfig, appearance: AppearanceLikelihood = NOT_COMPARED
+        self,
+        config: TrackerConfig,
+        classic: ClassicConfig | None = None,
+        appearance: AppearanceLikelihood = NOT_COMPARED,
     ) -> None:
-        """Make a tracker of one camera's images.
+        """Create a tracker of one camera's images.
 
         Args:
             config: thresholds, memory and the association.
+            classic: parameters of the association `classic`; None: the defaults.
             appearance: the constants of the model that makes the appearances.
         """
         self._config = config
         # The counter outlives reset(): an id is never reused.
         ids = itertools.count(1)
-        self._association: RobustAssociation | ClassicAssociation = (
-            RobustAssociation(config, appearance, ids)
-            if config.association == "robust"
-            else ClassicAssociation(config, ids)
-        )
-        self._window: FlowWindow | None = None
-        if config.association == "robust" and config.flow_window_s > 0:
-            self._window = FlowWindow(config.flow_window_s)
+        self._association: RobustAssociation | ClassicAssociation
+        if config.association == "robust":
+            self._association = RobustAssociation(config, appearance, ids)
+        else:
+            self._association = ClassicAssociation(classic or ClassicConfig(), ids)
+        self.delay_s = config.flow_window_s if config.association == "robust" else 0.0
         self._stamp_s: float | None = None
 
-    def configure(self, config: TrackerConfig) -> None:
-        """Take other thresholds and memory from the next frame on; who is known stays known.
+    @property
+    def stamp_s(self) -> float:
+        """The stamp that counted for the last frame, seconds; 0 before the first."""
+        return self._stamp_s or 0.0
 
-        The association and `flow_window_s` stay what they were.
+    @property
+    def unassigned(self) -> Poses:
+        """The detections of the last frame that belong to no track."""
+        return self._association.unassigned
+
+    @property
+    def merged_ids(self) -> dict[int, int]:
+        """Ids that turned out in the last frame to be another's, and that other id."""
+        return self._association.merged_ids
+
+    def configure(self, config: TrackerConfig, classic: ClassicConfig) -> None:
+        """Use other thresholds and memory from the next frame on; all tracks are kept.
+
+        The association and `delay_s` stay what they were.
         """
-        self._config = self._association.config = config
+        self._config = config
+        if isinstance(self._association, ClassicAssociation):
+            self._association.config = classic
+        else:
+            self._association.config = config
 
     def reset(self) -> None:
-        """Forget everybody. The people seen next get ids that nobody had before."""
+        """Forget all tracks. The next ones get ids that were never used before."""
         self._association.reset()
-        if self._window is not None:
-            self._window.reset()
         self._stamp_s = None
 
     def update(
@@ -61,45 +83,29 @@ class PoseFlowTracker:
         cues: Cues | None,
         stamp_s: float,
     ) -> TrackedPoses:
-        """Return who is who in one frame.
+        """Return the tracks after one frame.
 
         Args:
-            poses: the people found in it; those that are not finite or whose confidence is below
-                `min_pose_score` are passed over.
+            poses: the detections in it; those that are not finite or whose confidence is below
+                `min_pose_score` are ignored.
             cues: what the image says about them; None without an image.
             stamp_s: seconds; one before the last frame's, or not finite, counts as the last
                 frame's.
 
         Returns:
-            The people seen in the order of `poses`, then the lost, then those removed now.
+            The observed tracks in the order of `poses`, then the lost, then those removed now.
         """
         cues = cues or Cues.none(len(poses))
         usable = _usable(poses)
         usable &= poses.confidences >= self._config.min_pose_score
-        self._stamp_s = _never_back(self._stamp_s, stamp_s)
+        self._stamp_s = _monotonic(self._stamp_s, stamp_s)
         if not usable.all():
             poses, cues = poses[usable], replace(cues, appearances=cues.appearances[usable])
         return self._association.update(poses, cues, self._stamp_s)
 
-    def hold_back(self, tracked: TrackedPoses) -> list[TrackedPoses]:
-        """Return the frames that are ready to be told, oldest first, after `update` gave this one.
 
-        Without `flow_window_s` that is this one. With it, those that are so many seconds old, as
-        `FlowWindow` tells them.
-        """
-        if self._window is None or self._stamp_s is None:
-            return [tracked]
-        assert isinstance(self._association, RobustAssociation)
-        unassigned, merged_ids = self._association.unassigned, self._association.merged_ids
-        return self._window.push(tracked, unassigned, merged_ids, self._stamp_s)
-
-    def flush(self) -> list[TrackedPoses]:
-        """Return the frames still held back, oldest first."""
-        return [] if self._window is None else self._window.flush()
-
-
-def _never_back(last_s: float | None, stamp_s: float) -> float:
-    """Return the stamp if time went on to it, else the last; 0 where there is neither."""
+def _monotonic(last_s: float | None, stamp_s: float) -> float:
+    """Return the stamp unless it is before the last, which counts then; 0 without either."""
     if last_s is None:
         return stamp_s if math.isfinite(stamp_s) else 0.0
     return max(last_s, stamp_s) if math.isfinite(stamp_s) else last_s

@@ -6,8 +6,8 @@ pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment
 
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.ros.calibration import Calibration
+from poseflow_ros.spatial.lens import Lens
 
 
 def info(**fields):

@@ -1,4 +1,7 @@
-"""What is counted, and from which value on it is a worry."""
+"""What is counted, and from which value on there is an alert."""
+
+import time
+from time import perf_counter
 
 import pytest
 
@@ -6,16 +9,23 @@ pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from poseflow_ros.ros.diagnostics import FrameStatistics, Stages, status, worry
+from poseflow_ros.ros.diagnostics import (
+    FrameStatistics,
+    Stages,
+    StageTimer,
+    make_status,
+    threshold_alerts,
+)
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-STAGES = Stages(behind=0.06, wait=0.01, convert=0.02, estimate=0.03, track=0.04, publish=0.05)
+STAGES = Stages(queueing=0.06, wait=0.01, convert=0.02, estimate=0.03, track=0.04, publish=0.05)
 
 
 def process(statistics, n):
     for _ in range(n):
         statistics.receive()
-        statistics.process(STAGES, 2)
+        statistics.count_published(2)
+        statistics.add_times(STAGES)
 
 
 def drop(statistics, reason, n):
@@ -34,23 +44,30 @@ def drop(statistics, reason, n):
         pytest.param(9.0, ERROR, id="above both"),
     ],
 )
-def test_a_threshold_is_the_least_that_worries(value, level):
-    assert worry(value, 1.0, 2.0, "words") == ([] if level is None else [(level, "words")])
+def test_a_value_at_the_threshold_is_an_alert(value, level):
+    assert threshold_alerts(value, 1.0, 2.0, "words") == (
+        [] if level is None else [(level, "words")]
+    )
 
 
-def test_where_both_thresholds_are_one_it_is_an_error():
-    assert worry(1.0, 1.0, 1.0, "words") == [(ERROR, "words")]
+def test_where_both_thresholds_are_equal_it_is_an_error():
+    assert threshold_alerts(1.0, 1.0, 1.0, "words") == [(ERROR, "words")]
 
 
-def test_a_status_is_as_bad_as_the_worst_and_tells_all():
-    told = status("name", "id", [(WARN, "slow"), (ERROR, "silent"), (WARN, "dull")], {"a": "1"})
-    assert (told.level, told.message) == (ERROR, "slow; silent; dull")
-    assert (told.name, told.hardware_id) == ("name", "id")
-    assert [(v.key, v.value) for v in told.values] == [("a", "1")]
-    assert (status("name", "id", [], {}).level, status("", "", [], {}).message) == (OK, "running")
+def test_a_status_has_the_highest_level_and_every_text():
+    result = make_status(
+        "name", "id", [(WARN, "slow"), (ERROR, "silent"), (WARN, "dull")], {"a": "1"}
+    )
+    assert (result.level, result.message) == (ERROR, "slow; silent; dull")
+    assert (result.name, result.hardware_id) == ("name", "id")
+    assert [(v.key, v.value) for v in result.values] == [("a", "1")]
+    assert (make_status("name", "id", [], {}).level, make_status("", "", [], {}).message) == (
+        OK,
+        "running",
+    )
 
 
-def test_the_share_of_dropped_images_is_that_of_the_latest_looks():
+def test_the_share_of_dropped_images_is_that_of_the_latest_calls():
     statistics = FrameStatistics()
     process(statistics, 3)
     drop(statistics, "malformed", 1)
@@ -58,7 +75,7 @@ def test_the_share_of_dropped_images_is_that_of_the_latest_looks():
     drop(statistics, "too old", 2)
     share, reasons = statistics.missing_lately()
     assert (share, reasons) == (0.5, {"malformed": 1, "too old": 2})
-    for _ in range(4):  # the fifth look after the first drop forgets it
+    for _ in range(4):  # the fifth call after the first drop forgets it
         process(statistics, 1)
         share, reasons = statistics.missing_lately()
     assert reasons == {"too old": 2}
@@ -72,7 +89,7 @@ def test_the_share_of_dropped_images_is_that_of_the_latest_looks():
 def test_images_lost_on_the_way_are_missing_but_not_dropped():
     statistics = FrameStatistics()
     process(statistics, 1)
-    statistics.lose(3)
+    statistics.count_lost(3)
     assert statistics.missing_lately() == (0.75, {"lost on the way": 3})
     values = statistics.values()
     assert (values["received"], values["dropped"], values["lost on the way"]) == ("1", "0", "3")
@@ -82,16 +99,16 @@ def test_without_images_nothing_was_dropped():
     assert FrameStatistics().missing_lately() == (0.0, {})
 
 
-def test_the_latency_is_that_of_the_slowest_in_a_hundred():
+def test_the_latency_is_the_p99():
     statistics = FrameStatistics()
     assert statistics.latency_s() == 0.0
     process(statistics, 200)
     assert statistics.latency_s() == pytest.approx(0.21)
-    slow = Stages(behind=1.0, wait=0.0, convert=0.0, estimate=0.0, track=0.0, publish=0.0)
-    statistics.process(slow, 0)
+    slow = Stages(queueing=1.0, wait=0.0, convert=0.0, estimate=0.0, track=0.0, publish=0.0)
+    statistics.add_times(slow)
     assert statistics.latency_s() == pytest.approx(0.21)
     for _ in range(3):
-        statistics.process(slow, 0)
+        statistics.add_times(slow)
     assert statistics.latency_s() == pytest.approx(1.0)
 
 
@@ -108,3 +125,25 @@ def test_counts_add_up():
     }  # fmt: skip
     assert (values["overhead p50 (ms)"], values["total p99 (ms)"]) == ("80.00", "210.00")
     assert (statistics.take_dropped(), statistics.take_dropped()) == (3, 0)
+
+
+def test_stages_add_up_to_the_time_since_the_image_was_received():
+    received_s = perf_counter()
+    time.sleep(0.02)  # another image is processed
+    idle_since_s = perf_counter()
+    time.sleep(0.01)
+    timer = StageTimer(received_s, idle_since_s)
+    for stage in ("convert", "track", "publish"):
+        time.sleep(0.01)
+        timer.finish(stage)
+    stages = timer.stages(estimate_s=0.5)
+    assert stages.queueing == idle_since_s - received_s
+    assert min(stages.wait, stages.convert, stages.track, stages.publish) >= 0.01
+    assert stages.total == pytest.approx(perf_counter() - received_s + 0.5, abs=1e-3)
+
+
+def test_an_idle_loop_means_no_queueing():
+    stages = StageTimer(perf_counter(), idle_since_s=0.0)
+    for stage in ("convert", "track", "publish"):
+        stages.finish(stage)
+    assert stages.stages(0.0).queueing == 0.0

@@ -8,12 +8,12 @@ pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from poseflow_ros.imaging.depth import Points
-from poseflow_ros.imaging.lens import Lens
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.ros.depth import Space
+from poseflow_ros.ros.depth import People3D
 from poseflow_ros.ros.markers import MarkerMaker
 from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.spatial.lens import Lens
+from poseflow_ros.spatial.projection import Points
 
 CAMERA = Lens(fx=500.0, fy=400.0, cx=320.0, cy=240.0)
 HEADER = Header(frame_id="camera")
@@ -135,12 +135,12 @@ TO_BASE = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 ABOVE = np.array([0.0, 0.0, 1.0])
 
 
-def in_space(tracked, points):
+def people_3d(tracked, points):
     """Space in a robot's frame, from (N, 17, 3) points in the optical frame."""
     moved = points @ TO_BASE.T + ABOVE
     stddevs = np.where(np.isnan(points[..., 0]), np.nan, 0.01)
     found = Points(moved, stddevs, moved[:, 0])
-    return Space(found, np.zeros((len(tracked), 3)), "base_link", TO_BASE @ [0.0, -1.0, 0.0])
+    return People3D(found, np.zeros((len(tracked), 3)), "base_link", TO_BASE @ [0.0, -1.0, 0.0])
 
 
 def standing(n):
@@ -151,9 +151,9 @@ def standing(n):
     return points
 
 
-def test_in_space_markers_are_where_people_are():
+def test_3d_markers_are_at_the_3d_positions():
     tracked = people(3, 4)
-    array = maker().in_space(tracked, HEADER, in_space(tracked, standing(2)))
+    array = maker().in_3d(tracked, HEADER, people_3d(tracked, standing(2)))
     assert {m.header.frame_id for m in array.markers} == {"base_link"}
     assert keys(array, Marker.ADD) == [(kind, i) for kind in KINDS for i in (3, 4)]
     joints = next(m for m in array.markers if (m.ns, m.id) == ("joints", 4))
@@ -165,12 +165,12 @@ def test_in_space_markers_are_where_people_are():
     assert (label.x, label.y, label.z) == pytest.approx((4.0, -1.0, 1.8 + 0.15))
 
 
-def test_in_space_nothing_is_drawn_at_nan():
+def test_unknown_3d_points_are_not_drawn():
     tracked = people(1, 2)
     points = standing(2)
     points[0, :3] = np.nan  # the first one's head
     points[1] = np.nan
-    array = maker().in_space(tracked, HEADER, in_space(tracked, points))
+    array = maker().in_3d(tracked, HEADER, people_3d(tracked, points))
     assert keys(array, Marker.ADD) == [(kind, 1) for kind in KINDS]
     drawn = [p for m in array.markers for p in (*m.points, m.pose.position)]
     assert np.isfinite([(p.x, p.y, p.z) for p in drawn]).all()
@@ -180,8 +180,8 @@ def test_in_space_nothing_is_drawn_at_nan():
 
 def test_a_skeleton_is_deleted_where_its_person_is_nowhere():
     markers, tracked = maker(), people(1)
-    markers.in_space(tracked, HEADER, in_space(tracked, standing(1)))
-    array = markers.in_space(tracked, HEADER, in_space(tracked, standing(1) * np.nan))
+    markers.in_3d(tracked, HEADER, people_3d(tracked, standing(1)))
+    array = markers.in_3d(tracked, HEADER, people_3d(tracked, standing(1) * np.nan))
     assert keys(array, Marker.ADD) == []
     assert keys(array, Marker.DELETE) == [(kind, 1) for kind in KINDS]
 
@@ -189,10 +189,10 @@ def test_a_skeleton_is_deleted_where_its_person_is_nowhere():
 def test_no_label_floats_where_no_keypoint_is_drawn():
     tracked = people(1)
     tracked.poses.keypoint_scores[:] = 0
-    array = maker().in_space(tracked, HEADER, in_space(tracked, standing(1)))
+    array = maker().in_3d(tracked, HEADER, people_3d(tracked, standing(1)))
     assert not array.markers
 
 
-def test_nobody_in_space_is_no_marker():
+def test_nobody_has_no_3d_marker():
     tracked = people()
-    assert not maker().in_space(tracked, HEADER, in_space(tracked, standing(0))).markers
+    assert not maker().in_3d(tracked, HEADER, people_3d(tracked, standing(0))).markers

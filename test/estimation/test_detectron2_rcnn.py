@@ -14,7 +14,7 @@ from detectron2 import model_zoo
 from detectron2.engine import DefaultPredictor
 from detectron2.modeling import build_model
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.detectron2_network import make_model
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import make_estimator
@@ -77,10 +77,10 @@ def make(weights):
     made = []
 
     def make_one(**changes):
-        values = {"estimator": "detectron2", "weights": weights, "device": "cpu", "threads": 2,
+        values = {"name": "detectron2", "weights": weights, "device": "cpu", "threads": 2,
                   "detectron2_config": f"{NAME}.yaml", "min_person_score": 0.0, "max_people": 10,
                   "image_min_side": SIDES[0], "image_max_side": SIDES[1]} | changes  # fmt: skip
-        made.append(make_estimator(EstimatorConfig(**values)))
+        made.append(make_estimator(Config(estimator=EstimatorConfig(**values))))
         return made[-1]
 
     yield make_one
@@ -217,7 +217,7 @@ def test_float16_finds_the_same_people(estimator, make):
     ids=["no keypoints", "no such", "no file"],
 )
 def test_a_configuration_that_cannot_be_used_is_named(config, words, make):
-    pattern = f"^detectron2_config is '{re.escape(config)}', {words}"
+    pattern = f"^estimator.detectron2_config is '{re.escape(config)}', {words}"
     with pytest.raises(EstimatorError, match=pattern) as caught:
         make(detectron2_config=config)
     assert len(str(caught.value).splitlines()) == 1

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import NETWORKS, make_estimator, network
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
@@ -41,13 +41,13 @@ def spoil(name, error=None):
     sys.meta_path.insert(0, Finder(name, error))
 """
 MAKE = """
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import NETWORKS, make_estimator, network
 
 def make(**settings):
     try:
-        estimator = make_estimator(EstimatorConfig(**settings), print)
+        estimator = make_estimator(Config(estimator=EstimatorConfig(**settings)), print)
     except EstimatorError as error:
         print("EstimatorError:", error)
     else:
@@ -73,7 +73,7 @@ def lines_of(code):
 @pytest.mark.parametrize(
     ("spoilt", "device", "reason"),
     [
-        pytest.param("", "cpu", "device is cpu", id="on the CPU"),
+        pytest.param("", "cpu", "estimator.device is cpu", id="on the CPU"),
         pytest.param(
             "", "auto", "torch finds no CUDA device", id="without a GPU", marks=needs_torch
         ),
@@ -103,7 +103,7 @@ def lines_of(code):
 )
 def test_auto_selects_movenet_and_logs_the_reason(spoilt, device, reason):
     lines = lines_of(f"{spoilt}\nmake(device={device!r}, threads=1)")
-    assert lines == [f"estimator auto selects movenet: {reason}", "MoveNet"]
+    assert lines == [f"estimator.name auto selects movenet: {reason}", "MoveNet"]
 
 
 FAKE_GPU = """
@@ -116,17 +116,19 @@ torch_device.cuda_problem = lambda name="cuda": ""
 def test_a_gpu_with_detectron2_selects_it():
     first, second = lines_of(FAKE_GPU + "make(weights='/nowhere')")
     assert first == (
-        "estimator auto selects detectron2: detectron2 can be imported and a CUDA device is "
+        "estimator.name auto selects detectron2: detectron2 can be imported and a CUDA device is "
         "available"
     )
-    assert second.startswith("EstimatorError: weights is '/nowhere', which is not a file")
+    assert second.startswith(
+        "EstimatorError: estimator.weights is '/nowhere', which is not a file"
+    )
 
 
 @needs_torch
 def test_a_gpu_without_the_libraries_is_left_to_movenet_and_both_are_named():
     code = FAKE_GPU + "spoil('detectron2'); spoil('torchvision'); make(threads=1)"
     assert lines_of(code) == [
-        "estimator auto selects movenet: detectron2 is not installed, and torchvision is not "
+        "estimator.name auto selects movenet: detectron2 is not installed, and torchvision is not "
         "installed",
         "MoveNet",
     ]
@@ -137,7 +139,7 @@ def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
     code = FAKE_GPU + "spoil('detectron2', RuntimeError('built for another torch'))\n"
     first, second = lines_of(code + "make(weights='/nowhere')")
     assert first == (
-        "estimator auto selects keypoint_rcnn: a CUDA device is available, and detectron2 "
+        "estimator.name auto selects keypoint_rcnn: a CUDA device is available, and detectron2 "
         "cannot be imported: built for another torch"
     )
     # The device is a pretended one, and so the network does not get there.
@@ -159,23 +161,23 @@ def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
 @needs_torchvision
 def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, problem):
     advice = "to install it: python3 -m pip install torch torchvision"
-    lines = lines_of(f"{spoilt}\nmake(estimator='keypoint_rcnn', device='cpu')")
+    lines = lines_of(f"{spoilt}\nmake(name='keypoint_rcnn', device='cpu')")
     assert lines == [f"EstimatorError: {problem}; {advice}"]
 
 
-def test_detectron2_that_is_missing_is_found_by_the_readme():
-    lines = lines_of("spoil('detectron2')\nmake(estimator='detectron2')")
+def test_missing_detectron2_is_reported_with_the_page_that_describes_its_installation():
+    lines = lines_of("spoil('detectron2')\nmake(name='detectron2')")
     assert lines == [
         "EstimatorError: detectron2 is not installed; to install it from its main branch: see "
-        "README.md"
+        "docs/models.md"
     ]
 
 
 def test_an_unknown_estimator_is_refused_with_the_allowed_names():
     with pytest.raises(EstimatorError) as caught:
-        make_estimator(EstimatorConfig(estimator="yolo"))
+        make_estimator(Config(estimator=EstimatorConfig(name="yolo")))
     assert str(caught.value) == (
-        "estimator is 'yolo', must be one of auto, movenet, keypoint_rcnn, detectron2"
+        "estimator.name is 'yolo', must be one of auto, movenet, keypoint_rcnn, detectron2"
     )
 
 
@@ -186,7 +188,7 @@ def test_every_published_file_has_its_own_name_and_place():
 
 
 def test_an_estimator_that_was_asked_for_is_made_without_a_log_line():
-    assert lines_of("make(estimator='movenet', threads=1)") == ["MoveNet"]
+    assert lines_of("make(name='movenet', threads=1)") == ["MoveNet"]
 
 
 IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.keys()))"
@@ -201,12 +203,13 @@ IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.ke
         ),
         pytest.param(
             "import numpy\n"
-            "movenet = make_estimator(EstimatorConfig(estimator='movenet', threads=1))\n"
+            "config = Config(estimator=EstimatorConfig(name='movenet', threads=1))\n"
+            "movenet = make_estimator(config)\n"
             "movenet.estimate(numpy.zeros((48, 64, 3), numpy.uint8)); movenet.close()",
             id="to run MoveNet",
         ),
         pytest.param(
-            "make_estimator(EstimatorConfig(device='cpu', threads=1)).close()",
+            "make_estimator(Config(estimator=EstimatorConfig(device='cpu', threads=1))).close()",
             id="to choose for the CPU",
         ),
     ],
@@ -217,9 +220,9 @@ def test_torch_is_not_imported(code):
 
 def test_the_reason_is_logged_only_to_a_given_function():
     said = []
-    make_estimator(EstimatorConfig(device="cpu", threads=1), said.append).close()
-    assert said == ["estimator auto selects movenet: device is cpu"]
-    make_estimator(EstimatorConfig(device="cpu", threads=1)).close()
+    make_estimator(Config(estimator=EstimatorConfig(device="cpu", threads=1)), said.append).close()
+    assert said == ["estimator.name auto selects movenet: estimator.device is cpu"]
+    make_estimator(Config(estimator=EstimatorConfig(device="cpu", threads=1))).close()
 
 
 @needs_torchvision
@@ -227,16 +230,19 @@ def test_the_reason_is_logged_only_to_a_given_function():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"device": "cpu", "weights": "/no/file"}, "^weights is '/no/file', which is not a"),
+        (
+            {"device": "cpu", "weights": "/no/file"},
+            "^estimator.weights is '/no/file', which is not a",
+        ),
         (
             {"device": "cpu", "weights": os.devnull},
-            r"^weights is '/dev/null', which is not a file",
+            r"^estimator.weights is '/dev/null', which is not a file",
         ),
     ],
     ids=["weights", "a device for a file"],
 )
 def test_what_keypoint_rcnn_cannot_use_is_named(settings, words, estimator):
     with pytest.raises(EstimatorError) as caught:
-        make_estimator(EstimatorConfig(estimator=estimator, **settings))
+        make_estimator(Config(estimator=EstimatorConfig(name=estimator, **settings)))
     assert re.search(words, str(caught.value))
     assert len(str(caught.value).splitlines()) == 1

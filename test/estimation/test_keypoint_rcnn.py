@@ -22,7 +22,7 @@ from torchvision.models.detection import keypointrcnn_resnet50_fpn
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation import torchvision_rcnn
 from poseflow_ros.estimation.errors import EstimatorError, first_line
 from poseflow_ros.estimation.factory import make_estimator
@@ -91,9 +91,9 @@ def make(weights):
     made = []
 
     def make_one(**changes):
-        settings = {"estimator": "keypoint_rcnn", "weights": weights, "device": "cpu",
+        settings = {"name": "keypoint_rcnn", "weights": weights, "device": "cpu",
                     "min_person_score": 0.0, "threads": 2} | SIDES | changes  # fmt: skip
-        made.append(make_estimator(EstimatorConfig(**settings)))
+        made.append(make_estimator(Config(estimator=EstimatorConfig(**settings))))
         return made[-1]
 
     yield make_one
@@ -386,7 +386,11 @@ def test_close_gives_every_tensor_back(weights):
     counts = []
     for _ in range(3):
         estimator = make_estimator(
-            EstimatorConfig(estimator="keypoint_rcnn", weights=weights, device="cpu", **SIDES)
+            Config(
+                estimator=EstimatorConfig(
+                    name="keypoint_rcnn", weights=weights, device="cpu", **SIDES
+                )
+            )
         )
         estimator.estimate(picture(60, 80))
         opened = live_tensors()
@@ -430,13 +434,13 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.errors import OutOfMemoryError
 from poseflow_ros.estimation.factory import make_estimator
 
-estimator = make_estimator(EstimatorConfig(
-    estimator="keypoint_rcnn", weights=sys.argv[1], device="cpu", threads=2,
-    image_min_side=32, image_max_side=64, max_people=5, min_person_score=0.0))
+estimator = make_estimator(Config(estimator=EstimatorConfig(
+    name="keypoint_rcnn", weights=sys.argv[1], device="cpu", threads=2,
+    image_min_side=32, image_max_side=64, max_people=5, min_person_score=0.0)))
 images = [np.zeros((1080, 1920, 3), np.uint8)] * 6
 small = images[0][:60, :80]
 print(len(estimator.estimate_batch([small] * 6)[0]))
@@ -469,7 +473,9 @@ def test_without_memory_batches_are_halved_and_the_next_image_is_answered(weight
     "name", ["cuda:99"] if torch.cuda.is_available() else ["cuda", "cuda:0", "cuda:9"]
 )
 def test_a_device_that_does_not_answer_is_told(name, make):
-    with pytest.raises(EstimatorError, match=f"^device is '{name}', but .*; must be") as caught:
+    with pytest.raises(
+        EstimatorError, match=f"^estimator.device is '{name}', but .*; must be"
+    ) as caught:
         make(device=name)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -544,7 +550,11 @@ class TestOnGpu:
         left = []
         for _ in range(50):
             estimator = make_estimator(
-                EstimatorConfig(estimator="keypoint_rcnn", weights=weights, device="cuda", **SIDES)
+                Config(
+                    estimator=EstimatorConfig(
+                        name="keypoint_rcnn", weights=weights, device="cuda", **SIDES
+                    )
+                )
             )
             estimator.estimate(self.IMAGES[0])
             estimator.close()

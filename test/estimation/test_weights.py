@@ -348,7 +348,7 @@ def test_a_process_killed_while_it_downloads_leaves_no_model(published, server):
 def test_the_default_is_the_published_file(published):
     model = published("/whole")
     assert find("default", model) == cache_path(model)
-    with pytest.raises(EstimatorError, match=r"^weights is default, but .*404"):
+    with pytest.raises(EstimatorError, match=r"^estimator.weights is default, but .*404"):
         find("default", published("/missing", "0"))
 
 
@@ -376,5 +376,5 @@ def test_what_is_no_file_is_refused(weights, tmp_path, monkeypatch):
     with pytest.raises(EstimatorError) as caught:
         find(weights, None)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"weights is {weights!r}, which is not a file")
+    assert line.startswith(f"estimator.weights is {weights!r}, which is not a file")
     assert "default" in line

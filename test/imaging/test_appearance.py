@@ -7,7 +7,6 @@ import pytest
 from people import make_person, together
 
 from poseflow_ros.config import Config, TrackerConfig
-from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.appearance import NoAppearance
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.color_histograms import ColorHistograms
@@ -46,27 +45,17 @@ def painted(people):
     return image, together(*(person for person, _ in people))
 
 
-@pytest.fixture
-def nobody(tmp_path):
-    """An estimator that finds nobody: the poses are given to `track`."""
-    path = tmp_path / "nobody.npz"
-    none = np.zeros((0, 17, 3))
-    np.savez(path, frame=np.zeros(0, int), box=none[:, :4, 0], score=none[:, 0, 0],
-             keypoints=none, n_frames=1)  # fmt: skip
-    return RecordedPoses(path)
-
-
-def id_after_absence(pipeline, identity):
-    """Return the id of who stands at the left after everybody was gone for two seconds.
+def ids_after_absence(model, identity):
+    """Return the ids of who stands at the left after everybody was gone for two seconds.
 
     Before, identity 10 stood at the left as track 1 and identity 20 at the right as track 2.
     """
-    for i in range(10):
-        pipeline.track(*painted([(LEFT, 10), (RIGHT, 20)]), DT_S * i)
-    for i in range(10, 30):
-        pipeline.track(*painted([]), DT_S * i)
-    for i in range(30, 40):
-        (frame,) = pipeline.track(*painted([(LEFT, identity)]), DT_S * i)
+    pipeline = Pipeline(Config(), model.likelihood)
+    scenes = [[(LEFT, 10), (RIGHT, 20)]] * 10 + [[]] * 20 + [[(LEFT, identity)]] * 10
+    for i, scene in enumerate(scenes):
+        image, poses = painted(scene)
+        (appearances,) = model.describe([image], [poses])
+        (frame,) = pipeline.track(image, poses, appearances, DT_S * i, None)
     tracked = frame.tracked[frame.tracked.visible]
     return tracked.track_ids.tolist()
 
@@ -82,11 +71,8 @@ def id_after_absence(pipeline, identity):
         pytest.param(NOT_COMPARED, 20, [1], id="not compared: the position decides"),
     ],
 )
-def test_reidentification_uses_the_model_with_its_constants(
-    nobody, likelihood, identity, expected
-):
-    pipeline = Pipeline(Config(), nobody, appearance=IdentityVectors(likelihood))
-    assert id_after_absence(pipeline, identity) == expected
+def test_reidentification_uses_the_model_with_its_constants(likelihood, identity, expected):
+    assert ids_after_absence(IdentityVectors(likelihood), identity) == expected
 
 
 @pytest.mark.parametrize(

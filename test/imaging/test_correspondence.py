@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from poseflow_ros.config import MatcherConfig
+from poseflow_ros.config import ClassicConfig
 from poseflow_ros.imaging.correspondence import BackgroundMatcher, OrbMatcher
 from poseflow_ros.poses import Poses
 
@@ -22,7 +22,7 @@ def view(dx=0, dy=0, height=400, width=560):
 
 
 def matcher(orb_features=1000):
-    return OrbMatcher(MatcherConfig(orb_features=orb_features))
+    return OrbMatcher(ClassicConfig(orb_features=orb_features))
 
 
 @pytest.mark.parametrize(

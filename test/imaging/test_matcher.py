@@ -33,13 +33,17 @@ def correspondences_of(other, poses):
 # parameters, what finds the correspondences
 CASES = [
     pytest.param({}, BackgroundMatcher, id="as configured without parameters"),
-    pytest.param({"association": "robust"}, BackgroundMatcher, id="robust"),
-    pytest.param({"camera_motion": False}, None, id="robust, the camera stands"),
-    pytest.param({"association": "classic"}, OrbMatcher, id="classic"),
+    pytest.param({"tracker.association": "robust"}, BackgroundMatcher, id="robust"),
+    pytest.param({"tracker.camera_motion": False}, None, id="robust, the camera stands"),
+    pytest.param({"tracker.association": "classic"}, OrbMatcher, id="classic"),
     pytest.param(
-        {"association": "classic", "camera_motion": False}, OrbMatcher, id="classic, stands"
+        {"tracker.association": "classic", "tracker.camera_motion": False},
+        OrbMatcher,
+        id="classic, stands",
     ),
-    pytest.param({"association": "classic", "orb_features": 0}, None, id="without ORB"),
+    pytest.param(
+        {"tracker.association": "classic", "classic.orb_features": 0}, None, id="without ORB"
+    ),
 ]
 
 
@@ -59,7 +63,7 @@ def test_each_association_gets_the_cues_it_uses(parameters, finder):
     if finder is None:
         assert cues.correspondences.shape == (0, 4)
         return
-    other = finder(Config().matcher) if finder is OrbMatcher else finder()
+    other = finder(Config().classic) if finder is OrbMatcher else finder()
     np.testing.assert_array_equal(cues.correspondences, correspondences_of(other, PEOPLE))
     assert np.median(cues.correspondences[:, 2] - cues.correspondences[:, 0]) == pytest.approx(
         9, abs=0.5

@@ -102,14 +102,14 @@ def test_without_autostart_the_node_waits(launch, observer):
 
 def test_a_bad_params_file_is_explained(launch, observer, tmp_path):
     params = tmp_path / "bad.yaml"
-    params.write_text("/**:\n  ros__parameters:\n    input_size: 100\n")
+    params.write_text("/**:\n  ros__parameters:\n    movenet: {input_size: 100}\n")
     process = launch("poseflow.launch.py", f"params_file:={params}")
     wait_for_state(observer, "/poseflow", "unconfigured")
     for _ in range(50):
         observer[1].spin_once(timeout_sec=0.1)
     code, output = interrupt(process)
     assert code == 0
-    assert "input_size is 100, must be from 64 to 1280 in steps of 32" in output
+    assert "movenet.input_size is 100, must be from 64 to 1280 in steps of 32" in output
     assert "could not be configured" in output
 
 

@@ -51,11 +51,14 @@ def spun(domain_id, make):
 
 @pytest.fixture
 def start_node(driver):
-    """A function that starts a node."""
+    """A function that starts a node; `classic__num=7` sets the parameter `classic.num`."""
     with contextlib.ExitStack() as nodes:
 
         def start(node_name="poseflow", **parameters):
-            overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+            overrides = [
+                Parameter(name.replace("__", "."), value=value)
+                for name, value in parameters.items()
+            ]
 
             def make(context):
                 return PoseFlowNode(node_name, context=context, parameter_overrides=overrides)
@@ -79,7 +82,7 @@ def active_node(driver, start_node):
     """A function that starts a node and takes it to active."""
 
     def start(**parameters):
-        node = start_node(**({"input_size": 256} | parameters))
+        node = start_node(**({"movenet__input_size": 256} | parameters))
         assert driver.change("configure")
         assert driver.change("activate")
         return node

@@ -27,7 +27,7 @@ class Watch:
 
     def __init__(self, driver, active_node, **parameters):
         self.driver, self.stamp_s = driver, 1.0
-        self.node = active_node(input_size=64, **parameters)
+        self.node = active_node(movenet__input_size=64, **parameters)
         self.heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
         self.diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
         self.image = driver.camera()
@@ -53,7 +53,7 @@ class Watch:
         self.driver.until(so, f"{level} and {words!r}")
 
 
-def test_images_that_are_all_dropped_are_an_error_and_the_reason_is_told(driver, active_node):
+def test_images_that_are_all_dropped_are_an_error_and_the_reason_is_given(driver, active_node):
     watch = Watch(driver, active_node)
     watch.until(OK, "running", watch.show)
     watch.until(ERROR, "100% of the latest images missing", lambda: watch.show("nonsense"))
@@ -62,10 +62,12 @@ def test_images_that_are_all_dropped_are_an_error_and_the_reason_is_told(driver,
 
 
 def test_a_slow_answer_is_a_warning_from_the_threshold_on(driver, active_node):
-    watch = Watch(driver, active_node, warn_latency_s=0.0, error_latency_s=3000.0)
-    watch.until(WARN, "an image in a hundred takes longer than", watch.show)
+    watch = Watch(
+        driver, active_node, diagnostics__warn_latency_s=0.0, diagnostics__error_latency_s=3000.0
+    )
+    watch.until(WARN, "p99 latency exceeds 0 s: ", watch.show)
     name = "/poseflow/set_parameters_atomically"
-    values = [Parameter("warn_latency_s", value=2000.0).to_parameter_msg()]
+    values = [Parameter("diagnostics.warn_latency_s", value=2000.0).to_parameter_msg()]
     assert driver.call(SetParametersAtomically, name, parameters=values).result.successful
     watch.until(OK, "running", watch.show)
 
@@ -73,9 +75,15 @@ def test_a_slow_answer_is_a_warning_from_the_threshold_on(driver, active_node):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        pytest.param({"warn_silence_s": 20.0}, "no more than error_silence_s, 10", id="one"),
         pytest.param(
-            {"warn_silence_s": 20.0, "error_silence_s": 15.0}, "no more than", id="both, crossed"
+            {"diagnostics.warn_silence_s": 20.0},
+            "must not exceed diagnostics.error_silence_s, 10",
+            id="one",
+        ),
+        pytest.param(
+            {"diagnostics.warn_silence_s": 20.0, "diagnostics.error_silence_s": 15.0},
+            "must not exceed",
+            id="both, crossed",
         ),
     ],
 )
@@ -95,13 +103,13 @@ def test_what_goes_together_may_be_set_together(driver, start_node):
     node = start_node()
     name = "/poseflow/set_parameters_atomically"
     for values in (
-        {"error_silence_s": 30.0}, {"warn_silence_s": 20.0},
-        {"cameras": ["a", "b"], "image_transport": ["raw", "compressed"]},
+        {"diagnostics.error_silence_s": 30.0}, {"diagnostics.warn_silence_s": 20.0},
+        {"cameras.names": ["a", "b"], "cameras.image_transport": ["raw", "compressed"]},
     ):  # fmt: skip
         parameters = [Parameter(k, value=v).to_parameter_msg() for k, v in values.items()]
         result = driver.call(SetParametersAtomically, name, parameters=parameters).result
         assert result.successful, result.reason
-    assert node.get_parameter("warn_silence_s").value == 20.0
+    assert node.get_parameter("diagnostics.warn_silence_s").value == 20.0
 
 
 def test_a_stale_depth_image_is_a_warning(driver, active_node):
@@ -110,11 +118,11 @@ def test_a_stale_depth_image_is_a_warning(driver, active_node):
     depth = driver.camera(Image, "depth")
     info.publish(camera_info(stamped(BLANK, 1.0).header, (120, 160), 60.0))
     depth.publish(depth_message(np.full((120, 160), 3.0, np.float32), watch.stamp_s + 0.1))
-    watch.until(WARN, "nobody in space: the nearest depth image is", watch.show)
+    watch.until(WARN, "no 3D positions: the nearest depth image is", watch.show)
 
 
 def test_a_calibration_for_another_size_is_a_warning(driver, active_node):
-    watch = Watch(driver, active_node, depth_slop_s=1.0)
+    watch = Watch(driver, active_node, depth__slop_s=1.0)
     info = driver.camera(CameraInfo, "camera_info")
     depth = driver.camera(Image, "depth")
     info.publish(camera_info(stamped(BLANK, 1.0).header, (480, 640), 60.0))
@@ -130,10 +138,10 @@ def test_images_that_best_effort_loses_are_counted(driver, active_node, monkeypa
     # With the transport's defaults, whose shared memory holds no such image.
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
         monkeypatch.delenv(name, raising=False)
-    node = active_node(input_size=64)
+    node = active_node(movenet__input_size=64)
     stream = ImageStream(1280, 720, rate_hz=30.0, seconds=3.0, qos="best_effort")
     said = subprocess.check_output(
-        [sys.executable, "-m", "poseflow_ros.ros.image_publisher", json.dumps(asdict(stream))],
+        [sys.executable, "-m", "poseflow_ros.bench.image_publisher", json.dumps(asdict(stream))],
         env=os.environ | {"ROS_DOMAIN_ID": str(driver.domain_id)},
     )
     driver.spin(0.5)

@@ -34,28 +34,17 @@ class Camera:
         return int(values["processed"]) + int(values["dropped"])
 
 
-class FailingEstimator:
-    """The real estimator, which raises what is in `errors`, an image after the other."""
+def break_estimator(node, *errors):
+    """Let the estimator raise these errors, one per image; None lets an image through."""
+    estimate, errors = node.estimator.estimate_batch, list(errors)
 
-    def __init__(self, estimator):
-        self._estimator = estimator
-        self.skeleton, self.description = estimator.skeleton, estimator.description
-        self.batches, self.device_bytes = estimator.batches, estimator.device_bytes
-        self.close = estimator.close
-        self.errors = []
-
-    def estimate_batch(self, images):
-        error = self.errors.pop(0) if self.errors else None
+    def estimate_or_raise(images):
+        error = errors.pop(0) if errors else None
         if error is not None:
             raise error
-        return self._estimator.estimate_batch(images)
+        return estimate(images)
 
-
-def break_estimator(node, *errors):
-    node.cameras[""].pipeline.estimator = failing = FailingEstimator(
-        node.cameras[""].pipeline.estimator
-    )
-    failing.errors = list(errors)
+    node.estimator.estimate_batch = estimate_or_raise
 
 
 def dropped(node, reason):
@@ -94,7 +83,7 @@ def test_ten_failures_in_a_row_lead_to_unconfigured_and_configure_works_again(
     come_back(driver, node)
 
 
-def test_an_answer_in_between_begins_the_count_anew(driver, active_node):
+def test_an_answer_in_between_resets_the_count(driver, active_node):
     node = active_node()
     camera = Camera(driver, node)
     nine = [RuntimeError("now and then")] * 9
@@ -116,7 +105,7 @@ def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
         def allocate(_):
             raise MemoryError("900 MiB")
 
-        short.setattr("poseflow_ros.ros.camera.to_rgb", allocate)
+        short.setattr("poseflow_ros.ros.inference.to_rgb", allocate)
         camera.show()
     camera.show()
     values = node.cameras[""].statistics.values()
@@ -124,7 +113,22 @@ def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
     assert "MemoryError: 900 MiB" in capfd.readouterr().err
 
 
-def test_out_of_memory_drops_the_image_and_is_said_once(driver, active_node, capfd):
+def test_a_failure_while_publishing_drops_the_image_that_failed(driver, active_node, capfd):
+    node = active_node(movenet__input_size=64)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera, outputs = Camera(driver, node), node.cameras[""].outputs
+    select = outputs.select
+    outputs.select = lambda tracked: 1 / 0
+    camera.show()
+    outputs.select = select
+    camera.show()
+    driver.until(lambda: heard, "the answer to the second image")
+    assert [(array.header.stamp.sec, array.dropped_since_last) for array in heard] == [(2, 1)]
+    assert dropped(node, "failed") == 1
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_out_of_memory_drops_the_image_and_is_logged_once(driver, active_node, capfd):
     node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = Camera(driver, node)
@@ -153,14 +157,15 @@ def test_a_lost_device_ends_it_at_once(driver, active_node, capfd):
 def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
     meanwhile, driver, active_node, capfd
 ):
-    node = active_node(estimator_timeout_s=1.5)
+    node = active_node(estimator__timeout_s=1.5)
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
-    hanging, gate = node.cameras[""].pipeline.estimator, threading.Event()
-    estimate = hanging.estimate_batch
-    hanging.estimate_batch = lambda images: gate.wait(60) and estimate(images)
+    estimate, entered, gate = node.estimator.estimate_batch, threading.Event(), threading.Event()
+    node.estimator.estimate_batch = lambda images: (
+        entered.set() or (gate.wait(60) and estimate(images))
+    )
     publisher.publish(stamped(BLANK, 1.0))
-    driver.until(lambda: node._in_work, "the network's work")
+    driver.until(entered.is_set, "the image in the network")
     assert all(driver.change(transition) for transition in meanwhile)
     driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
     assert "busy with one image for more than 1.5 s" in capfd.readouterr().err
@@ -173,7 +178,7 @@ def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
 
 
 def test_a_network_may_be_idle_for_longer_than_it_may_be_busy(driver, active_node):
-    node = active_node(estimator_timeout_s=0.3)
+    node = active_node(estimator__timeout_s=0.3)
     Camera(driver, node).show()
     driver.spin(2.5)
     assert driver.state() == "active"
@@ -187,7 +192,7 @@ def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(drive
         camera.show()
     assert driver.change("deactivate")
     assert driver.change("activate")
-    node.cameras[""].pipeline.estimator.errors = [ValueError("once more")]
+    break_estimator(node, ValueError("once more"))
     Camera(driver, node).show()
     driver.spin(0.3)
     assert driver.state() == "active"
@@ -203,10 +208,16 @@ def test_keypoint_rcnn_answers_in_the_node(driver, start_node, tmp_path):
     model = detection.KeypointRCNN(backbone, 2, num_keypoints=17)
     torch.save(model.state_dict(), tmp_path / "random.pth")
     node = start_node(
-        estimator="keypoint_rcnn", weights=str(tmp_path / "random.pth"), device="cpu",
-        image_min_side=64, image_max_side=128, max_people=3, min_person_score=0.0,
-        min_pose_score=0.0, association="classic",
-    )  # fmt: skip
+        estimator__name="keypoint_rcnn",
+        estimator__weights=str(tmp_path / "random.pth"),
+        estimator__device="cpu",
+        estimator__image_min_side=64,
+        estimator__image_max_side=128,
+        estimator__max_people=3,
+        estimator__min_person_score=0.0,
+        tracker__min_pose_score=0.0,
+        tracker__association="classic",
+    )
     assert driver.change("configure")
     assert driver.change("activate")
     heard = driver.listen(TrackedPoseArray, POSES)

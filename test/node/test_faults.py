@@ -66,7 +66,7 @@ def test_a_camera_that_stops_and_comes_back_is_heard_again(driver, active_node):
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S], ids=["forward", "back"])
 def test_stamps_that_jump_by_an_hour(jump_s, driver, active_node, pedestrians):
-    active_node(input_size=512, association="classic")
+    active_node(movenet__input_size=512, tracker__association="classic")
     camera = Camera(driver, stamp_s=2 * HOUR_S)
     before = camera.show(pedestrians[0])
     camera.stamp_s += jump_s
@@ -78,7 +78,7 @@ def test_stamps_that_jump_by_an_hour(jump_s, driver, active_node, pedestrians):
 
 
 def test_size_and_encoding_change_mid_stream(driver, active_node, pedestrians):
-    active_node(input_size=512, association="classic")
+    active_node(movenet__input_size=512, tracker__association="classic")
     camera = Camera(driver)
     colour = pedestrians[0]
     grey = colour.mean(axis=2).astype(np.uint8)
@@ -108,7 +108,7 @@ def malformed(i):
 
 
 def test_malformed_messages_among_good_ones_cost_none_of_them(driver, active_node):
-    node = active_node(input_size=64)
+    node = active_node(movenet__input_size=64)
     camera = Camera(driver)
     for i in range(200):
         camera.publisher.publish(malformed(i))
@@ -127,7 +127,7 @@ def test_malformed_messages_among_good_ones_cost_none_of_them(driver, active_nod
 
 
 def test_a_subscriber_that_never_reads_holds_nobody_up(driver, active_node):
-    node = active_node(input_size=64)
+    node = active_node(movenet__input_size=64)
     context = Context()
     context.init(domain_id=driver.domain_id)
     deaf = Node("deaf", context=context)
@@ -143,14 +143,14 @@ def test_a_subscriber_that_never_reads_holds_nobody_up(driver, active_node):
 
 
 def test_parameters_hammered_during_inference(driver, active_node):
-    node = active_node(input_size=64)
+    node = active_node(movenet__input_size=64)
     camera = Camera(driver)
     client = driver.node.create_client(SetParameters, "/poseflow/set_parameters")
     driver.until(client.service_is_ready, "the service")
     driver.spin(0.3)
     answers = []
     for i in range(300):
-        value = Parameter("min_pose_score", value=(i % 10) / 10).to_parameter_msg()
+        value = Parameter("tracker.min_pose_score", value=(i % 10) / 10).to_parameter_msg()
         future = client.call_async(SetParameters.Request(parameters=[value]))
         future.add_done_callback(lambda f: answers.append(f.result().results[0].successful))
         if i % 3 == 0:
@@ -158,11 +158,11 @@ def test_parameters_hammered_during_inference(driver, active_node):
     driver.until(lambda: len(answers) == 300, "every answer")
     assert all(answers)
     assert counted(driver, node)["processed"] == 100
-    assert node._config.tracker.min_pose_score == 0.9
+    assert node.config.tracker.min_pose_score == 0.9
 
 
 def test_activated_and_deactivated_200_times_under_load(driver, active_node):
-    node = active_node(input_size=64)
+    node = active_node(movenet__input_size=64)
     publisher = driver.node.create_publisher(Image, "image", 1)
     timer_s = iter(range(10**6))
     driver.node.create_timer(

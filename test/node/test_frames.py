@@ -25,7 +25,7 @@ from poseflow_ros.skeleton import COCO_17
 BLANK = np.zeros((120, 160, 3), np.uint8)
 POSES = "/poseflow/tracked_poses"
 # The classic association knows everybody at first sight.
-AT_FIRST_SIGHT = {"input_size": 512, "association": "classic"}
+AT_FIRST_SIGHT = {"movenet__input_size": 512, "tracker__association": "classic"}
 
 
 def diagnosed(heard):
@@ -132,7 +132,7 @@ def test_a_malformed_image_is_dropped_and_the_node_goes_on(
 
 
 def test_compressed_images_and_a_truncated_one(driver, active_node, capfd):
-    node = active_node(image_transport="compressed")
+    node = active_node(cameras__image_transport="compressed")
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera(CompressedImage)
     jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes()
@@ -206,7 +206,7 @@ def test_everything_answers_while_inference_runs(driver, active_node, gated):
     camera.publish(stamped(BLANK, 1.0))
     driver.until(lambda: gated[0].entered.acquire(blocking=False), "inference")
     # The network is busy until the gate opens: whatever is answered, is answered meanwhile.
-    assert driver.call(GetParameters, "/poseflow/get_parameters", names=["num"]).values
+    assert driver.call(GetParameters, "/poseflow/get_parameters", names=["classic.num"]).values
     assert driver.call(Trigger, "/poseflow/reset").success
     assert driver.state() == "active"
     assert driver.change("deactivate")
@@ -221,6 +221,24 @@ def test_everything_answers_while_inference_runs(driver, active_node, gated):
     driver.until(lambda: camera.get_subscription_count() > 0, "the new subscription")
     camera.publish(stamped(BLANK, 2.0))
     driver.until(lambda: heard, "an answer of the new network")
+
+
+def test_a_reset_drops_the_image_in_progress_and_keeps_those_that_wait(driver, active_node, gated):
+    node = active_node(cameras__replay=True, movenet__input_size=64)
+    heard = driver.listen(TrackedPoseArray, POSES)
+    camera = driver.camera()
+    for i in range(1, 4):
+        camera.publish(stamped(BLANK, float(i)))
+    received = node.cameras[""].statistics.values
+    driver.until(lambda: received()["received"] == "3", "the images")
+    driver.until(lambda: gated[0].entered.acquire(blocking=False), "inference of the first image")
+    assert driver.call(Trigger, "/poseflow/reset").success
+    gated[0].gate.release(3)
+    driver.until(lambda: len(heard) == 2, "the images that waited")
+    assert [(a.header.stamp.sec, a.epoch, a.dropped_since_last) for a in heard] == [
+        (2, 2, 1), (3, 2, 0),
+    ]  # fmt: skip
+    wait_for_drops(driver, node, "reset", 1)
 
 
 def test_an_estimator_that_raises_drops_the_frame_only(driver, active_node, gated, capfd):
@@ -253,11 +271,11 @@ def test_a_break_begins_a_new_epoch(driver, active_node, second, stamp_s, epochs
     publish_each(driver, camera, [BLANK], heard)
     publish_each(driver, camera, [second], heard, start_s=stamp_s)
     assert [array.epoch for array in heard] == epochs
-    assert capfd.readouterr().err.count("tracking starts anew") == (1 if said else 0)
+    assert capfd.readouterr().err.count("tracking reset") == (1 if said else 0)
 
 
 def test_reset_begins_a_new_epoch_and_clears_the_markers(driver, active_node, pedestrians):
-    active_node(input_size=512)
+    active_node(movenet__input_size=512)
     heard = driver.listen(TrackedPoseArray, POSES)
     markers = driver.listen(MarkerArray, "/poseflow/markers")
     camera = driver.camera()
@@ -275,7 +293,7 @@ def deletes_all(array):
 
 
 def test_markers_lie_on_the_plane_of_the_camera_and_go_with_it(driver, active_node, pedestrians):
-    active_node(**AT_FIRST_SIGHT, marker_depth_m=2.0)
+    active_node(**AT_FIRST_SIGHT, markers__depth_m=2.0)
     poses = driver.listen(TrackedPoseArray, POSES)
     markers = driver.listen(MarkerArray, "/poseflow/markers")
     camera = driver.camera()
@@ -390,7 +408,7 @@ SILENT = [
 def test_silence_is_diagnosed(publisher, reliability, said, driver, active_node, capfd):
     if publisher is not None:
         driver.node.create_publisher(publisher[0], "image", publisher[1])
-    active_node(image_reliability=reliability)
+    active_node(cameras__reliability=reliability)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
     driver.until(lambda: "no image" in diagnosed(diagnostics).get("message", ""), "a warning")
     line = re.compile(rf"no image on /image for \d+ s: {re.escape(said)}")
@@ -399,7 +417,7 @@ def test_silence_is_diagnosed(publisher, reliability, said, driver, active_node,
 
 
 def test_lost_people_are_published_where_asked_for(driver, active_node, pedestrians):
-    active_node(**AT_FIRST_SIGHT, publish_lost=True, link_len=3)
+    active_node(**AT_FIRST_SIGHT, tracker__publish_lost=True, classic__link_len=3)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
     nobody = np.zeros_like(pedestrians[0])
@@ -417,7 +435,7 @@ def test_lost_people_are_published_where_asked_for(driver, active_node, pedestri
 
 
 def test_the_end_of_a_track_is_said_once(driver, active_node, pedestrians):
-    active_node(**AT_FIRST_SIGHT, link_len=2)
+    active_node(**AT_FIRST_SIGHT, classic__link_len=2)
     heard = driver.listen(TrackedPoseArray, POSES)
     nobody = np.zeros_like(pedestrians[0])
     publish_each(driver, driver.camera(), [pedestrians[0], nobody, nobody, nobody], heard)
@@ -428,7 +446,7 @@ def test_the_end_of_a_track_is_said_once(driver, active_node, pedestrians):
 
 
 def test_whoever_is_not_sure_is_published_where_asked_for(driver, active_node, pedestrians):
-    active_node(input_size=512, publish_tentative=True)
+    active_node(movenet__input_size=512, tracker__publish_tentative=True)
     heard = driver.listen(TrackedPoseArray, POSES)
     publish_each(driver, driver.camera(), [pedestrians[0]] * 8, heard)
     states = [{p.track_id: p.state for p in array.poses} for array in heard]
@@ -438,20 +456,20 @@ def test_whoever_is_not_sure_is_published_where_asked_for(driver, active_node, p
 
 
 def test_whoever_is_not_sure_is_left_out(driver, active_node, pedestrians):
-    active_node(input_size=512)
+    active_node(movenet__input_size=512)
     heard = driver.listen(TrackedPoseArray, POSES)
     publish_each(driver, driver.camera(), [pedestrians[0]] * 8, heard)
     assert [len(array.poses) for array in heard[:2]] == [0, 0]
     assert len(heard[-1].poses) >= 3
 
 
-def test_frames_held_back_come_with_their_own_stamps_and_people(driver, active_node, pedestrians):
-    node = active_node(input_size=512, flow_window_s=0.7)
+def test_delayed_frames_come_with_their_own_stamps_and_people(driver, active_node, pedestrians):
+    node = active_node(movenet__input_size=512, tracker__flow_window_s=0.7)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
 
     def worked_on():
-        return len(node.cameras[""].pipeline._held) + int(
+        return node.cameras[""].pipeline.n_delayed + int(
             node.cameras[""].statistics.values()["processed"]
         )
 
@@ -468,8 +486,8 @@ def test_frames_held_back_come_with_their_own_stamps_and_people(driver, active_n
     assert (values["processed"], values["dropped: reset"]) == ("3", "7")
 
 
-def test_frames_held_back_at_a_break_are_told_in_their_own_epoch(driver, active_node):
-    active_node(input_size=64, flow_window_s=0.7)
+def test_delayed_frames_are_published_in_their_own_epoch_at_a_discontinuity(driver, active_node):
+    active_node(movenet__input_size=64, tracker__flow_window_s=0.7)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
     for i in range(4):

@@ -234,9 +234,12 @@ def test_whatever_comes_the_node_lives_and_counts(
     association, number, driver, active_node, pedestrians, capfd
 ):
     node = active_node(
-        cameras=list(CAMERAS), image_transport=["raw", "compressed"], association=association,
-        publish_tentative=True, publish_lost=True,
-    )  # fmt: skip
+        cameras__names=list(CAMERAS),
+        cameras__image_transport=["raw", "compressed"],
+        tracker__association=association,
+        tracker__publish_tentative=True,
+        tracker__publish_lost=True,
+    )
     world, picture = World(driver, node), np.ascontiguousarray(pedestrians[0][WINDOW])
 
     @seed(number)

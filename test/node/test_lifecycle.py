@@ -31,7 +31,7 @@ def set_integer(driver, name, value):
 
 
 def test_walks_through_every_state(driver, start_node):
-    start_node(input_size=256)
+    start_node(movenet__input_size=256)
     assert driver.state() == "unconfigured"
     for transition, state in (
         ("configure", "inactive"),
@@ -60,7 +60,7 @@ def test_walks_through_every_state(driver, start_node):
 def test_an_illegal_transition_is_refused_and_the_node_lives(
     driver, start_node, before, illegal, capfd
 ):
-    start_node(input_size=256)
+    start_node(movenet__input_size=256)
     assert all(driver.change(transition) for transition in before)
     state = driver.state()
     assert not driver.change(illegal)
@@ -71,13 +71,22 @@ def test_an_illegal_transition_is_refused_and_the_node_lives(
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"input_size": 100}, "input_size is 100, must be from 64 to 1280 in steps of 32"),
-        ({"input_size": "large"}, "input_size is 'large', must be of type int"),
-        ({"min_pose_score": 1.5}, "min_pose_score is 1.5, must be from 0 to 1"),
-        ({"association": "best"}, "association is 'best', must be one of robust, classic"),
-        ({"estimator": "openpose"}, "estimator is 'openpose', must be one of auto,"),
-        ({"weights": "/nowhere.tflite"}, "weights is '/nowhere.tflite', which is not a file"),
-        ({"weights": __file__}, f"weights {__file__} are not a LiteRT model"),
+        (
+            {"movenet.input_size": 100},
+            "movenet.input_size is 100, must be from 64 to 1280 in steps of 32",
+        ),
+        ({"movenet.input_size": "large"}, "movenet.input_size is 'large', must be of type int"),
+        ({"tracker.min_pose_score": 1.5}, "tracker.min_pose_score is 1.5, must be from 0 to 1"),
+        (
+            {"tracker.association": "best"},
+            "tracker.association is 'best', must be one of robust, classic",
+        ),
+        ({"estimator.name": "openpose"}, "estimator.name is 'openpose', must be one of auto,"),
+        (
+            {"estimator.weights": "/nowhere.tflite"},
+            "estimator.weights is '/nowhere.tflite', which is not a file",
+        ),
+        ({"estimator.weights": __file__}, f"weights {__file__} are not a LiteRT model"),
     ],
 )
 def test_a_bad_parameter_fails_configure_with_one_line(
@@ -101,19 +110,23 @@ def test_a_missing_model_fails_configure_with_one_line(
     assert not driver.change("configure")
     assert driver.state() == "unconfigured"
     (line,) = [x for x in capfd.readouterr().err.splitlines() if "cannot configure" in x]
-    assert "weights is default" in line and str(tmp_path) in line and "weights fetch" in line
+    assert (
+        "estimator.weights is default" in line
+        and str(tmp_path) in line
+        and "weights fetch" in line
+    )
 
 
 def test_a_bad_parameter_can_be_mended_and_configured(driver, start_node):
-    start_node(input_size=100, threads=-1)
+    start_node(movenet__input_size=100, estimator__threads=-1)
     assert not driver.change("configure")
-    refused = set_integer(driver, "input_size", 65)
+    refused = set_integer(driver, "movenet.input_size", 65)
     assert not refused.successful
-    assert refused.reason == "input_size is 65, must be from 64 to 1280 in steps of 32"
-    assert set_integer(driver, "input_size", 256).successful
-    assert set_integer(driver, "threads", 1).successful
+    assert refused.reason == "movenet.input_size is 65, must be from 64 to 1280 in steps of 32"
+    assert set_integer(driver, "movenet.input_size", 256).successful
+    assert set_integer(driver, "estimator.threads", 1).successful
     assert driver.change("configure")
-    late = set_integer(driver, "input_size", 128)
+    late = set_integer(driver, "movenet.input_size", 128)
     assert not late.successful
     assert "clean up first" in late.reason
 
@@ -125,7 +138,7 @@ def test_every_parameter_is_described(driver, start_node):
     assert [d.name for d in answer.descriptors] == names
     assert all(d.description for d in answer.descriptors)
     by_name = {d.name: d.additional_constraints for d in answer.descriptors}
-    assert by_name["num"] == "must be from 1 to 100"
+    assert by_name["classic.num"] == "must be from 1 to 100"
 
 
 def test_epochs_grow_over_activations_and_configurations(driver, active_node):
@@ -153,7 +166,7 @@ def used():
 
 
 def test_fifty_rounds_leave_nothing_behind(driver, start_node):
-    start_node(input_size=64)
+    start_node(movenet__input_size=64)
 
     def one_round():
         for transition in ("configure", "activate", "deactivate", "cleanup"):

@@ -39,7 +39,7 @@ def command(driver, name):
     ],
 )
 def test_every_command_succeeds(driver, start_node, commands):
-    start_node(input_size=256)
+    start_node(movenet__input_size=256)
     for name in commands:
         assert not command(driver, name), name
     assert driver.state() == "finalized"
@@ -52,7 +52,7 @@ def test_every_command_succeeds(driver, start_node, commands):
         pytest.param({}, ["startup", "reset"], ["deactivate", "cleanup"], id="reset"),
         pytest.param({}, [], ["deactivate", "cleanup"], id="never started"),
         pytest.param(
-            {"input_size": 100},
+            {"movenet.input_size": 100},
             ["startup"],
             ["deactivate", "cleanup"],
             id="one that could not be configured",
@@ -62,7 +62,7 @@ def test_every_command_succeeds(driver, start_node, commands):
 def test_a_shutdown_ends_a_node_that_is_not_active(
     driver, start_node, parameters, commands, failed
 ):
-    start_node(**({"input_size": 256} | parameters))
+    start_node(**({"movenet__input_size": 256} | parameters))
     for name in commands:
         assert command(driver, name) == (["configure"] if parameters else [])
     # Not active, it cannot be deactivated; the manager takes note and goes on.

@@ -72,9 +72,12 @@ class Scene:
     def __init__(self, driver, active_node, **parameters):
         self.driver, self.stamp_s = driver, 10.0
         self.node = active_node(
-            input_size=512, association="classic", min_keypoint_score=SCORE,
-            marker_lifetime_s=0.0, **parameters,
-        )  # fmt: skip
+            movenet__input_size=512,
+            tracker__association="classic",
+            markers__min_keypoint_score=SCORE,
+            markers__lifetime_s=0.0,
+            **parameters,
+        )
         self.told = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
         self.arrays = driver.listen(MarkerArray, "/poseflow/markers")
         self.image = driver.camera()
@@ -84,8 +87,8 @@ class Scene:
         self.until_heard()
 
     @property
-    def lifter(self):
-        return self.node.cameras[""].lifter
+    def projector(self):
+        return self.node.cameras[""].projector
 
     def until_heard(self):
         """Wait until the node knows the camera and who listens to its markers."""
@@ -94,7 +97,7 @@ class Scene:
         self.driver.until(lambda: heard() > 0, "a listener to the markers")
         self.driver.until(lambda: self.image.get_subscription_count() > 0, "a listener")
         self.info.publish(calibration())
-        self.driver.until(lambda: self.lifter.calibration is not None, "the calibration")
+        self.driver.until(lambda: self.projector.calibration is not None, "the calibration")
 
     def show(self, image, depth=None, late_s=0.0, encoding="32FC1"):
         """Publish an image, before it depth where given; see that RViz shows its people."""
@@ -104,7 +107,7 @@ class Scene:
             self.depth.publish(message)
             stamp = message.header.stamp
             self.driver.until(
-                lambda: any(m.header.stamp == stamp for m in self.lifter._depths), "depth"
+                lambda: any(m.header.stamp == stamp for m in self.projector._depths), "depth"
             )
         n_told, n_arrays = len(self.told), len(self.arrays)
         self.image.publish(stamped(image, self.stamp_s))

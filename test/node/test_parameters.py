@@ -14,16 +14,19 @@ from rclpy.parameter import Parameter
 from ros_driver import stamped
 from visualization_msgs.msg import Marker, MarkerArray
 
-from poseflow_ros.config import parameters, spec_of
+from poseflow_ros.config import parameters
 
 BLANK = np.zeros((120, 160, 3), np.uint8)
 POSES = "/poseflow/tracked_poses"
-LIVE = [item.name for item in parameters() if spec_of(item).live]
-FIXED = [item.name for item in parameters() if not spec_of(item).live]
+LIVE = [parameter.name for parameter in parameters() if parameter.spec.live]
+FIXED = [parameter.name for parameter in parameters() if not parameter.spec.live]
 
 
 def messages(values) -> list[ParameterMessage]:
-    return [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+    return [
+        Parameter(name.replace("__", "."), value=value).to_parameter_msg()
+        for name, value in values.items()
+    ]
 
 
 def set_each(driver, **values):
@@ -61,37 +64,41 @@ class Camera:
 
 
 def test_a_threshold_counts_from_the_next_image_on(driver, active_node, pedestrians):
-    active_node(input_size=512, association="classic")
+    active_node(movenet__input_size=512, tracker__association="classic")
     camera = Camera(driver)
     assert camera.show(pedestrians[0])
-    assert set_each(driver, min_pose_score=1.0)[0].successful
+    assert set_each(driver, tracker__min_pose_score=1.0)[0].successful
     assert not camera.show(pedestrians[1])
-    assert set_each(driver, min_pose_score=0.25)[0].successful
+    assert set_each(driver, tracker__min_pose_score=0.25)[0].successful
     assert camera.show(pedestrians[2])
 
 
 def test_people_known_before_a_change_stay_known(driver, active_node, pedestrians):
-    active_node(input_size=512, association="classic", publish_lost=True)
+    active_node(
+        movenet__input_size=512, tracker__association="classic", tracker__publish_lost=True
+    )
     camera = Camera(driver)
     before = {pose.track_id for pose in camera.show(pedestrians[0])}
-    assert set_each(driver, link_len=50, match=0.3, num=5)[0].successful
+    assert set_each(driver, classic__link_len=50, classic__match=0.3, classic__num=5)[0].successful
     after = {pose.track_id for pose in camera.show(pedestrians[1])}
     assert before & after == before
 
 
 def test_memory_is_shortened_while_active(driver, active_node, pedestrians):
-    active_node(input_size=512, association="classic", publish_lost=True)
+    active_node(
+        movenet__input_size=512, tracker__association="classic", tracker__publish_lost=True
+    )
     camera = Camera(driver)
     seen = camera.show(pedestrians[0])
     lost = camera.show(np.zeros_like(pedestrians[0]))
     assert {pose.state for pose in lost} == {TrackedPose.STATE_LOST}
-    assert set_each(driver, link_len=1)[0].successful
+    assert set_each(driver, classic__link_len=1)[0].successful
     gone = camera.show(np.zeros_like(pedestrians[0]))
     assert [pose.state for pose in gone] == [TrackedPose.STATE_REMOVED] * len(seen)
 
 
 def test_markers_change_while_active(driver, active_node, pedestrians):
-    active_node(input_size=512, association="classic")
+    active_node(movenet__input_size=512, tracker__association="classic")
     heard = driver.listen(MarkerArray, "/poseflow/markers")
     camera = Camera(driver)
 
@@ -103,7 +110,7 @@ def test_markers_change_while_active(driver, active_node, pedestrians):
         return {point.z for marker in joints for point in marker.points}
 
     driver.until(lambda: distance() == {3.0}, "markers at the default distance")
-    assert set_each(driver, marker_depth_m=7.0)[0].successful
+    assert set_each(driver, markers__depth_m=7.0)[0].successful
     assert distance() == {7.0}
 
 
@@ -113,33 +120,43 @@ def test_what_needs_a_new_configuration_is_refused_while_active(name, driver, ac
     before = get(driver, name)
     (answer,) = set_each(driver, **{name: before})
     assert not answer.successful
-    assert answer.reason == f"{name}: read when the node configures; clean up first"
+    assert answer.reason == f"{name}: read when the node is configured; clean up first"
 
 
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        pytest.param({"match": 7.0}, "match is 7.0, must be from 0 to 6", id="out of range"),
-        pytest.param({"match": "x"}, "match is 'x', must be of type float", id="a wrong type"),
-        pytest.param({"threads": 1}, "threads: read when the node configures", id="not live"),
+        pytest.param(
+            {"classic.match": 7.0}, "classic.match is 7.0, must be from 0 to 6", id="out of range"
+        ),
+        pytest.param(
+            {"classic.match": "x"},
+            "classic.match is 'x', must be of type float",
+            id="a wrong type",
+        ),
+        pytest.param(
+            {"estimator.threads": 1},
+            "estimator.threads: read when the node is configured",
+            id="not live",
+        ),
     ],
 )
 def test_a_set_with_one_bad_value_is_refused_as_a_whole(bad, reason, driver, active_node):
     node = active_node()
-    before = node._config
-    answer = set_all(driver, num=3, **bad)
+    before = node.config
+    answer = set_all(driver, classic__num=3, **bad)
     assert not answer.successful
     assert answer.reason.startswith(reason)
-    assert get(driver, "num") == 7
-    assert node._config == before
+    assert get(driver, "classic.num") == 7
+    assert node.config == before
 
 
 def test_what_was_set_while_active_is_what_counts_after_a_new_configuration(driver, active_node):
     node = active_node()
-    assert set_all(driver, num=3, max_lost_s=5.0).successful
+    assert set_all(driver, classic__num=3, tracker__max_lost_s=5.0).successful
     for transition in ("deactivate", "cleanup", "configure"):
         assert driver.change(transition)
-    assert (node._config.tracker.num, node._config.tracker.max_lost_s) == (3, 5.0)
+    assert (node.config.classic.num, node.config.tracker.max_lost_s) == (3, 5.0)
 
 
 def test_parameters_tell_whether_they_may_change(driver, start_node):
@@ -147,14 +164,27 @@ def test_parameters_tell_whether_they_may_change(driver, start_node):
     name = "/poseflow/describe_parameters"
     for names, words in (
         (LIVE, "may be changed while active"),
-        (FIXED, "read when the node conf"),
+        (FIXED, "read when the node is configured"),
     ):
         for descriptor in driver.call(DescribeParameters, name, names=names).descriptors:
             assert words in descriptor.description
 
 
+def test_a_parameter_that_does_not_exist_is_reported_with_the_closest_name(start_node, capfd):
+    start_node(max_lost_s=3.0, tracker__max_lots_s=3.0, use_sim_time=False)
+    lines = [x for x in capfd.readouterr().err.splitlines() if "unknown parameter" in x]
+    assert len(lines) == 2
+    assert "unknown parameter max_lost_s; did you mean tracker.max_lost_s?" in lines[0]
+    assert "unknown parameter tracker.max_lots_s; did you mean tracker.max_lost_s?" in lines[1]
+
+
+def test_the_configuration_file_of_the_package_has_no_unknown_parameter(start_node, capfd):
+    start_node(**{parameter.name: parameter.default for parameter in parameters()})
+    assert "unknown parameter" not in capfd.readouterr().err
+
+
 def test_an_image_that_is_too_old_is_dropped(driver, active_node):
-    node = active_node(max_image_age_s=5.0)
+    node = active_node(cameras__max_image_age_s=5.0)
     heard = driver.listen(TrackedPoseArray, POSES)
     publisher = driver.camera()
     now_s = 1e-9 * node.get_clock().now().nanoseconds
@@ -166,6 +196,6 @@ def test_an_image_that_is_too_old_is_dropped(driver, active_node):
     publisher.publish(stamped(BLANK, 1e-9 * node.get_clock().now().nanoseconds))
     driver.until(lambda: heard, "an answer to the new one")
     assert [array.dropped_since_last for array in heard] == [1]
-    assert set_each(driver, max_image_age_s=0.0)[0].successful
+    assert set_each(driver, cameras__max_image_age_s=0.0)[0].successful
     publisher.publish(stamped(BLANK, now_s - 6.0))
     driver.until(lambda: len(heard) == 2, "an answer where none is too old")

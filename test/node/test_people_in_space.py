@@ -29,7 +29,9 @@ class Rig:
 
     def __init__(self, driver, active_node, **parameters):
         self.driver, self.stamp_s = driver, 10.0
-        self.node = active_node(input_size=512, association="classic", **parameters)
+        self.node = active_node(
+            movenet__input_size=512, tracker__association="classic", **parameters
+        )
         self.heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
         self.diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
         self.image = driver.camera()
@@ -39,7 +41,7 @@ class Rig:
     def calibrate(self, info):
         self.info.publish(info)
         self.driver.until(
-            lambda: self.node.cameras[""].lifter.calibration is not None, "the calibration"
+            lambda: self.node.cameras[""].projector.calibration is not None, "the calibration"
         )
 
     def show(self, image, depth=None, late_s=0.0, encoding="32FC1"):
@@ -50,7 +52,9 @@ class Rig:
             self.depth.publish(message)
             stamp = message.header.stamp
             self.driver.until(
-                lambda: any(m.header.stamp == stamp for m in self.node.cameras[""].lifter._depths),
+                lambda: any(
+                    m.header.stamp == stamp for m in self.node.cameras[""].projector._depths
+                ),
                 "depth",
             )
         before = len(self.heard)
@@ -134,7 +138,7 @@ def test_without_a_depth_that_fits_people_are_nowhere(
 
 
 def test_a_depth_image_within_the_slop_is_taken(driver, active_node, pedestrians):
-    rig = Rig(driver, active_node, depth_slop_s=0.03)
+    rig = Rig(driver, active_node, depth__slop_s=0.03)
     rig.calibrate(calibration())
     assert not unknown(rig.show(pedestrians[0], wall(4.0), late_s=0.025))
     assert unknown(rig.show(pedestrians[0], wall(4.0), late_s=-0.035))
@@ -158,11 +162,11 @@ def test_depth_of_another_kind_is_named(driver, active_node, pedestrians):
     assert "depth encoding is '8UC1'; allowed: 16UC1" in rig.said()
 
 
-def test_people_are_told_in_the_target_frame(driver, active_node, pedestrians):
+def test_people_are_located_in_the_target_frame(driver, active_node, pedestrians):
     pytest.importorskip("tf2_ros", reason="tf2_ros does not import: it comes with ROS, not PyPI")
     from tf2_msgs.msg import TFMessage
 
-    rig = Rig(driver, active_node, target_frame="base_link")
+    rig = Rig(driver, active_node, depth__target_frame="base_link")
     rig.calibrate(calibration())
     # The camera looks ahead from 1.2 m above the robot's base.
     mount = TransformStamped(header=Header(frame_id="base_link"), child_frame_id="camera")
@@ -187,11 +191,11 @@ def test_people_are_told_in_the_target_frame(driver, active_node, pedestrians):
                 )
 
 
-def test_without_tf2_ros_people_are_told_in_the_optical_frame(
+def test_without_tf2_ros_people_are_located_in_the_optical_frame(
     driver, active_node, pedestrians, monkeypatch, capfd
 ):
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
-    rig = Rig(driver, active_node, target_frame="base_link")
+    rig = Rig(driver, active_node, depth__target_frame="base_link")
     rig.calibrate(calibration())
     poses = rig.show(pedestrians[0], wall(4.0))
     assert rig.heard[-1].frame_3d == "camera"

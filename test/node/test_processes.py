@@ -82,7 +82,7 @@ def accounted_for(arrays):
 def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, profile):
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics", 100)
-    start("poseflow_node", "input_size:=64", **profile)
+    start("poseflow_node", "movenet.input_size:=64", **profile)
     assert driver.change("configure")
     assert driver.change("activate")
     publisher = start("video_publisher", f"video:={video}", **profile)
@@ -107,7 +107,7 @@ def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path)
     heard = {}
     for robot in sizes:
         heard[robot] = driver.listen(TrackedPoseArray, f"{robot}/poseflow/tracked_poses", 100)
-        start("poseflow_node", "input_size:=64", namespace=robot)
+        start("poseflow_node", "movenet.input_size:=64", namespace=robot)
         assert driver.change("configure", f"{robot}/poseflow")
         assert driver.change("activate", f"{robot}/poseflow")
     for robot, size in sizes.items():
@@ -141,7 +141,9 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
         return {bytes(info.endpoint_gid) for info in infos}
 
     for _ in range(2):
-        node = start("poseflow_node", "input_size:=64", "estimator:=movenet", **profile)
+        node = start(
+            "poseflow_node", "movenet.input_size:=64", "estimator.name:=movenet", **profile
+        )
         # Whoever was killed is listed for a while yet.
         driver.until(lambda: nodes() - known, "the new node")
         known.update(nodes())

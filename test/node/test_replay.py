@@ -25,7 +25,7 @@ def bag(driver, message_type, topic):
 
 
 def test_images_in_a_burst_are_all_answered_in_order(driver, active_node):
-    node = active_node(replay=True, input_size=64)
+    node = active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(TrackedPoseArray, POSES, 1000)
     publisher = bag(driver, Image, "image")
     for i in range(200):
@@ -38,7 +38,7 @@ def test_images_in_a_burst_are_all_answered_in_order(driver, active_node):
 
 
 def test_without_replay_a_burst_is_not_answered_whole(driver, active_node):
-    active_node(input_size=512)
+    active_node(movenet__input_size=512)
     heard = driver.listen(TrackedPoseArray, POSES, 1000)
     publisher = bag(driver, Image, "image")
     for i in range(200):
@@ -83,7 +83,9 @@ ORDERS = {
 def test_whatever_comes_first_the_messages_are_the_same(driver, start_node, pedestrians):
     told = []
     for name, order in ORDERS.items():
-        start_node(name, replay=True, input_size=512, association="classic")
+        start_node(
+            name, cameras__replay=True, movenet__input_size=512, tracker__association="classic"
+        )
         heard = play(driver, f"/{name}", pedestrians[:8], order)
         told.append([repr(array) for array in heard])  # in which NaN equals NaN
     positions = [pose.position for pose in heard[-1].poses]
@@ -92,7 +94,7 @@ def test_whatever_comes_first_the_messages_are_the_same(driver, start_node, pede
 
 
 def test_depth_that_never_comes_is_not_waited_for_long(driver, active_node):
-    active_node(replay=True, input_size=64)
+    active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(TrackedPoseArray, POSES)
     bag(driver, Image, "depth")
     bag(driver, Image, "image").publish(stamped(BLANK, 1.0))
@@ -100,7 +102,7 @@ def test_depth_that_never_comes_is_not_waited_for_long(driver, active_node):
 
 
 def test_a_replay_follows_the_clock_of_the_bag(driver, active_node):
-    node = active_node(replay=True, input_size=64)
+    node = active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(DiagnosticArray, "/diagnostics")
     clock = driver.camera(Clock, "/clock")
     message = Clock()
@@ -113,11 +115,17 @@ def test_a_replay_follows_the_clock_of_the_bag(driver, active_node):
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"max_image_age_s": 1.0}, "max_image_age_s is 1, must be 0 where replay is true"),
-        ({"image_reliability": "best_effort"}, "must be auto or reliable where replay is true"),
+        (
+            {"cameras.max_image_age_s": 1.0},
+            "cameras.max_image_age_s is 1, must be 0 where cameras.replay is true",
+        ),
+        (
+            {"cameras.reliability": "best_effort"},
+            "must be auto or reliable where cameras.replay is true",
+        ),
     ],
 )
 def test_what_would_lose_images_is_refused(parameters, said, driver, start_node, capfd):
-    start_node(replay=True, **parameters)
+    start_node(cameras__replay=True, **parameters)
     assert not driver.change("configure")
     assert said in capfd.readouterr().err

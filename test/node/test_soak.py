@@ -14,16 +14,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_driver import SETTLE_S
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from poseflow_ros.bench.processes import DiagnosticsListener, executable, start
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.images import to_message
-from poseflow_ros.ros.processes import Told, executable, start
 
 PROFILE = Path(__file__).resolve().parents[2] / "config" / "fastdds_large_images.xml"
 LENGTH_S = float(os.environ.get("SOAK_S", "600"))
@@ -94,8 +95,7 @@ class Stream:
 
 
 def resident_mib(pid):
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
+    return psutil.Process(pid).memory_info().rss / MIB
 
 
 @pytest.fixture
@@ -111,14 +111,14 @@ def test_memory_stays_and_every_image_is_accounted_for(
 ):
     monkeypatch.setenv("ROS_DOMAIN_ID", str(driver.domain_id))
     with ExitStack() as stack:
-        process = start(stack, executable("poseflow_node"), "/soak", ["input_size:=256"])
+        process = start(stack, executable("poseflow_node"), "/soak", ["movenet.input_size:=256"])
         assert driver.change("configure", NODE)
         assert driver.change("activate", NODE)
-        told = Told(driver.node)
+        diagnostics = DiagnosticsListener(driver.node)
         stream = Stream(driver, sample_video)
-        history = watched(driver, process, told, stream)
+        history = watched(driver, process, diagnostics, stream)
         stream.stop()
-        last = await_last_word(driver, told)
+        last = await_last_counts(driver, diagnostics)
     write(history)
 
     lost = stream.published - last["received"]
@@ -133,13 +133,13 @@ def test_memory_stays_and_every_image_is_accounted_for(
     assert memory[settled] == pytest.approx(memory[settled][0], rel=0.05)
 
 
-def watched(driver, process, told, stream):
+def watched(driver, process, diagnostics, stream):
     """Let the stream run; return what was seen each time the node told its counts."""
-    history, begin_s, stamp_s = [], time.monotonic(), told.stamp_s(STATUS)
+    history, begin_s, stamp_s = [], time.monotonic(), diagnostics.stamp_s(STATUS)
     while time.monotonic() - begin_s < LENGTH_S:
-        driver.until(lambda then_s=stamp_s: told.stamp_s(STATUS) > then_s, "diagnostics")
-        stamp_s = told.stamp_s(STATUS)
-        counts = [told.count(STATUS, key) for key in ("received", "processed", "dropped")]
+        driver.until(lambda then_s=stamp_s: diagnostics.stamp_s(STATUS) > then_s, "diagnostics")
+        stamp_s = diagnostics.stamp_s(STATUS)
+        counts = [diagnostics.count(STATUS, key) for key in ("received", "processed", "dropped")]
         history.append(
             Second(
                 time.monotonic() - begin_s,
@@ -152,11 +152,11 @@ def watched(driver, process, told, stream):
     return history
 
 
-def await_last_word(driver, told):
+def await_last_counts(driver, diagnostics):
     """Return the node's counts once they were told after the last image."""
     end_s = 1e-9 * driver.node.get_clock().now().nanoseconds
-    driver.until(lambda: told.stamp_s(STATUS) > end_s + 1, "the last counts")
-    return {k: int(v) for k, v in told.values(STATUS).items() if v.isdecimal()}
+    driver.until(lambda: diagnostics.stamp_s(STATUS) > end_s + 1, "the last counts")
+    return {k: int(v) for k, v in diagnostics.values(STATUS).items() if v.isdecimal()}
 
 
 def write(history):

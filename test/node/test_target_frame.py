@@ -122,7 +122,7 @@ def test_without_tf2_ros_it_says_what_is_missing(bare_node, monkeypatch):
     with pytest.raises(FrameError) as raised:
         TargetFrame(bare_node, "base_link")
     (line,) = str(raised.value).splitlines()
-    assert line.startswith("target_frame is 'base_link', which needs tf2_ros (")
+    assert line.startswith("depth.target_frame is 'base_link', which needs tf2_ros (")
     assert not list(bare_node.subscriptions)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from poseflow_ros.ros.processes import executable, start
+from poseflow_ros.bench.processes import executable, start
 
 ADDRESSES = {"camera": "10.77.0.1", "robot": "10.77.0.2"}  # inside the namespaces only
 CUT_S = 5.0
@@ -174,8 +174,8 @@ def test_poses_come_over_the_wire_and_again_after_a_cut(
 
     with record.open("w") as file:
         processes = [
-            robot.start(executable("poseflow_node"), "estimator:=movenet",
-                        f"image_transport:={transport}"),
+            robot.start(executable("poseflow_node"), "estimator.name:=movenet",
+                        f"cameras.image_transport:={transport}"),
             camera.start(source, f"video:={sample_video}", "loop:=true"),
             camera.start([sys.executable, "-c", OPERATOR], stdout=file.fileno()),
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The tracker that most stories are about."""
+"""The tracker of most tests."""
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.imaging.color_histograms import ColorHistograms
@@ -7,4 +7,4 @@ from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 def make_tracker(**config):
     """Return a tracker that compares appearances as if they were color histograms."""
-    return PoseFlowTracker(TrackerConfig(**config), ColorHistograms.likelihood)
+    return PoseFlowTracker(TrackerConfig(**config), appearance=ColorHistograms.likelihood)

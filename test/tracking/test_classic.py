@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from people import NO_MATCHES, make_person, matches_between, together
 
-from poseflow_ros.config import TrackerConfig
+from poseflow_ros.config import ClassicConfig
 from poseflow_ros.poses import Poses
 from poseflow_ros.tracking.classic import grade, pose_boxes
 
-CONFIG = TrackerConfig(num=7, mag=30.0)
+CONFIG = ClassicConfig(num=7, mag=30.0)
 
 
 def loop_box(keypoints):

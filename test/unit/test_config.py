@@ -4,44 +4,48 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from poseflow_ros.config import Config, ConfigError, parameters, spec_of
+from poseflow_ros.config import Config, ConfigError, parameters
 
 REFUSED = [
     # name, value, what is allowed
-    pytest.param("association", "", "one of robust, classic", id="no association"),
-    pytest.param("image_transport", "theora", "one of raw, compressed", id="a transport"),
-    pytest.param("image_reliability", "RELIABLE", "one of auto, reliable, best_effort", id="case"),
-    pytest.param("weights", 3, "type str", id="a number for a path"),
-    pytest.param("weights", None, "type str", id="None"),
-    pytest.param("input_size", 500, "from 64 to 1280 in steps of 32", id="not a step"),
-    pytest.param("input_size", 32, "from 64 to 1280", id="a step below the least"),
-    pytest.param("input_size", 1312, "from 64 to 1280", id="a step above the greatest"),
-    pytest.param("input_size", -512, "from 64 to 1280", id="negative"),
-    pytest.param("input_size", 512.0, "type int", id="a float for an int"),
-    pytest.param("threads", 65, "from 0 to 64", id="too many threads"),
-    pytest.param("threads", True, "type int", id="a bool for an int"),
-    pytest.param("threads", "4", "type int", id="a text for an int"),
-    pytest.param("orb_features", -1, "from 0 to 10000", id="one below the least"),
-    pytest.param("orb_features", 10001, "from 0 to 10000", id="one above the greatest"),
-    pytest.param("min_pose_score", 1.01, "from 0 to 1", id="a score above 1"),
-    pytest.param("min_pose_score", float("nan"), "from 0 to 1", id="NaN"),
-    pytest.param("min_pose_score", False, "type float", id="a bool for a float"),
-    pytest.param("mag", float("inf"), "from 1 to 1000", id="infinity"),
-    pytest.param("mag", -7, "from 1 to 1000", id="an int below the least float"),
-    pytest.param("mag", "30", "type float", id="a text for a float"),
-    pytest.param("num", 0, "from 1 to 100", id="no keypoint"),
-    pytest.param("match", -0.1, "from 0 to 6", id="a negative grade"),
-    pytest.param("link_len", [100], "type int", id="a list"),
-    pytest.param("publish_lost", 1, "type bool", id="an int for a bool"),
-    pytest.param("publish_lost", "true", "type bool", id="a text for a bool"),
-    pytest.param("marker_depth_m", 0.09, "from 0.1 to 1000", id="too near"),
-    pytest.param("marker_lifetime_s", -1.0, "from 0 to 3600", id="a negative time"),
-    pytest.param("min_keypoint_score", float("-inf"), "from 0 to 1", id="minus infinity"),
+    pytest.param("tracker.association", "", "one of robust, classic", id="no association"),
+    pytest.param("cameras.image_transport", "theora", "one of raw, compressed", id="a transport"),
+    pytest.param(
+        "cameras.reliability", "RELIABLE", "one of auto, reliable, best_effort", id="case"
+    ),
+    pytest.param("estimator.weights", 3, "type str", id="a number for a path"),
+    pytest.param("estimator.weights", None, "type str", id="None"),
+    pytest.param("movenet.input_size", 500, "from 64 to 1280 in steps of 32", id="not a step"),
+    pytest.param("movenet.input_size", 32, "from 64 to 1280", id="a step below the least"),
+    pytest.param("movenet.input_size", 1312, "from 64 to 1280", id="a step above the greatest"),
+    pytest.param("movenet.input_size", -512, "from 64 to 1280", id="negative"),
+    pytest.param("movenet.input_size", 512.0, "type int", id="a float for an int"),
+    pytest.param("estimator.threads", 65, "from 0 to 64", id="too many threads"),
+    pytest.param("estimator.threads", True, "type int", id="a bool for an int"),
+    pytest.param("estimator.threads", "4", "type int", id="a text for an int"),
+    pytest.param("classic.orb_features", -1, "from 0 to 10000", id="one below the least"),
+    pytest.param("classic.orb_features", 10001, "from 0 to 10000", id="one above the greatest"),
+    pytest.param("tracker.min_pose_score", 1.01, "from 0 to 1", id="a score above 1"),
+    pytest.param("tracker.min_pose_score", float("nan"), "from 0 to 1", id="NaN"),
+    pytest.param("tracker.min_pose_score", False, "type float", id="a bool for a float"),
+    pytest.param("classic.mag", float("inf"), "from 1 to 1000", id="infinity"),
+    pytest.param("classic.mag", -7, "from 1 to 1000", id="an int below the least float"),
+    pytest.param("classic.mag", "30", "type float", id="a text for a float"),
+    pytest.param("classic.num", 0, "from 1 to 100", id="no keypoint"),
+    pytest.param("classic.match", -0.1, "from 0 to 6", id="a negative grade"),
+    pytest.param("classic.link_len", [100], "type int", id="a list"),
+    pytest.param("tracker.publish_lost", 1, "type bool", id="an int for a bool"),
+    pytest.param("tracker.publish_lost", "true", "type bool", id="a text for a bool"),
+    pytest.param("markers.depth_m", 0.09, "from 0.1 to 1000", id="too near"),
+    pytest.param("markers.lifetime_s", -1.0, "from 0 to 3600", id="a negative time"),
+    pytest.param("markers.min_keypoint_score", float("-inf"), "from 0 to 1", id="minus infinity"),
 ]
 
 
 REFUSED += [
-    pytest.param("device", name, "one of auto, cpu, cuda, cuda:N", id=f"the device {name!r}")
+    pytest.param(
+        "estimator.device", name, "one of auto, cpu, cuda, cuda:N", id=f"the device {name!r}"
+    )
     for name in ("gpu", "", "cuda:", "cuda:N", "cuda:-1", "CPU", "cpu:0", "mps")
 ]
 
@@ -58,20 +62,20 @@ def test_a_bad_value_is_refused_in_one_line_that_names_it(name, value, allowed):
 
 
 def test_an_int_that_no_float_holds_is_refused():
-    with pytest.raises(ConfigError, match=r"^mag is .*must be "):
-        Config.from_parameters({"mag": 10**400})
+    with pytest.raises(ConfigError, match=r"^classic.mag is .*must be "):
+        Config.from_parameters({"classic.mag": 10**400})
 
 
 ACCEPTED = [
-    pytest.param("input_size", 64, id="the least"),
-    pytest.param("input_size", 1280, id="the greatest"),
-    pytest.param("threads", 0, id="zero where it is allowed"),
-    pytest.param("min_pose_score", 0.0, id="the least score"),
-    pytest.param("min_pose_score", 1.0, id="the greatest score"),
-    pytest.param("marker_lifetime_s", 0.0, id="never"),
-    pytest.param("publish_lost", True, id="a bool"),
-    pytest.param("weights", "~/model.tflite", id="any text"),
-    pytest.param("image_reliability", "best_effort", id="a choice"),
+    pytest.param("movenet.input_size", 64, id="the least"),
+    pytest.param("movenet.input_size", 1280, id="the greatest"),
+    pytest.param("estimator.threads", 0, id="zero where it is allowed"),
+    pytest.param("tracker.min_pose_score", 0.0, id="the least score"),
+    pytest.param("tracker.min_pose_score", 1.0, id="the greatest score"),
+    pytest.param("markers.lifetime_s", 0.0, id="never"),
+    pytest.param("tracker.publish_lost", True, id="a bool"),
+    pytest.param("estimator.weights", "~/model.tflite", id="any text"),
+    pytest.param("cameras.reliability", "best_effort", id="a choice"),
 ]
 
 
@@ -81,7 +85,7 @@ def test_what_is_allowed_arrives(name, value):
 
 
 def test_an_int_is_taken_for_a_float():
-    mag = Config.from_parameters({"mag": 25}).tracker.mag
+    mag = Config.from_parameters({"classic.mag": 25}).classic.mag
     assert mag == 25.0
     assert type(mag) is float
 
@@ -89,10 +93,18 @@ def test_an_int_is_taken_for_a_float():
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        pytest.param("linklen", "did you mean link_len?", id="a letter missing"),
-        pytest.param("min_pose_scores", "did you mean min_pose_score?", id="a letter too many"),
-        pytest.param("zzz", "known: estimator, weights", id="nothing alike: all are named"),
-        pytest.param(1, "known: estimator", id="no text at all, as YAML can give it"),
+        pytest.param("classic.linklen", "did you mean classic.link_len?", id="a letter missing"),
+        pytest.param(
+            "tracker.min_pose_scores", "did you mean tracker.min_pose_score?", id="one more"
+        ),
+        pytest.param("max_lost_s", "did you mean tracker.max_lost_s?", id="the group is missing"),
+        pytest.param(
+            "num", "did you mean classic.num?", id="the group of a short name is missing"
+        ),
+        pytest.param("node.max_lost_s", "did you mean tracker.max_lost_s?", id="another group"),
+        pytest.param("estimator", "did you mean estimator.name?", id="the group alone"),
+        pytest.param("zzz", "known: estimator.name, estimator.weights", id="no similar name"),
+        pytest.param(1, "known: estimator.name", id="a number, as YAML can give it"),
     ],
 )
 def test_an_unknown_name_is_refused(name, says):
@@ -105,72 +117,120 @@ def test_an_unknown_name_is_refused(name, says):
 
 
 def test_the_defaults_are_valid_and_arrive():
-    defaults = {item.name: item.default for item in parameters()}
+    defaults = {parameter.name: parameter.default for parameter in parameters()}
     assert Config.from_parameters(defaults).as_parameters() == defaults
     assert Config.from_parameters({}).as_parameters() == defaults
 
 
 def test_every_value_arrives_in_its_group():
     other = {
-        "weights": "m.tflite", "detectron2_config": "c.yaml", "device": "cuda:1",
-        "precision": "bfloat16", "compile": True, "image_min_side": 400, "image_max_side": 700,
-        "max_people": 9, "min_person_score": 0.3,
-        "input_size": 256, "threads": 3, "camera_motion": False,
-        "orb_features": 7, "confident_pose_score": 0.6, "max_lost_s": 3.0, "flow_window_s": 0.5,
-        "publish_tentative": True,
-        "min_pose_score": 0.5, "num": 3, "mag": 9.5, "match": 1.5, "link_len": 4,
-        "cameras": ("front", "rear"), "image_transport": ("raw", "compressed"),
-        "replay": True, "target_frame": "base_link",
-        "warn_silence_s": 4.0, "error_silence_s": 5.0, "warn_latency_s": 0.1,
-        "error_latency_s": 0.2, "warn_dropped": 0.3, "error_dropped": 0.4,
-        "image_reliability": "reliable", "publish_lost": True,
-        "max_image_age_s": 0.0, "estimator_timeout_s": 4.5, "depth_slop_s": 0.1,
-        "min_keypoint_score": 0.75, "marker_depth_m": 2.5, "marker_lifetime_s": 0.25,
-    }  # fmt: skip
+        "estimator.weights": "m.tflite",
+        "estimator.detectron2_config": "c.yaml",
+        "estimator.device": "cuda:1",
+        "estimator.precision": "bfloat16",
+        "estimator.compile": True,
+        "estimator.image_min_side": 400,
+        "estimator.image_max_side": 700,
+        "estimator.max_people": 9,
+        "estimator.min_person_score": 0.3,
+        "movenet.input_size": 256,
+        "estimator.threads": 3,
+        "tracker.camera_motion": False,
+        "classic.orb_features": 7,
+        "tracker.confident_pose_score": 0.6,
+        "tracker.max_lost_s": 3.0,
+        "tracker.flow_window_s": 0.5,
+        "tracker.publish_tentative": True,
+        "tracker.min_pose_score": 0.5,
+        "classic.num": 3,
+        "classic.mag": 9.5,
+        "classic.match": 1.5,
+        "classic.link_len": 4,
+        "cameras.names": ("front", "rear"),
+        "cameras.image_transport": ("raw", "compressed"),
+        "cameras.replay": True,
+        "depth.target_frame": "base_link",
+        "diagnostics.warn_silence_s": 4.0,
+        "diagnostics.error_silence_s": 5.0,
+        "diagnostics.warn_latency_s": 0.1,
+        "diagnostics.error_latency_s": 0.2,
+        "diagnostics.warn_dropped": 0.3,
+        "diagnostics.error_dropped": 0.4,
+        "cameras.reliability": "reliable",
+        "tracker.publish_lost": True,
+        "cameras.max_image_age_s": 0.0,
+        "estimator.timeout_s": 4.5,
+        "depth.slop_s": 0.1,
+        "markers.min_keypoint_score": 0.75,
+        "markers.depth_m": 2.5,
+        "markers.lifetime_s": 0.25,
+    }
     config = Config.from_parameters(other)
-    assert config.as_parameters() == other | {"estimator": "auto", "association": "robust"}
-    assert (config.estimator.threads, config.matcher.orb_features) == (3, 7)
-    assert (config.tracker.link_len, config.node.publish_lost) == (4, True)
+    assert config.as_parameters() == other | {
+        "estimator.name": "auto",
+        "tracker.association": "robust",
+    }
+    assert (config.estimator.threads, config.classic.orb_features) == (3, 7)
+    assert (config.classic.link_len, config.tracker.publish_lost) == (4, True)
 
 
 def test_a_word_alone_is_a_list_of_one():
-    node = Config.from_parameters({"cameras": "front", "image_transport": "compressed"}).node
-    assert (node.cameras, node.transports) == (("front",), {"front": "compressed"})
+    values = {"cameras.names": "front", "cameras.image_transport": "compressed"}
+    cameras = Config.from_parameters(values).cameras
+    assert (cameras.names, cameras.transports) == (("front",), {"front": "compressed"})
 
 
 def test_one_transport_is_every_cameras():
-    node = Config.from_parameters({"cameras": ["a", "b"]}).node
-    assert node.transports == {"a": "raw", "b": "raw"}
+    cameras = Config.from_parameters({"cameras.names": ["a", "b"]}).cameras
+    assert cameras.transports == {"a": "raw", "b": "raw"}
 
 
 IMPOSSIBLE = [
-    pytest.param({"cameras": ["a", "a"]}, "must be names that differ", id="a name twice"),
-    pytest.param({"cameras": ["a", ""]}, "'' is no name: letters", id="no name among names"),
-    pytest.param({"cameras": ["a/b"]}, "'a/b' is no name: letters", id="a name of two parts"),
-    pytest.param({"cameras": ["2nd"]}, "'2nd' is no name: letters", id="a digit at first"),
-    pytest.param({"cameras": []}, "must be a list of at least one str", id="no camera"),
-    pytest.param({"cameras": [1]}, "must be a list of at least one str", id="numbers"),
     pytest.param(
-        {"cameras": ["a", "b", "c"], "image_transport": ["raw", "raw"]},
-        "must be one for all cameras or one for each of ['a', 'b', 'c']", id="two for three",
+        {"cameras.names": ["a", "a"]}, "must not contain a name twice", id="a name twice"
     ),
     pytest.param(
-        {"replay": True, "max_image_age_s": 1.0}, "must be 0 where replay is true", id="too old",
+        {"cameras.names": ["a", ""]}, "'' is not a valid name: letters", id="no name among names"
     ),
     pytest.param(
-        {"replay": True, "image_reliability": "best_effort"}, "best effort loses", id="lossy",
+        {"cameras.names": ["a/b"]}, "'a/b' is not a valid name: letters", id="a name of two parts"
     ),
     pytest.param(
-        {"warn_silence_s": 11.0}, "warn_silence_s is 11, must be no more than error_silence_s, 10",
+        {"cameras.names": ["2nd"]}, "'2nd' is not a valid name: letters", id="a digit at first"
+    ),
+    pytest.param({"cameras.names": []}, "must be a list of at least one str", id="no camera"),
+    pytest.param({"cameras.names": [1]}, "must be a list of at least one str", id="numbers"),
+    pytest.param(
+        {"cameras.names": ["a", "b", "c"], "cameras.image_transport": ["raw", "raw"]},
+        "must be one for all cameras or one for each of ['a', 'b', 'c']",
+        id="two for three",
+    ),
+    pytest.param(
+        {"cameras.replay": True, "cameras.max_image_age_s": 1.0},
+        "must be 0 where cameras.replay is true",
+        id="too old",
+    ),
+    pytest.param(
+        {"cameras.replay": True, "cameras.reliability": "best_effort"},
+        "best effort loses",
+        id="lossy",
+    ),
+    pytest.param(
+        {"diagnostics.warn_silence_s": 11.0},
+        "diagnostics.warn_silence_s is 11, must not exceed diagnostics.error_silence_s, 10",
         id="an error before its warning",
     ),
     pytest.param(
-        {"error_latency_s": 0.1}, "warn_latency_s is 0.5, must be no more", id="likewise, of time",
+        {"diagnostics.error_latency_s": 0.1},
+        "diagnostics.warn_latency_s is 0.5, must not exceed",
+        id="likewise, of time",
     ),
     pytest.param(
-        {"warn_dropped": 0.9, "error_dropped": 0.8}, "must be no more", id="likewise, of shares",
+        {"diagnostics.warn_dropped": 0.9, "diagnostics.error_dropped": 0.8},
+        "must not exceed",
+        id="likewise, of shares",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("values", "said"), IMPOSSIBLE)
@@ -181,22 +241,25 @@ def test_what_cannot_be_together_is_refused_in_one_line(values, said):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_no_two_groups_share_a_name():
-    names = [item.name for item in parameters()]
+def test_the_prefix_of_a_group_is_its_name_in_the_configuration():
+    groups = {item.name: item.default_factory for item in fields(Config)}
+    assert {name: group.prefix for name, group in groups.items()} == {
+        name: name for name in groups
+    }
+    names = [parameter.name for parameter in parameters()]
+    assert names == [f"{name}.{item.name}" for name in groups for item in fields(groups[name])]
     assert len(set(names)) == len(names)
-    assert names == [item.name for group in fields(Config)
-                     for item in fields(group.default_factory)]  # fmt: skip
 
 
-@pytest.mark.parametrize("item", parameters(), ids=lambda item: item.name)
-def test_every_parameter_says_what_it_is_in_one_line(item):
-    spec = spec_of(item)
+@pytest.mark.parametrize("parameter", parameters(), ids=lambda parameter: parameter.name)
+def test_every_parameter_has_a_description_of_one_line(parameter):
+    spec = parameter.spec
     assert spec.description
     assert len(spec.description.splitlines()) == 1
-    if type(item.default) in (int, float):
+    if type(parameter.default) in (int, float):
         assert spec.minimum < spec.maximum
 
 
 def test_a_configuration_does_not_change():
     with pytest.raises(FrozenInstanceError):
-        Config().tracker.mag = 1.0
+        Config().classic.mag = 1.0

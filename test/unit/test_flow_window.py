@@ -1,15 +1,16 @@
-"""The flow window, told as stories: what is said of a frame when those after it are known."""
+"""Delayed output, as stories: what becomes of a frame once those after it are known."""
 
 import math
 import pickle
 
-import made_tracker
 import numpy as np
 import pytest
 from made_cues import cues_of
+from made_tracker import make_tracker
 from people import make_person, together
 
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
+from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.flow_window import FlowWindow
 
 TENTATIVE, CONFIRMED, LOST, REMOVED = TrackState
@@ -40,24 +41,47 @@ def too_weak(x=100.0):
     return person(x, 0.28, 0.28)
 
 
-def make_tracker(**config):
-    return made_tracker.make_tracker(**({"flow_window_s": WINDOW_S} | config))
+class DelayedTracker:
+    """A tracker and its delayed output; the payload of a frame is its number."""
+
+    def __init__(self, **config):
+        self.tracker = make_tracker(**({"flow_window_s": WINDOW_S} | config))
+        self.output = DelayedOutput(self.tracker)
+        self.pushed = self.popped = 0
+
+    def update(self, people, stamp_s, appearances=None):
+        """Return the immediate output for a frame, and the frames that are ready."""
+        poses = together(*people)
+        cues = cues_of(poses, appearances=appearances)
+        tracked = self.tracker.update(poses, cues, stamp_s)
+        ready = self.output.push(tracked, self.pushed)
+        self.pushed += 1
+        return tracked, self._in_order(ready)
+
+    def flush(self):
+        return self._in_order(self.output.flush())
+
+    def reset(self):
+        self.tracker.reset()
+        self.output.reset()
+        self.popped = self.pushed
+
+    def _in_order(self, frames):
+        """See that each frame comes with its own payload, once and in order."""
+        for _, number in frames:
+            assert number == self.popped
+            self.popped += 1
+        assert len(self.output) == self.pushed - self.popped
+        return [tracked for tracked, _ in frames]
 
 
-def take(tracker, people, stamp_s, appearances=None):
-    """Return what is said at once of a frame, and the frames told then."""
-    poses = together(*people)
-    tracked = tracker.update(poses, cues_of(poses, appearances=appearances), stamp_s)
-    return tracked, tracker.hold_back(tracked)
-
-
-def tell(frames, tracker=None, start_s=0.0, **config):
-    """Return what the window tells of each frame, a list of people DT_S after the one before."""
-    tracker = tracker or make_tracker(**config)
-    told = []
+def run(frames, tracker=None, start_s=0.0, **config):
+    """Return the delayed output of frames, each a list of people DT_S after the one before."""
+    tracker = tracker or DelayedTracker(**config)
+    story = []
     for i, people in enumerate(frames):
-        told += take(tracker, people, start_s + DT_S * i)[1]
-    return told + tracker.flush()
+        story += tracker.update(people, start_s + DT_S * i)[1]
+    return story + tracker.flush()
 
 
 def who(tracked):
@@ -87,41 +111,40 @@ def left(tracked):
     ],
 )
 def test_frames_come_whole_in_order_each_once_and_so_many_seconds_late(stamps_s):
-    tracker, given, told = make_tracker(), [], []
+    tracker, given, ready = DelayedTracker(), [], []
     for i, stamp_s in enumerate(stamps_s):
         # Two who stand still; the height of the first's box says which frame it is.
         people = together(person(), person(700))
         people.boxes[0, 3] += i / 16
         given.append(people.boxes.tolist())
-        tracked = tracker.update(people, None, stamp_s)
-        told += tracker.hold_back(tracked)
-        assert len(told) == sum(stamp_s - before >= WINDOW_S for before in stamps_s[: i + 1])
-    told += tracker.flush()
-    assert len(told) == len(stamps_s)
-    assert [seen(tracked) for tracked in told] == [[1, 2]] * len(stamps_s)
-    assert [tracked.poses.boxes.tolist() for tracked in told] == given
-    ages_s = [tracked.ages_s[0] for tracked in told]
+        ready += tracker.update([people], stamp_s)[1]
+        assert len(ready) == sum(stamp_s - before >= WINDOW_S for before in stamps_s[: i + 1])
+    ready += tracker.flush()
+    assert len(ready) == len(stamps_s)
+    assert [seen(tracked) for tracked in ready] == [[1, 2]] * len(stamps_s)
+    assert [tracked.poses.boxes.tolist() for tracked in ready] == given
+    ages_s = [tracked.ages_s[0] for tracked in ready]
     np.testing.assert_allclose(ages_s, np.subtract(stamps_s, stamps_s[0]), atol=1e-6)
 
 
 def test_a_stamp_that_goes_back_or_is_no_number_counts_as_the_last_one():
-    tracker, told = make_tracker(), []
+    tracker, ready = DelayedTracker(), []
     for stamp_s in (5.0, 5.1, 5.2, 3.0, math.nan, 5.3, 5.6, 5.7):
-        told += take(tracker, [person()], stamp_s)[1]
-    assert len(told) == 5  # of 5.0, 5.1 and three times 5.2
-    told += tracker.flush()
-    ages_s = [tracked.ages_s[0] for tracked in told]
+        ready += tracker.update([person()], stamp_s)[1]
+    assert len(ready) == 5  # of 5.0, 5.1 and three times 5.2
+    ready += tracker.flush()
+    ages_s = [tracked.ages_s[0] for tracked in ready]
     np.testing.assert_allclose(ages_s, [0, 0.1, 0.2, 0.2, 0.2, 0.3, 0.6, 0.7])
-    assert [tracked.time_since_update_s.tolist() for tracked in told] == [[0]] * 8
+    assert [tracked.time_since_update_s.tolist() for tracked in ready] == [[0]] * 8
 
 
-def test_an_unsure_person_is_told_from_the_first_sight_on():
+def test_an_unsure_person_is_output_from_the_first_observation_on():
     frames = [[], *[[unsure(100 + 4 * i)] for i in range(8)]]
-    at_once, tracker = [], make_tracker()
+    at_once, tracker = [], DelayedTracker()
     for i, people in enumerate(frames):
-        at_once.append(who(take(tracker, people, DT_S * i)[0]))
+        at_once.append(who(tracker.update(people, DT_S * i)[0]))
     assert at_once == [{}, *[{1: TENTATIVE}] * 3, *[{1: CONFIRMED}] * 5]
-    story = tell(frames)
+    story = run(frames)
     assert [who(tracked) for tracked in story] == [{}] + [{1: CONFIRMED}] * 8
     assert [tracked.hits.tolist() for tracked in story[1:]] == [[n] for n in range(1, 9)]
     np.testing.assert_allclose([t.ages_s[0] for t in story[1:]], DT_S * np.arange(8), atol=1e-9)
@@ -130,12 +153,10 @@ def test_an_unsure_person_is_told_from_the_first_sight_on():
 
 def test_poses_come_as_they_were_with_velocities_and_scores():
     frames = [[person(100 + 4 * i)] for i in range(9)]
-    tracker, at_once = make_tracker(), []
+    tracker, at_once = DelayedTracker(), []
     for i, people in enumerate(frames):
-        at_once.append(take(tracker, people, DT_S * i)[0])
-    for tracked, earlier, (pose,) in zip(
-        tell(frames)[-4:], at_once[-4:], frames[-4:], strict=True
-    ):
+        at_once.append(tracker.update(people, DT_S * i)[0])
+    for tracked, earlier, (pose,) in zip(run(frames)[-4:], at_once[-4:], frames[-4:], strict=True):
         np.testing.assert_array_equal(tracked.poses.keypoints, pose.keypoints)
         np.testing.assert_array_equal(tracked.poses.keypoint_scores, pose.keypoint_scores)
         np.testing.assert_array_equal(tracked.poses.scores, pose.scores)
@@ -156,15 +177,15 @@ W, T, P, N = [weak()], [too_weak()], [person()], []
         pytest.param([W, N, W, P, P, P], 2, id="as far back as there are any"),
         pytest.param([W, N, N, P, P, P], 3, id="not over a gap"),
         pytest.param([W, P, N, P], 0, id="before a person who is missed at first"),
-        # Known in frame 6; those told by frame 5 are 0.45 s older than it.
+        # Known in frame 6; those output by frame 5 are 0.45 s older than it.
         pytest.param([W] * 6 + [P, P], 1, id="no farther than what is held back"),
         pytest.param([W, W, [weak(400)], P, P, P], 3, id="none that are elsewhere"),
         pytest.param([W, [weak(400), weak()], P, P], 0, id="the one of two that is near"),
     ],
 )
 def test_a_new_person_is_there_before_the_first_sight(frames, first):
-    story = tell(frames)
-    # The first frame in which the person is told, and that nobody else is ever told.
+    story = run(frames)
+    # The first frame in which the person is output, and that nobody else ever is.
     assert [bool(len(tracked)) for tracked in story] == [i >= first for i in range(len(frames))]
     assert {i for tracked in story for i in tracked.track_ids.tolist()} == {1}
     assert story[first].hits.tolist() == [1]
@@ -172,13 +193,13 @@ def test_a_new_person_is_there_before_the_first_sight(frames, first):
 
 
 def test_weak_poses_alone_are_nobody():
-    assert [len(tracked) for tracked in tell([W] * 12)] == [0] * 12
+    assert [len(tracked) for tracked in run([W] * 12)] == [0] * 12
 
 
 def test_a_weak_pose_belongs_to_one_of_two_new_people():
     # Between the two, whose first sights are in the same frame.
     pair = [person(100), person(140)]
-    story = tell([[weak(120)], pair, pair, pair])
+    story = run([[weak(120)], pair, pair, pair])
     assert [len(seen(tracked)) for tracked in story] == [1, 2, 2, 2]
 
 
@@ -186,18 +207,18 @@ def test_a_weak_pose_belongs_to_one_of_two_new_people():
 def test_what_was_seen_too_little_to_be_a_person_never_shows(frames):
     # Confidence 0.42: four frames would make a person.
     ghost = person(600, 0.42, 0.42)
-    story = tell([[person(), *([ghost] if 3 <= i < 3 + frames else [])] for i in range(16)])
+    story = run([[person(), *([ghost] if 3 <= i < 3 + frames else [])] for i in range(16)])
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 16
 
 
 def test_what_was_seen_often_enough_is_a_person():
     ghost = person(600, 0.46, 0.46)
-    story = tell([[person(), *([ghost] if 3 <= i < 8 else [])] for i in range(16)])
+    story = run([[person(), *([ghost] if 3 <= i < 8 else [])] for i in range(16)])
     assert [seen(t) for t in story] == [[1]] * 3 + [[1, 2]] * 5 + [[1]] * 8
 
 
 def test_somebody_found_again_was_so_from_the_first_sight_after_the_gap():
-    tracker = make_tracker()
+    tracker = DelayedTracker()
     known, unknown = np.array([[1.0, 0.0]]), np.zeros((1, 2))
     at_once, story = [], []
     # Back at 0.65 heights from where they were; what they look like is not known at first.
@@ -205,9 +226,9 @@ def test_somebody_found_again_was_so_from_the_first_sight_after_the_gap():
         there = i < 8 or i >= 16
         people = [person(100) if i < 8 else person(230, 0.45, 0.45)] if there else []
         looks = (unknown if i in (16, 17) else known)[: len(people)]
-        tracked, told = take(tracker, people, DT_S * i, looks)
+        tracked, ready = tracker.update(people, DT_S * i, looks)
         at_once.append(who(tracked))
-        story += told
+        story += ready
     story += tracker.flush()
     # Under an id of its own, until there is enough to know by.
     assert at_once[16:] == [{2: TENTATIVE, 1: LOST}] * 3 + [{1: CONFIRMED}] * 3
@@ -221,11 +242,11 @@ def test_two_ids_that_turn_out_to_be_one_person_were_one_all_along():
     # Somebody, and from the third frame on once more: beside at first, then on the same place.
     again = [max(104, 181 - 10 * i) for i in range(20)]
     frames = [[person()]] * 2 + [[person(), person(x)] for x in again]
-    tracker, at_once, story = make_tracker(flow_window_s=1.75), [], []
+    tracker, at_once, story = DelayedTracker(flow_window_s=1.75), [], []
     for i, people in enumerate(frames):
-        tracked, told = take(tracker, people, DT_S * i)
+        tracked, ready = tracker.update(people, DT_S * i)
         at_once.append(sorted(seen(tracked)))
-        story += told
+        story += ready
     story += tracker.flush()
     # On the same place from frame 10 on, found in frame 18: nine of seventeen frames.
     assert at_once == [[1], [1], *[[1, 2]] * 16, *[[1]] * 4]
@@ -236,7 +257,7 @@ def test_two_ids_that_turn_out_to_be_one_person_were_one_all_along():
 
 
 def test_somebody_always_found_twice_is_one_person():
-    story = tell([[person(), person(104)]] * 10)
+    story = run([[person(), person(104)]] * 10)
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 10
 
 
@@ -244,21 +265,21 @@ def test_a_person_outlasts_what_was_never_one():
     # A faint pose comes first in the first frame, but four are not enough for a person.
     faint, sure = person(100, 0.4, 0.4), person(104, 1.0, 1.0)
     frames = [[faint, person(140, 1.0, 1.0)]] + [[faint, sure]] * 8
-    tracker, at_once = make_tracker(), []
+    tracker, at_once = DelayedTracker(), []
     for i, people in enumerate(frames):
-        at_once.append(take(tracker, people, DT_S * i)[0])
+        at_once.append(tracker.update(people, DT_S * i)[0])
     assert [seen(tracked) for tracked in at_once] == [[2]] * 9
     assert not any((tracked.states == REMOVED).any() for tracked in at_once)
 
 
-@pytest.mark.parametrize("max_lost_s", [0.25, 0.95], ids=["before it is told", "after"])
+@pytest.mark.parametrize("max_lost_s", [0.25, 0.95], ids=["before it is output", "after"])
 def test_lost_and_removed_are_said_as_without_a_window(max_lost_s):
-    tracker, at_once, story = make_tracker(max_lost_s=max_lost_s), [], []
+    tracker, at_once, story = DelayedTracker(max_lost_s=max_lost_s), [], []
     frames = [[person()]] * 3 + [[]] * 14
     for i, people in enumerate(frames):
-        tracked, told = take(tracker, people, DT_S * i)
+        tracked, ready = tracker.update(people, DT_S * i)
         at_once.append(tracked)
-        story += told
+        story += ready
     story += tracker.flush()
     lost = 2 if max_lost_s < 0.5 else 9
     rest = [{1: LOST}] * lost + [{1: REMOVED}] + [{}] * (13 - lost)
@@ -272,7 +293,7 @@ def test_lost_and_removed_are_said_as_without_a_window(max_lost_s):
 
 
 def test_whoever_comes_back_is_no_longer_lost():
-    story = tell([[person()]] * 3 + [[]] * 2 + [[person()]] * 5)
+    story = run([[person()]] * 3 + [[]] * 2 + [[person()]] * 5)
     expected = [CONFIRMED] * 3 + [LOST] * 2 + [CONFIRMED] * 5
     assert [who(tracked) for tracked in story] == [{1: state} for state in expected]
     assert [tracked.hits[0] for tracked in story] == [1, 2, 3, 3, 3, 4, 5, 6, 7, 8]
@@ -280,7 +301,7 @@ def test_whoever_comes_back_is_no_longer_lost():
 
 def test_the_seen_come_by_their_ids_then_the_lost_then_the_removed():
     a, b, c = (person(x) for x in (900, 100, 500))
-    story = tell([[a, b, c]] * 3 + [[c, b]] + [[c]] * 2, max_lost_s=0.25)
+    story = run([[a, b, c]] * 3 + [[c, b]] + [[c]] * 2, max_lost_s=0.25)
     assert [list(who(tracked).items()) for tracked in story[3:]] == [
         [(2, CONFIRMED), (3, CONFIRMED), (1, LOST)],
         [(3, CONFIRMED), (1, LOST), (2, LOST)],
@@ -289,30 +310,30 @@ def test_the_seen_come_by_their_ids_then_the_lost_then_the_removed():
 
 
 def test_flush_gives_the_rest_once_and_the_story_goes_on():
-    tracker = make_tracker()
-    told = [take(tracker, [person()], DT_S * i)[1] for i in range(6)]
-    assert [len(frames) for frames in told] == [0, 0, 0, 0, 0, 1]
+    tracker = DelayedTracker()
+    ready = [tracker.update([person()], DT_S * i)[1] for i in range(6)]
+    assert [len(frames) for frames in ready] == [0, 0, 0, 0, 0, 1]
     assert [who(tracked) for tracked in tracker.flush()] == [{1: CONFIRMED}] * 5
     assert tracker.flush() == []
-    assert take(tracker, [person()], 0.6)[1] == []
+    assert tracker.update([person()], 0.6)[1] == []
     (tracked,) = tracker.flush()
     assert (who(tracked), tracked.hits.tolist()) == ({1: CONFIRMED}, [7])
     assert tracked.ages_s == pytest.approx([0.6])
 
 
 def test_reset_forgets_the_frames_held_back_and_everybody():
-    tracker = make_tracker()
+    tracker = DelayedTracker()
     for i in range(8):
-        take(tracker, [person()], 10 + DT_S * i)
+        tracker.update([person()], 10 + DT_S * i)
     tracker.reset()
     assert tracker.flush() == []
-    story = tell([[], *[[person()]] * 6], tracker, start_s=-5.0)
+    story = run([[], *[[person()]] * 6], tracker, start_s=-5.0)
     assert [who(tracked) for tracked in story] == [{}] + [{2: CONFIRMED}] * 6
     assert story[1].hits.tolist() == [1]
 
 
 def test_frames_without_anybody():
-    story = tell([[]] * 8)
+    story = run([[]] * 8)
     assert len(story) == 8
     for tracked in story:
         assert len(tracked) == 0
@@ -321,11 +342,11 @@ def test_frames_without_anybody():
         assert tracked.visible.shape == (0,)
 
 
-def test_what_the_window_told_does_not_change_later():
-    tracker, story = make_tracker(), []
+def test_output_does_not_change_later():
+    tracker, story = DelayedTracker(), []
     frames = [[person(100 + 4 * i)] for i in range(14)]
     for i, people in enumerate(frames):
-        story += take(tracker, people, DT_S * i)[1]
+        story += tracker.update(people, DT_S * i)[1]
         assert [left(tracked)[1] for tracked in story] == [60 + 4 * n for n in range(len(story))]
         assert [tracked.hits[0] for tracked in story] == list(range(1, len(story) + 1))
 
@@ -338,18 +359,18 @@ def test_what_the_window_told_does_not_change_later():
     ],
 )
 def test_nothing_is_held_back_without_a_window(config):
-    tracker = make_tracker(**config)
+    tracker = DelayedTracker(**config)
     for i in range(4):
-        tracked, told = take(tracker, [person()], DT_S * i)
-        assert len(told) == 1
-        assert told[0] is tracked
+        tracked, ready = tracker.update([person()], DT_S * i)
+        assert len(ready) == 1
+        assert ready[0] is tracked
     assert tracker.flush() == []
 
 
-# From here on the window alone, with what an association could say.
+# From here on the window alone, with outputs that an association could have.
 
 
-def said(people=(), tentative=(), removed=()):
+def output(people=(), tentative=(), removed=()):
     """Return TrackedPoses: {track id: pose} of the seen, which of them are tentative, and ids."""
     seen_ids = list(people)
     ids = [*seen_ids, *removed]
@@ -368,11 +389,13 @@ def said(people=(), tentative=(), removed=()):
 
 
 def push(window, frames):
-    """Return what the window tells of (said, same) DT_S after each other."""
-    told = []
-    for i, (tracked, same) in enumerate(frames):
-        told += window.push(tracked, Poses.empty(17), same, DT_S * i)
-    return told + window.flush()
+    """Return the delayed output of frames (tracked, merged ids), DT_S after each other."""
+    story = []
+    for i, (tracked, merged_ids) in enumerate(frames):
+        story += window.push(tracked, Poses.empty(17), merged_ids, DT_S * i, payload=i)
+    story += window.flush()
+    assert [payload for _, payload in story] == list(range(len(frames)))
+    return [tracked for tracked, _ in story]
 
 
 A, B, C = person(100), person(110), person(130)
@@ -382,11 +405,11 @@ def test_an_id_takes_the_sights_of_another_in_every_frame_held():
     story = push(
         FlowWindow(WINDOW_S),
         [
-            (said({1: A}), {}),
-            (said(), {}),
-            (said({2: B}, tentative=[2]), {}),
-            (said({2: B}, tentative=[2]), {}),
-            (said({1: C}), {2: 1}),
+            (output({1: A}), {}),
+            (output(), {}),
+            (output({2: B}, tentative=[2]), {}),
+            (output({2: B}, tentative=[2]), {}),
+            (output({1: C}), {2: 1}),
         ],
     )
     assert [who(t) for t in story] == [{1: CONFIRMED}, {1: LOST}, *[{1: CONFIRMED}] * 3]
@@ -399,7 +422,7 @@ def test_two_poses_of_a_person_are_averaged_with_their_scores_as_weights():
     one.keypoint_scores[0, 3], other.keypoint_scores[0, 3] = 0.1, 0.9
     one.keypoint_scores[0, 4], other.keypoint_scores[0, 4] = 0.0, 0.0
     (tracked, _) = push(
-        FlowWindow(WINDOW_S), [(said({1: one, 2: other}), {}), (said({1: one}), {2: 1})]
+        FlowWindow(WINDOW_S), [(output({1: one, 2: other}), {}), (output({1: one}), {2: 1})]
     )
     assert who(tracked) == {1: CONFIRMED}
     moved = (tracked.poses.keypoints - one.keypoints)[0]
@@ -438,7 +461,7 @@ def test_ids_that_merge_in_a_chain_are_all_the_first(merges, tentative):
     story = push(
         FlowWindow(9.0),
         [
-            (said(people, tentative, removed=[] if tentative else list(same)), same)
+            (output(people, tentative, removed=[] if tentative else list(same)), same)
             for people, same in frames
         ],
     )
@@ -447,27 +470,34 @@ def test_ids_that_merge_in_a_chain_are_all_the_first(merges, tentative):
     assert [tracked.hits[0] for tracked in story] == [1, 2, 3, 4, 5, 6]
 
 
-def test_somebody_told_of_who_turns_out_another_is_lost_then_removed_once():
+def test_a_track_that_merges_after_its_output_is_lost_then_removed_once():
     frames = [({1: A, 2: B}, {})] * 8 + [({1: A}, {2: 1})] + [({1: A}, {})] * 5
     story = push(
-        FlowWindow(WINDOW_S), [(said(people, removed=list(same)), same) for people, same in frames]
+        FlowWindow(WINDOW_S),
+        [(output(people, removed=list(same)), same) for people, same in frames],
     )
     both, lost = {1: CONFIRMED, 2: CONFIRMED}, {1: CONFIRMED, 2: LOST}
-    # Told before the ninth frame: three of eight.
+    # Output before the ninth frame: three of eight.
     expected = [both] * 3 + [lost] * 5 + [{1: CONFIRMED, 2: REMOVED}] + [{1: CONFIRMED}] * 5
     assert [who(tracked) for tracked in story] == expected
 
 
-def test_somebody_never_told_of_is_not_removed_either():
+def test_a_track_that_was_never_output_is_not_removed_either():
     frames = [({1: A, 2: B}, {})] * 2 + [({1: A}, {2: 1})]
     story = push(
-        FlowWindow(WINDOW_S), [(said(people, removed=list(same)), same) for people, same in frames]
+        FlowWindow(WINDOW_S),
+        [(output(people, removed=list(same)), same) for people, same in frames],
     )
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 3
 
 
 def test_the_end_of_what_was_no_person_is_not_mentioned():
-    frames = [said({1: A}, tentative=[1]), said({1: A}, tentative=[1]), said(removed=[1]), said()]
+    frames = [
+        output({1: A}, tentative=[1]),
+        output({1: A}, tentative=[1]),
+        output(removed=[1]),
+        output(),
+    ]
     assert [who(t) for t in push(FlowWindow(WINDOW_S), [(f, {}) for f in frames])] == [{}] * 4
 
 
@@ -475,17 +505,19 @@ def test_the_end_of_what_was_no_person_is_not_mentioned():
     ("end", "n"),
     [
         pytest.param("leaves", 2000, id="each leaves before the next comes"),
-        pytest.param("is another", 1000, id="each turns out to be another, before being told"),
+        pytest.param("is another", 1000, id="each turns out to be another, before its output"),
         pytest.param("was nobody", 1000, id="each was nobody"),
     ],
 )
 def test_thousands_of_strangers_fill_no_memory(end, n):
-    window, sizes, told = FlowWindow(WINDOW_S), [], 0
+    window, sizes, n_frames = FlowWindow(WINDOW_S), [], 0
     for i in range(n):
-        tracked = said({1: A, i + 2: B}, [i + 2] if end == "was nobody" else [], [i + 1][: i > 0])
+        tracked = output(
+            {1: A, i + 2: B}, [i + 2] if end == "was nobody" else [], [i + 1][: i > 0]
+        )
         same = {i + 1: 1} if end == "is another" and i else {}
-        told += len(window.push(tracked, weak(), same, DT_S * i))
+        n_frames += len(window.push(tracked, weak(), same, DT_S * i, payload=i))
         if i in (99, n - 1):
             sizes.append(len(pickle.dumps(window)))
-    assert told == n - 5
+    assert n_frames == n - 5
     assert sizes[1] < 1.05 * sizes[0]

@@ -46,24 +46,34 @@ def test_the_parameter_file_holds_every_parameter_and_its_default():
     assert list(document) == ["/**"]
     assert list(document["/**"]) == ["ros__parameters"]
     values = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in document["/**"]["ros__parameters"].items()
+        f"{group}.{name}": tuple(value) if isinstance(value, list) else value
+        for group, members in document["/**"]["ros__parameters"].items()
+        for name, value in members.items()
     }
-    assert values == {item.name: item.default for item in parameters()}
-    # ROS takes 30 for an integer where 30.0 is declared, and refuses it.
+    assert values == {parameter.name: parameter.default for parameter in parameters()}
+    # ROS reads 30 as an integer where 30.0 is declared, and rejects it.
     assert {n: type(v) for n, v in values.items()} == {
-        item.name: type(item.default) for item in parameters()
+        parameter.name: type(parameter.default) for parameter in parameters()
     }
 
 
-def test_every_parameter_in_the_file_stands_below_a_comment():
-    lines = PARAMETERS_FILE.read_text().splitlines()
-    for item in parameters():
-        (index,) = (i for i, line in enumerate(lines) if line.strip().startswith(f"{item.name}:"))
-        assert lines[index - 1].strip().startswith("# "), item.name
+def test_every_parameter_in_the_file_has_its_description_above_it():
+    lines = [line.strip() for line in PARAMETERS_FILE.read_text().splitlines()]
+    index = 0
+    for parameter in parameters():
+        name = parameter.name.partition(".")[2]
+        index = next(i for i in range(index, len(lines)) if lines[i].startswith(f"{name}:"))
+        first = index
+        while lines[first - 1].startswith("# "):
+            first -= 1
+        comment = " ".join(line.removeprefix("# ") for line in lines[first:index])
+        assert comment.lower().startswith(parameter.spec.description.lower()), parameter.name
+        assert comment.endswith(" Live.") == parameter.spec.live, parameter.name
 
 
-@pytest.mark.parametrize("module", ["poseflow_ros.pipeline", "poseflow_ros.__main__"])
+@pytest.mark.parametrize(
+    "module", ["poseflow_ros.pipeline", "poseflow_ros.__main__", "poseflow_ros.bench.commands"]
+)
 def test_neither_ros_nor_a_network_is_imported_before_it_is_needed(module):
     heavy = [
         "torch",

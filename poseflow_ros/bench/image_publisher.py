@@ -1,0 +1,107 @@
+"""Images made beforehand, sent at a rate, for `bench node`.
+
+`python -m poseflow_ros.bench.image_publisher STREAM --ros-args ...`, where STREAM is the fields of
+an ImageStream as JSON. At the end it prints how many images each camera sent, as JSON.
+"""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+
+import rclpy
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from poseflow_ros.bench.image_stream import ImageStream
+from poseflow_ros.ros.images import to_message
+
+_RELIABILITIES = {
+    "reliable": ReliabilityPolicy.RELIABLE,
+    "best_effort": ReliabilityPolicy.BEST_EFFORT,
+}
+_START_TIMEOUT_S = 30.0
+# The publisher sees a subscriber before that one sees the publisher: images sent in between are
+# lost.
+_SETTLE_S = 1.0
+_ACK_TIMEOUT = Duration(seconds=5)
+
+
+@dataclass(slots=True)
+class _Camera:
+    """Which image of a camera is due next, and when, in periods; and how many it sent."""
+
+    publisher: Publisher
+    phase: float
+    next: int = 0
+    published: int = 0
+
+    @property
+    def due(self) -> float:
+        return self.next + self.phase
+
+
+def publish(node: Node, stream: ImageStream) -> dict[str, int]:
+    """Send the images of a stream on `image` or `NAME/image` as soon as somebody listens to all.
+
+    The cameras take turns, evenly spread over the period. An image that is due while the one
+    before it is still being sent is left out, as by a camera.
+
+    Returns:
+        How many each camera sent.
+    """
+    messages = [to_message(p, Header(frame_id="camera"), "bgr8") for p in stream.pictures()]
+    cameras = _cameras(node, stream)
+    begin_s = time.monotonic()
+    while (camera := min(cameras, key=lambda c: c.due)).next < stream.n_images:
+        time.sleep(max(0.0, begin_s + camera.due / stream.rate_hz - time.monotonic()))
+        message = messages[camera.published % len(messages)]
+        message.header.stamp = node.get_clock().now().to_msg()
+        camera.publisher.publish(message)
+        camera.published += 1
+        passed = (time.monotonic() - begin_s) * stream.rate_hz
+        camera.next = max(camera.next + 1, int(passed - camera.phase))
+    for camera in cameras:
+        camera.publisher.wait_for_all_acked(_ACK_TIMEOUT)
+    counts = (camera.published for camera in cameras)
+    return dict(zip(stream.camera_names, counts, strict=True))
+
+
+def _cameras(node: Node, stream: ImageStream) -> list[_Camera]:
+    """Return the cameras of a stream, each with a subscriber."""
+    qos = QoSProfile(depth=5, reliability=_RELIABILITIES[stream.qos])
+    topics = [f"{name}/image".lstrip("/") for name in stream.camera_names]
+    publishers = [node.create_publisher(Image, topic, qos) for topic in topics]
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    for publisher in publishers:
+        while not publisher.get_subscription_count():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody listens to {publisher.topic_name}")
+            time.sleep(0.05)
+    time.sleep(_SETTLE_S)
+    return [_Camera(publisher, i / len(topics)) for i, publisher in enumerate(publishers)]
+
+
+def main() -> int:
+    """Send one stream; return 0, or 2 where nobody listens."""
+    stream = ImageStream(**json.loads(sys.argv[1]))
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # then SIGINT ends a sleep too
+    try:
+        print(json.dumps(publish(rclpy.create_node("camera"), stream)), flush=True)
+    except TimeoutError as error:
+        print(f"image_publisher: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The images that wait to be processed, and which results still count."""
+
+import threading
+from collections import deque
+
+from poseflow_ros.ros.image_job import ImageJob
+
+
+class JobQueue:
+    """Keeps the newest image of each camera, or all in order; cameras take turns.
+
+    Reset, deactivation and cleanup start a new generation. Results of images that were taken in
+    an earlier generation must not be published. Every method may be called by any thread.
+    """
+
+    def __init__(self, *, batches: bool = False, keep_all: bool = False) -> None:
+        """Make an empty queue.
+
+        Args:
+            batches: `take` returns an image of every camera that has one; otherwise a single one.
+            keep_all: images wait in line; otherwise a newer one replaces the waiting one.
+        """
+        self._batches = batches
+        self._keep_all = keep_all
+        self._condition = threading.Condition()
+        # By camera, in the order of their turns.
+        self._waiting: dict[str, deque[ImageJob]] = {}
+        self._closed = False
+        self._generation = 0
+        self.reason = ""
+        """Why the last generation ended."""
+
+    @property
+    def generation(self) -> int:
+        """The present generation."""
+        return self._generation
+
+    def put(self, job: ImageJob) -> ImageJob | None:
+        """Add an image; return the one that it replaces, if any."""
+        with self._condition:
+            line = self._waiting.setdefault(job.camera, deque())
+            replaced = line.popleft() if line and not self._keep_all else None
+            line.append(job)
+            self._condition.notify()
+        return replaced
+
+    def take(self) -> tuple[int, list[ImageJob]] | None:
+        """Wait for images; return them and their generation, None once the queue is closed.
+
+        The images are of different cameras, those first that have waited longest for their turn.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._closed or self._waiting)
+            if self._closed:
+                return None
+            cameras = list(self._waiting)[: None if self._batches else 1]
+            return self._generation, [self._take(camera) for camera in cameras]
+
+    def invalidate(self, reason: str) -> None:
+        """Start a new generation; the images that wait belong to it."""
+        with self._condition:
+            self._generation += 1
+            self.reason = reason
+
+    def clear(self, reason: str) -> list[ImageJob]:
+        """Start a new generation without images; return those that waited."""
+        with self._condition:
+            self.invalidate(reason)
+            jobs = [job for line in self._waiting.values() for job in line]
+            self._waiting.clear()
+        return jobs
+
+    def waiting(self, camera: str) -> int:
+        """Return how many images of a camera wait."""
+        with self._condition:
+            return len(self._waiting.get(camera, ()))
+
+    def close(self) -> None:
+        """Let `take` return None from now on."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify()
+
+    def _take(self, camera: str) -> ImageJob:
+        """Take the first image of a camera, whose next turn comes after those of all others."""
+        line = self._waiting.pop(camera)
+        job = line.popleft()
+        if line:
+            self._waiting[camera] = line
+        return job

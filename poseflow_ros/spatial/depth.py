@@ -1,0 +1,192 @@
+"""Depth images, and the depths of keypoints in them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow_ros.poses import FloatArray, IntArray
+from poseflow_ros.spatial.medians import medians_of_first
+
+DepthImage = NDArray[np.float32]
+"""(H, W) metres along the optical axis; NaN, 0 or below, or beyond 1000 km where unknown."""
+_BoolArray = NDArray[np.bool_]
+
+# A keypoint's depth is that of a patch around it: this far to each side, relative to the
+# height of the person's box (2.5 cm for an upright person of 1.7 m, about half of a forearm),
+# within these limits in pixels.
+_RADIUS = 0.015
+_MIN_RADIUS_PX, _MAX_RADIUS_PX = 1, 6
+# A larger patch is sampled in as many rows and columns, which is enough for a median.
+_SIDE = 7
+# No keypoint is farther in depth from the torso's middle: an arm reaches some 0.7 m from the
+# shoulder, a leg 0.9 m from the hip, and what is a metre behind is a wall.
+_REACH_M = 1.0
+# Keypoints of the torso lie near its outline: the torso's depth is sampled this far on the way
+# from them to their middle.
+_INWARD = 0.25
+# A patch consists of limb and background where two groups of depths explain this much of its
+# variance (Otsu, 1979) and lie this far apart. Two halves of a slanted plane explain 0.75 of it,
+# those of normal noise 0.64; the back of a limb is nearer to its front.
+_MIN_EXPLAINED = 0.85
+_MIN_GAP_M = 0.15
+# The plausible pixels have to be at least this share of a patch: 3 pixels of the largest, which
+# leaves room for holes on a limb two pixels wide. Of the torso's patches it is more, or a hand
+# in front of the chest would be taken for the torso.
+_MIN_SHARE = 0.06
+_MIN_TORSO_SHARE = 0.25
+# The standard deviation of normal noise in its median absolute deviations, and the variance of
+# a median of n values in variances of one, times n.
+_STDDEV_PER_MAD = 1.4826
+_MEDIAN_VARIANCE = np.pi / 2
+# Squares of larger depths would overflow in single precision.
+_MAX_DEPTH_M = 1e6
+# A few pixels do not show the noise of a depth camera; it is about this share of the depth.
+_TYPICAL_NOISE = 0.01
+
+
+def _offsets() -> tuple[IntArray, _BoolArray]:
+    """Return each radius' pixel offsets along one axis of a patch, and which are not repeated."""
+    radii = np.arange(_MAX_RADIUS_PX + 1)[:, None]
+    offsets = np.rint(radii * np.linspace(-1, 1, _SIDE)).astype(np.int64)
+    return offsets, np.diff(offsets, axis=1, prepend=offsets[:, :1] - 1) != 0
+
+
+_OFFSETS, _DISTINCT = _offsets()
+_PATCH_SIZES = _DISTINCT.sum(axis=1) ** 2
+
+
+def metres(depth: NDArray[np.generic]) -> DepthImage:
+    """Return a depth image of ROS (REP 118) in metres; unknown values stay as they are.
+
+    Args:
+        depth: (H, W) uint16 millimetres (16UC1), or float metres (32FC1).
+
+    Raises:
+        ValueError: the array has another shape or type.
+    """
+    if depth.ndim != 2:
+        raise ValueError(f"a depth image must have the shape (height, width), got {depth.shape}")
+    if depth.dtype.kind == "f":
+        return depth.astype(np.float32, copy=False)
+    if depth.dtype.kind == "u" and depth.dtype.itemsize == 2:
+        return np.multiply(depth, np.float32(0.001), dtype=np.float32)
+    raise ValueError(f"a depth image must be uint16 or float32, got {depth.dtype}")
+
+
+def keypoint_depths(
+    depth: DepthImage,
+    keypoints: FloatArray,
+    visible: _BoolArray,
+    heights: FloatArray,
+    torso: Sequence[int],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the depths of keypoints and their standard deviations.
+
+    Args:
+        depth: (H, W) metres.
+        keypoints: (N, K, 2) pixels.
+        visible: (N, K) the keypoints to look up; they lie in the image.
+        heights: (N,) pixels, of the people's boxes.
+        torso: indices of the torso's keypoints.
+
+    Returns:
+        (N, K) metres each, NaN where unknown.
+    """
+    radii = _radii(heights)
+    torso_depths = _torso_depths(depth, keypoints[:, torso], visible[:, torso], radii)
+    pixels = _patches(depth, keypoints, visible, radii)
+    # Where the torso's depth is unknown no pixel is too far from it.
+    too_far = np.abs(pixels - torso_depths[:, None, None]) > _REACH_M
+    pixels[too_far] = np.inf
+    ordered, n_plausible = _ordered(pixels)
+    least = np.ceil(_MIN_SHARE * _PATCH_SIZES[radii])[:, None]
+    n = _count_nearer(ordered, n_plausible, least)
+    n = np.where(n >= least, n, 0)
+    z = medians_of_first(ordered, n)
+    return z.astype(np.float64), _stddevs(ordered, n, z)
+
+
+def _radii(heights: FloatArray) -> IntArray:
+    """Return (N,) pixels from the middle of a patch to its sides."""
+    radii = np.nan_to_num(heights * _RADIUS).clip(_MIN_RADIUS_PX, _MAX_RADIUS_PX)
+    return np.rint(radii).astype(np.int64)
+
+
+def _patches(
+    depth: DepthImage, keypoints: FloatArray, visible: _BoolArray, radii: IntArray
+) -> DepthImage:
+    """Return (N, K, P) metres of the pixels around (N, K, 2) keypoints, infinite where unknown."""
+    height, width = depth.shape
+    centres = np.rint(np.where(visible[..., None], keypoints, 0)).astype(np.int64)
+    columns, rows = (centres[..., i, None] + _OFFSETS[radii][:, None] for i in (0, 1))
+    distinct = _DISTINCT[radii][:, None] & visible[..., None]
+    columns_in = distinct & (columns >= 0) & (columns < width)
+    rows_in = distinct & (rows >= 0) & (rows < height)
+    index = rows.clip(0, height - 1)[..., :, None] * width
+    index = index + columns.clip(0, width - 1)[..., None, :]
+    values = depth.ravel().take(index)
+    known = rows_in[..., :, None] & columns_in[..., None, :]
+    known &= (values > 0) & (values <= _MAX_DEPTH_M)  # NaN is neither
+    return np.where(known, values, np.float32(np.inf)).reshape(*visible.shape, _SIDE**2)
+
+
+def _torso_depths(
+    depth: DepthImage, keypoints: FloatArray, visible: _BoolArray, radii: IntArray
+) -> DepthImage:
+    """Return (N,) metres from (N, T, 2) keypoints of the torso, NaN where unknown."""
+    known = np.where(visible[..., None], keypoints, 0)
+    n_visible = visible.sum(axis=1)[:, None]
+    middle = known.sum(axis=1) / np.maximum(n_visible, 1)
+    inward = known + _INWARD * (middle[:, None] - known)
+    patches = _patches(depth, inward, visible, radii)
+    pixels = patches.reshape(len(visible), visible.shape[1] * _SIDE**2)
+    ordered, n_known = _ordered(pixels)
+    # A share of the pixels with a known depth: a torso may have holes.
+    least = np.ceil(_MIN_TORSO_SHARE * n_known)
+    return medians_of_first(ordered, _count_nearer(ordered, n_known, least))
+
+
+def _ordered(pixels: DepthImage) -> tuple[DepthImage, IntArray]:
+    """Return each patch of (..., P), the nearest pixel first, and (...) how many are known."""
+    return np.sort(pixels, axis=-1), np.isfinite(pixels).sum(axis=-1)
+
+
+def _count_nearer(ordered: DepthImage, n: IntArray, least: FloatArray) -> IntArray:
+    """Return (...) how many of the first n of (..., P) depths belong to the nearer group.
+
+    The nearer group has at least `least` pixels. Where there are no two groups it is all n.
+    """
+    size = ordered.shape[-1]
+    n_near = np.arange(1, size + 1, dtype=np.float32)
+    n_all = np.maximum(n, 1)[..., None].astype(np.float32)
+    # Relative to the nearest, where single precision is enough.
+    known = n_near <= n[..., None]
+    values = np.subtract(ordered, ordered[..., :1], out=np.zeros_like(ordered), where=known)
+    sums = np.cumsum(values, axis=-1)
+    mean = sums[..., -1:] / n_all
+    # The groups' means from the mean of all: the nearer's excess is the farther's deficit.
+    excess = n_near * mean - sums
+    n_far = np.maximum(n_all - n_near, 1)
+    between = excess**2 * n_all / (n_near * n_far)
+    between *= (n_near >= least[..., None]) & (n_near < n[..., None])
+    best = between.argmax(axis=-1)[..., None]
+    total = (values**2).sum(axis=-1) - n_all[..., 0] * mean[..., 0] ** 2
+    explained, excess, n_near, n_far = (
+        np.take_along_axis(np.broadcast_to(array, between.shape), best, axis=-1)[..., 0]
+        for array in (between, excess, n_near, n_far)
+    )
+    gap = excess / n_near + excess / n_far
+    in_two = (explained > _MIN_EXPLAINED * total) & (gap > _MIN_GAP_M)
+    return np.where(in_two, best[..., 0] + 1, n)
+
+
+def _stddevs(ordered: DepthImage, n: IntArray, medians: DepthImage) -> FloatArray:
+    """Return (...) metres: the scatter of the first n of (..., P) depths and of their median."""
+    taken = np.arange(ordered.shape[-1]) < n[..., None]
+    deviations = np.full_like(ordered, np.inf)
+    np.subtract(ordered, medians[..., None], out=deviations, where=taken)
+    deviations = np.sort(np.abs(deviations), axis=-1)
+    scatter = (_STDDEV_PER_MAD * medians_of_first(deviations, n).astype(np.float64)) ** 2
+    typical = (_TYPICAL_NOISE * medians.astype(np.float64)) ** 2
+    return np.sqrt(scatter + _MEDIAN_VARIANCE * (scatter + typical) / np.maximum(n, 1))
