@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.matcher import ImageMatcher
 from poseflow_ros.poses import FloatArray, Image, Poses, TrackedPoses
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.tracker import PoseFlowTracker
@@ -43,6 +44,7 @@ class Pipeline(Generic[Payload]):
     def __init__(
         self,
         config: Config,
+        skeleton: Skeleton,
         appearance: AppearanceLikelihood,
         log: Callable[[str], None] = lambda _: None,
         epoch: int = 0,
@@ -51,12 +53,13 @@ class Pipeline(Generic[Payload]):
 
         Args:
             config: how to match and track.
+            skeleton: of the poses.
             appearance: the constants of the model that makes the appearances.
             log: called with one line each time the pipeline resets itself.
             epoch: the first one.
         """
         self._matcher = ImageMatcher(config)
-        self._tracker = PoseFlowTracker(config.tracker, config.classic, appearance)
+        self._tracker = PoseFlowTracker(config.tracker, skeleton, config.classic, appearance)
         self._output: DelayedOutput[Frame[Payload]] = DelayedOutput(self._tracker)
         self._log = log
         # Held while the tracker works, not while images are matched: a reset does not wait long.

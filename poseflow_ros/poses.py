@@ -79,13 +79,16 @@ class Poses:
         """(N,) pixels, of the boxes."""
         return self.boxes[:, 3] - self.boxes[:, 1]
 
-    @property
-    def confidences(self) -> FloatArray:
-        """(N,) in [0, 1]: half the person's score, half the mean of the keypoints'.
-
-        Detectors differ in which of the two tells people from what is none; the sum does in all.
-        """
-        return (self.scores + self.keypoint_scores.mean(axis=1)) / 2
+    def first_keypoints(self, n_keypoints: int) -> "Poses":
+        """Return the poses with their first keypoints alone; themselves if they have no more."""
+        if n_keypoints == self.keypoint_scores.shape[1]:
+            return self
+        return Poses(
+            self.keypoints[:, :n_keypoints],
+            self.keypoint_scores[:, :n_keypoints],
+            self.boxes,
+            self.scores,
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["Poses"]) -> "Poses":

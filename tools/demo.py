@@ -40,7 +40,7 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source
 from poseflow_ros.poses import Image, Poses, TrackedPoses
 from poseflow_ros.ros.conversions import seconds, tracked_poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 ROOT = Path(__file__).resolve().parent.parent
 N_MOMENTS = 6
@@ -200,7 +200,7 @@ def draw_video(video: str, recorder: Recorder, out: Path) -> None:
 def _nobody() -> TrackedPoses:
     none = np.zeros(0)
     ids = np.zeros(0, np.int64)
-    poses = Poses.empty(len(COCO_17.keypoint_names))
+    poses = Poses.empty(COCO_17.n_keypoints)
     return TrackedPoses(poses, ids, ids, none, none, none, ids, np.zeros((0, 2)))
 
 

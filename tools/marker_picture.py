@@ -40,7 +40,7 @@ from poseflow_ros.poses import Image, Poses
 from poseflow_ros.ros.conversions import duration, seconds
 from poseflow_ros.ros.images import to_message
 from poseflow_ros.ros.video_publisher import camera_info
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.depth import DepthImage
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 Track = Callable[
@@ -23,7 +24,7 @@ def make_tracker(association: str) -> Track:
     Raises:
         ConfigError: there is no such association.
     """
-    tracker = PoseFlowTracker(TrackerConfig(association=association))
+    tracker = PoseFlowTracker(TrackerConfig(association=association), COCO_17)
 
     def track(
         keypoints: FloatArray,

@@ -135,8 +135,8 @@ class Recording:
     ) -> Iterator[tuple[int, TrackedPoses]]:
         """Yield the index and the tracks of each frame that is shown, with its image."""
         estimator = _Shifted(recorded, self.every, shifts)
-        appearance = make_appearance_model(config.tracker)
-        pipeline: Pipeline[int] = Pipeline(config, appearance.likelihood)
+        appearance = make_appearance_model(config.tracker, recorded.skeleton)
+        pipeline: Pipeline[int] = Pipeline(config, recorded.skeleton, appearance.likelihood)
         for index, (image, stamp_s) in enumerate(open_source(self.video, self.fps)):
             if index < len(recorded) and index % self.every == 0:
                 shown = shifted(image, shifts[index // self.every])
@@ -157,7 +157,7 @@ class Recording:
     ) -> Iterator[tuple[int, TrackedPoses]]:
         """Yield the index and the tracks of each frame that is shown, without images."""
         estimator = _Shifted(recorded, self.every, shifts)
-        tracker = PoseFlowTracker(config.tracker, config.classic)
+        tracker = PoseFlowTracker(config.tracker, recorded.skeleton, config.classic)
         output: DelayedOutput[int] = DelayedOutput(tracker)
         rate_hz = self.rate_hz
         for index in range(0, len(recorded), self.every):

@@ -79,8 +79,10 @@ def run(args: argparse.Namespace) -> None:
     source = open_source(args.input, args.rate)
     estimator = _estimator(args, config)
     bar = tqdm(source, total=source.n_frames or None, unit="frame", disable=None)
-    appearance = make_appearance_model(config.tracker)
-    pipeline: Pipeline[int] = Pipeline(config, appearance.likelihood, log=bar.write)
+    appearance = make_appearance_model(config.tracker, estimator.skeleton)
+    pipeline: Pipeline[int] = Pipeline(
+        config, estimator.skeleton, appearance.likelihood, log=bar.write
+    )
     report = Report()
     with contextlib.ExitStack() as stack:
         stack.callback(estimator.close)

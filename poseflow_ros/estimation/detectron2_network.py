@@ -20,7 +20,7 @@ from poseflow_ros.estimation.frozen_norm import fold
 from poseflow_ros.estimation.keypoint_rcnn import MAX_SIZES, Size
 from poseflow_ros.estimation.torch_device import convert, memory_format
 from poseflow_ros.estimation.weights import named_file
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 
 def read_model(config: str, path: Path) -> GeneralizedRCNN:
@@ -65,10 +65,10 @@ def make_model(config: str) -> GeneralizedRCNN:
     heads = getattr(model, "roi_heads", None)
     n_keypoints = getattr(getattr(heads, "keypoint_head", None), "num_keypoints", 0)
     n_classes = getattr(heads, "num_classes", 0)
-    if n_keypoints != len(COCO_17.keypoint_names) or n_classes != 1:
+    if n_keypoints != COCO_17.n_keypoints or n_classes != 1:
         raise EstimatorError(
             f"estimator.detectron2_config is {config!r}, which has {n_keypoints} keypoints and "
-            f"{n_classes} classes; must have the {len(COCO_17.keypoint_names)} of COCO and people "
+            f"{n_classes} classes; must have the {COCO_17.n_keypoints} of COCO and people "
             "only"
         )
     return model.eval()

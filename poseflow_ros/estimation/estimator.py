@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from poseflow_ros.poses import Image, Poses
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 
 
 class PoseEstimator(Protocol):

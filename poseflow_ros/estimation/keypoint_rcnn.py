@@ -27,7 +27,7 @@ from poseflow_ros.estimation.torch_device import (
     precision_name,
 )
 from poseflow_ros.poses import Image, Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 # The first image takes many times as long, so one of this shape goes first.
 _WARM_UP_SHAPE = (480, 640, 3)
@@ -170,7 +170,7 @@ class KeypointRCNN:
         short, long = sorted(images[0].shape[:2])
         if long >= self._max_aspect * short:
             # Scaled to the maximum of the longer side, such an image would have no row left.
-            return [Poses.empty(len(self.skeleton.keypoint_names)) for _ in images]
+            return [Poses.empty(self.skeleton.n_keypoints) for _ in images]
         try:
             with torch.inference_mode():
                 return self._infer(images)
@@ -224,7 +224,7 @@ class KeypointRCNN:
         return staging.to(self.device, non_blocking=on_gpu).permute(0, 3, 1, 2)
 
     def _poses(self, rows: Any) -> Poses:
-        k = len(self.skeleton.keypoint_names)
+        k = self.skeleton.n_keypoints
         return Poses(
             keypoints=rows[:, 5 + k :].reshape(-1, k, 2),
             keypoint_scores=rows[:, 5 : 5 + k],

@@ -15,7 +15,7 @@ from poseflow_ros.estimation.libraries import require
 from poseflow_ros.estimation.sources import PipPackage
 from poseflow_ros.estimation.weights import ModelFile, find
 from poseflow_ros.poses import Image, Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 _STRIDE = 32
 _OUTPUT_SHAPE = (1, 6, 56)

@@ -9,7 +9,7 @@ import numpy as np
 
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.poses import Image, Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 # What NumPy and zipfile raise when a file is damaged.
 _BROKEN = (
@@ -47,7 +47,9 @@ class RecordedPoses:
         """Return the poses recorded for the next frame; no people after the last frame."""
         del image
         index, self._next = self._next, self._next + 1
-        return self._frames[index] if index < len(self._frames) else Poses.empty(17)
+        return (
+            self._frames[index] if index < len(self._frames) else Poses.empty(COCO_17.n_keypoints)
+        )
 
     def estimate_batch(self, images: Sequence[Image]) -> list[Poses]:
         """Return the poses recorded for the next frames."""
@@ -69,7 +71,7 @@ def _read(path: Path) -> list[Poses]:
             arrays["box"],
             arrays["score"],
         )
-        if people.keypoints.shape[1] != len(COCO_17.keypoint_names):
+        if people.keypoints.shape[1] != COCO_17.n_keypoints:
             raise ValueError(f"keypoints must be (N, 17, 3), got {arrays['keypoints'].shape}")
         if arrays["frame"].shape != arrays["score"].shape:
             raise ValueError(f"frame must be (N,) as score is, got {arrays['frame'].shape}")

@@ -20,7 +20,7 @@ from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.frozen_norm import ScaleAndShift, fold
 from poseflow_ros.estimation.keypoint_rcnn import MAX_SIZES, Size
 from poseflow_ros.estimation.torch_device import convert, memory_format
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 _STRIDE = 32
 # Depth of the ResNet by the blocks of its third stage, and whether a block has 3 convolutions.
@@ -40,7 +40,7 @@ def build_model(path: Path, norm_eps: float | None = None) -> TorchvisionKeypoin
     """
     state = read_checkpoint(path)
     backbone = _backbone(path, state)
-    model = TorchvisionKeypointRCNN(backbone, 2, num_keypoints=len(COCO_17.keypoint_names))
+    model = TorchvisionKeypointRCNN(backbone, 2, num_keypoints=COCO_17.n_keypoints)
     load_state(model, state, path)
     if norm_eps is not None:
         for module in model.modules():

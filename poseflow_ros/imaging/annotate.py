@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from poseflow_ros.poses import Image, Poses, TrackedPoses
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 
 _GOLDEN_RATIO = 0.618034
 _LABEL_SCALE = 0.5

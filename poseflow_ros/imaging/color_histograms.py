@@ -6,11 +6,17 @@ import cv2
 import numpy as np
 
 from poseflow_ros.poses import FloatArray, Image, Poses
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 
-# COCO keypoints.
-_LEFT_SHOULDER, _RIGHT_SHOULDER, _LEFT_HIP, _RIGHT_HIP = 5, 6, 11, 12
-_LEG_BONES = np.array([(11, 13), (13, 15), (12, 14), (14, 16)])
+# The keypoints that are used, and their places in that order.
+_USED = tuple(
+    f"{side}_{joint}"
+    for joint in ("shoulder", "hip", "knee", "ankle")
+    for side in ("left", "right")
+)
+_LEFT_SHOULDER, _RIGHT_SHOULDER, _LEFT_HIP, _RIGHT_HIP = range(4)
+_LEG_BONES = np.array([(2, 4), (4, 6), (3, 5), (5, 7)])
 
 # Where on the torso colors are taken: across, from side to side, and down, from the shoulders
 # to the hips. Seen from the side its keypoints fall together: it is taken to be this wide at
@@ -46,7 +52,8 @@ class ColorHistograms:
         max_distinctiveness=1.35,
     )
 
-    def __init__(self) -> None:
+    def __init__(self, skeleton: Skeleton) -> None:
+        self._used = [skeleton.keypoint_names.index(name) for name in _USED]
         # OpenCV makes its tables at the first conversion, which takes 0.1 s.
         cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
 
@@ -57,7 +64,7 @@ class ColorHistograms:
     def _describe(self, image: Image, poses: Poses) -> FloatArray:
         if not len(poses):
             return np.zeros((0, _DIMENSIONS))
-        keypoints = poses.keypoints.clip(-_FAR_PX, _FAR_PX)
+        keypoints = poses.keypoints[:, self._used].clip(-_FAR_PX, _FAR_PX)
         torso, legs = _torso_points(keypoints), _leg_points(keypoints)
         points = np.concatenate([torso, legs], axis=1)
         far = max(image.shape)

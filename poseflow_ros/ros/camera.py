@@ -19,7 +19,7 @@ from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs import Outputs
 from poseflow_ros.ros.subscription import AdaptiveSubscription
 from poseflow_ros.ros.target_frame import TargetFrame
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 
 _LOG_PERIOD_S = 5.0
@@ -76,7 +76,7 @@ class Camera:
         logger = node.get_logger()
         self._logger = logger.get_child(name) if name else logger
         self.pipeline: Pipeline[PendingOutput] = Pipeline(
-            config, appearance, self._log_reset, epoch=counters.epoch
+            config, skeleton, appearance, self._log_reset, epoch=counters.epoch
         )
         self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay)
         self.statistics = FrameStatistics()

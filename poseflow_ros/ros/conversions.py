@@ -15,7 +15,7 @@ from poseflow_msgs.msg import (
 )
 
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.projection import Points
 
 _NAN = math.nan

@@ -15,7 +15,7 @@ from poseflow_ros.ros.calibration import Calibration
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.images import ImageError
 from poseflow_ros.ros.target_frame import FrameError, TargetFrame
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.depth import DepthImage, metres
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points, lift

@@ -10,7 +10,7 @@ from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.conversions import duration
 from poseflow_ros.ros.depth import UP, People3D
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
 # Metres for people of the usual height; of the size that they have on a plane in proportion, so

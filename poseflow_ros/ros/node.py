@@ -143,7 +143,7 @@ class PoseFlowNode(LifecycleNode):
         if cameras.replay:
             self.set_parameters([Parameter("use_sim_time", value=True)])
         queue = JobQueue(batches=estimator.batches, keep_all=cameras.replay)
-        appearance = make_appearance_model(config.tracker)
+        appearance = make_appearance_model(config.tracker, estimator.skeleton)
         for name in cameras.names:
             counters = self._counters.get(name, CameraCounters())
             self.cameras[name] = camera = Camera(

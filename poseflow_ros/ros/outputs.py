@@ -24,7 +24,7 @@ from poseflow_ros.ros.diagnostics import FrameStatistics
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
 from poseflow_ros.ros.images import to_message
 from poseflow_ros.ros.markers import MarkerMaker
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
 RELIABLE = QoSProfile(depth=10)

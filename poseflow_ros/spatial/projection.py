@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, Poses
-from poseflow_ros.skeleton import Skeleton
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.depth import DepthImage, keypoint_depths
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.medians import medians_of_first

@@ -3,10 +3,8 @@
 import numpy as np
 
 from poseflow_ros.poses import FloatArray, Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.skeleton import Skeleton
 
-_FROM, _TO = (np.array(ends) for ends in zip(*COCO_17.limbs, strict=True))
-_LENGTHS = np.array(COCO_17.limb_lengths)
 # How much the box counts beside the limbs, whose weights are squared lengths of up to about 0.4:
 # enough to decide where hardly a limb is visible.
 _BOX_WEIGHT = 0.02
@@ -16,7 +14,7 @@ _WIDTH_TO_HEIGHT = 0.8
 _MAX_FACTOR = 3.0
 
 
-def body_scales(poses: Poses) -> FloatArray:
+def body_scales(poses: Poses, skeleton: Skeleton) -> FloatArray:
     """Return (N,) pixels, the height that each person would have when standing upright.
 
     The root mean square of the visible limbs' lengths, each relative to its share of a standing
@@ -25,8 +23,9 @@ def body_scales(poses: Poses) -> FloatArray:
     """
     width, height = (poses.boxes[:, 2:] - poses.boxes[:, :2]).T
     box = np.maximum(height, _WIDTH_TO_HEIGHT * width)
-    weights = poses.keypoint_scores[:, _FROM] * poses.keypoint_scores[:, _TO]
-    limbs = poses.keypoints[:, _FROM] - poses.keypoints[:, _TO]
+    starts, ends = skeleton.limb_ends
+    weights = poses.keypoint_scores[:, starts] * poses.keypoint_scores[:, ends]
+    limbs = poses.keypoints[:, starts] - poses.keypoints[:, ends]
     squares = (weights[..., None] * limbs * limbs).sum(axis=(1, 2)) + _BOX_WEIGHT * box**2
-    scales = np.sqrt(squares / (weights @ _LENGTHS**2 + _BOX_WEIGHT))
+    scales = np.sqrt(squares / (weights @ skeleton.squared_limb_lengths + _BOX_WEIGHT))
     return np.clip(scales, box / _MAX_FACTOR, box * _MAX_FACTOR)

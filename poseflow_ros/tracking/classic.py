@@ -8,7 +8,7 @@ import numpy as np
 
 from poseflow_ros.config import ClassicConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.similarity import (
@@ -25,7 +25,6 @@ PREVIOUS_FRAME_WEIGHTS = np.array([1.0, 2.0, 1.0, 2.0])
 OLDER_WEIGHTS = np.array([0.0, 1.0, 0.0, 1.0])
 
 _BOX_GROWTH = 1.2
-_NO_POSES = Poses.empty(len(COCO_17.keypoint_names))
 
 
 @dataclass(slots=True, eq=False)
@@ -51,10 +50,11 @@ class ClassicAssociation:
         merged_ids: empty: tracks never merge.
     """
 
-    def __init__(self, config: ClassicConfig, ids: Iterator[int]) -> None:
+    def __init__(self, config: ClassicConfig, skeleton: Skeleton, ids: Iterator[int]) -> None:
         self.config = config
+        self._n_body = skeleton.n_body
         self._ids = ids
-        self.unassigned = _NO_POSES
+        self.unassigned = Poses.empty(skeleton.n_keypoints)
         self.merged_ids: dict[int, int] = {}
         self.reset()
 
@@ -86,7 +86,8 @@ class ClassicAssociation:
         if not len(tracks) or not len(poses):
             return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
         in_previous = tracks.last_seen_frame == self._frame - 1
-        grades, maxima = grade(tracks.poses, in_previous, poses, correspondences, self.config)
+        before, now = (all_.first_keypoints(self._n_body) for all_ in (tracks.poses, poses))
+        grades, maxima = grade(before, in_previous, now, correspondences, self.config)
         rows, columns = assign(grades, self.config.match).T
         return rows, columns, (grades / maxima)[rows, columns]
 

@@ -19,7 +19,7 @@ class DelayedOutput(Generic[Payload]):
         self._tracker = tracker
         self._window: FlowWindow[Payload] | None = None
         if tracker.delay_s > 0:
-            self._window = FlowWindow(tracker.delay_s)
+            self._window = FlowWindow(tracker.delay_s, tracker.skeleton)
 
     def __len__(self) -> int:
         return 0 if self._window is None else len(self._window)

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, Poses
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.body_scale import body_scales
 from poseflow_ros.tracking.body_shape import torso_centers
-from poseflow_ros.tracking.pose_flow import SAME_PERSON, SIGMAS, pose_distances
+from poseflow_ros.tracking.confidence import confidences
+from poseflow_ros.tracking.pose_flow import SAME_PERSON, pose_distances
 from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 
 # A detection speaks for a person by how far its confidence exceeds this.
@@ -26,7 +28,9 @@ class Detections:
     """N poses of one frame.
 
     Attributes:
-        poses: the poses.
+        poses: with all keypoints of the skeleton.
+        body: the same with the body keypoints alone.
+        skeleton: of the poses.
         anchors: (N, 2) pixels, the torso's middle.
         scales: (N,) pixels, body scales.
         confidences: (N,) in [0, 1].
@@ -37,6 +41,8 @@ class Detections:
     """
 
     poses: Poses
+    body: Poses
+    skeleton: Skeleton
     anchors: FloatArray
     scales: FloatArray
     confidences: FloatArray
@@ -46,19 +52,21 @@ class Detections:
     duplicates: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, poses: Poses, appearances: FloatArray) -> "Detections":
+    def of(cls, poses: Poses, appearances: FloatArray, skeleton: Skeleton) -> "Detections":
         """Return the detections of these N poses with (N, D) appearances."""
-        scales = body_scales(poses)
+        body, scales = poses.first_keypoints(skeleton.n_body), body_scales(poses, skeleton)
         overlaps = box_iou(poses.boxes, poses.boxes)
         np.fill_diagonal(overlaps, 0.0)
         return cls(
             poses,
-            torso_centers(poses.keypoints, poses.keypoint_scores),
+            body,
+            skeleton,
+            torso_centers(body.keypoints, body.keypoint_scores, skeleton),
             scales,
-            poses.confidences,
+            confidences(poses, skeleton),
             appearances,
             overlaps,
-            *_coincident_and_duplicates(poses, scales, overlaps),
+            *_coincident_and_duplicates(body, scales, overlaps, skeleton),
         )
 
     def __len__(self) -> int:
@@ -76,21 +84,21 @@ class Detections:
 
 
 def _coincident_and_duplicates(
-    poses: Poses, scales: FloatArray, overlaps: FloatArray
+    body: Poses, scales: FloatArray, overlaps: FloatArray, skeleton: Skeleton
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return (N, N), by the keypoints that coincide; and by box, all keypoints, or those."""
     coincident, duplicates = np.zeros(overlaps.shape, bool), overlaps > _DUPLICATE_IOU
     i, j = np.nonzero(np.triu(overlaps))
     if len(i):
-        first, second = poses[i], poses[j]
+        first, second = body[i], body[j]
         similarity = oks(
             first.keypoints,
             first.keypoint_scores,
             second.keypoints,
             second.keypoint_scores,
-            oks_variances(np.maximum(scales[i], scales[j]), SIGMAS),
+            oks_variances(np.maximum(scales[i], scales[j]), skeleton.body_sigmas),
         )
-        same = pose_distances(first, second) < SAME_PERSON
+        same = pose_distances(first, second, skeleton) < SAME_PERSON
         coincident[i, j] = coincident[j, i] = same
         alike = same | (similarity > _DUPLICATE_OKS) | duplicates[i, j]
         duplicates[i, j] = duplicates[j, i] = alike

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses, TrackState
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.pose_flow import SAME_PERSON, build_flow, pose_distances
 
 Payload = TypeVar("Payload")
@@ -66,8 +67,9 @@ class FlowWindow(Generic[Payload]):
     output is the average of the two.
     """
 
-    def __init__(self, window_s: float) -> None:
+    def __init__(self, window_s: float, skeleton: Skeleton) -> None:
         self._window_s = window_s
+        self._skeleton = skeleton
         self.reset()
 
     def reset(self) -> None:
@@ -118,7 +120,7 @@ class FlowWindow(Generic[Payload]):
             duplicate = frame.observations.pop(track_id, None)
             if duplicate is not None:
                 first = frame.observations.get(former_id)
-                frame.observations[former_id] = _merged(first, duplicate)
+                frame.observations[former_id] = _merged(first, duplicate, self._skeleton)
 
     def _extend_back(self, track_id: int) -> None:
         """Give a new track the unassigned detections of a flow before its first observation."""
@@ -128,7 +130,8 @@ class FlowWindow(Generic[Payload]):
         stamps_s = [frames[first].stamp_s, *(frame.stamp_s for frame in before)]
         waits_s = [later - earlier for later, earlier in itertools.pairwise(stamps_s)]
         observation = frames[first].observations[track_id]
-        flow = build_flow(observation.pose, [frame.unassigned for frame in before], waits_s)
+        poses = [frame.unassigned for frame in before]
+        flow = build_flow(observation.pose, poses, waits_s, self._skeleton)
         for frame, index in zip(before, flow, strict=False):
             assigned = np.arange(len(frame.unassigned)) == index
             pose = frame.unassigned[assigned]
@@ -192,14 +195,16 @@ def _final_id(track_id: int, merged_ids: dict[int, int]) -> int:
     return _final_id(merged_ids[track_id], merged_ids) if track_id in merged_ids else track_id
 
 
-def _merged(first: PoseObservation | None, duplicate: PoseObservation) -> PoseObservation:
+def _merged(
+    first: PoseObservation | None, duplicate: PoseObservation, skeleton: Skeleton
+) -> PoseObservation:
     """Return one observation of two: the average of two equal poses, otherwise the first.
 
     The keypoints are averaged with their scores as weights.
     """
     if first is None:
         return duplicate
-    if pose_distances(first.pose, duplicate.pose)[0] >= SAME_PERSON:
+    if pose_distances(first.pose, duplicate.pose, skeleton)[0] >= SAME_PERSON:
         return first
     poses = Poses.joined([first.pose, duplicate.pose])
     weights = poses.keypoint_scores + 1e-9

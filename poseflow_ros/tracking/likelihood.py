@@ -6,10 +6,9 @@ is not known adds nothing. Above 0 the detection is likelier this person than an
 
 import numpy as np
 
-from poseflow_ros.poses import FloatArray, IntArray, Poses
+from poseflow_ros.poses import FloatArray, IntArray
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.detections import Detections
-from poseflow_ros.tracking.pose_flow import SIGMAS
 from poseflow_ros.tracking.robust_tracks import RobustTracks
 from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 
@@ -54,7 +53,7 @@ def score_pairs(
     # Poses are compared, which takes longest, where the ratio could still come to matter.
     hopeful = ratio > _HOPELESS
     i, j, ratio = i[hopeful], j[hopeful], ratio[hopeful]
-    similarity = _similarity(tracks, i, detections.poses[j])
+    similarity = _similarity(tracks, i, detections, j)
     ratios[i, j] = ratio + _SIMILARITY_WEIGHT * (similarity - 0.5)
     similarities[i, j] = similarity
     return ratios, similarities
@@ -64,13 +63,13 @@ def _ratio_without_pose(
     tracks: RobustTracks, i: IntArray, detections: Detections, j: IntArray, stamp_s: float
 ) -> FloatArray:
     """Return (P,) log-likelihood ratios of position, size and time since the last observation."""
-    poses = detections.poses[j]
+    body = detections.body[j]
     size = np.maximum(
         _size(detections.scales[j] / tracks.scales[i]),
-        _size(poses.heights / tracks.poses.heights[i]),
+        _size(body.heights / tracks.poses.heights[i]),
     )
     return (
-        _position(tracks, i, tracks.shape.measure(i, poses))
+        _position(tracks, i, tracks.shape.measure(i, body, detections.skeleton))
         + size
         + _prior(stamp_s - tracks.last_seen_s[i])
     )
@@ -151,24 +150,32 @@ def _prior(unseen_s: FloatArray) -> FloatArray:
     return _PRIOR + _UNSEEN_PRIOR * np.log1p(unseen_s / _UNSEEN_SCALE_S)
 
 
-def _similarity(tracks: RobustTracks, i: IntArray, poses: Poses) -> FloatArray:
+def _similarity(
+    tracks: RobustTracks, i: IntArray, detections: Detections, j: IntArray
+) -> FloatArray:
     """Return (P,) in [0, 1], the mean of OKS and box IoU.
 
     With the prediction or with the last observation, whichever is higher: somebody who is where
     they were is the same person, whatever the filter expects.
     """
+    body, skeleton = detections.body[j], detections.skeleton
     predicted, last = tracks.motion.positions[i], tracks.moved_anchors[i]
-    base = oks_variances(tracks.scales[i], SIGMAS)
+    base = oks_variances(tracks.scales[i], skeleton.body_sigmas)
     kept = (last - tracks.anchors[i])[:, None]
     similarity = oks(
-        np.stack([tracks.shape.offsets[i] + predicted[:, None], tracks.poses.keypoints[i] + kept]),
-        np.stack([tracks.shape.scores[i], tracks.poses.keypoint_scores[i]]),
-        poses.keypoints,
-        poses.keypoint_scores,
+        np.stack(
+            [
+                tracks.shape.offsets[i] + predicted[:, None],
+                tracks.poses.keypoints[i, : skeleton.n_body] + kept,
+            ]
+        ),
+        np.stack([tracks.shape.scores[i], tracks.poses.keypoint_scores[i, : skeleton.n_body]]),
+        body.keypoints,
+        body.keypoint_scores,
         np.stack([base + tracks.motion.position_variances[i, None], base]),
     )
     moves = np.stack([predicted, last]) - tracks.anchors[i]
     boxes = tracks.poses.boxes[i] + np.concatenate([moves, moves], axis=-1)
-    overlap = box_iou(boxes[..., None, :], poses.boxes[:, None])[..., 0, 0]
+    overlap = box_iou(boxes[..., None, :], body.boxes[:, None])[..., 0, 0]
     mean: FloatArray = (similarity + overlap).max(axis=0) / 2
     return mean

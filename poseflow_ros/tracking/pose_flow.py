@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray, Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.similarity import oks, oks_variances
 
 # Two keypoints are one where the second lies in the box around the first, a tenth of the
@@ -29,34 +29,36 @@ _NEAR_IN_TIME = 0.5
 _WALKING = 0.8
 _LEAST_GAIN = 0.9
 
-SIGMAS = np.array(COCO_17.oks_sigmas)
 
-
-def pose_scores(poses: Poses) -> FloatArray:
-    """Return (N,) in [0, 3], the paper's s(P): of the box, and mean and best of the keypoints."""
-    keypoint_scores = poses.keypoint_scores
+def pose_scores(poses: Poses, skeleton: Skeleton) -> FloatArray:
+    """Return (N,) in [0, 3], the paper's s(P): of the box, and mean and best of the body's."""
+    keypoint_scores = poses.keypoint_scores[:, : skeleton.n_body]
     return poses.scores + keypoint_scores.mean(axis=1) + keypoint_scores.max(axis=1)
 
 
-def pose_distances(a: Poses, b: Poses) -> FloatArray:
+def pose_distances(a: Poses, b: Poses, skeleton: Skeleton) -> FloatArray:
     """Return (P,), how unlike the poses of one frame are, row by row: 1 / K + 1 / H.
 
-    K counts the keypoints that fall together and are sure in both poses, H how near all are to
-    each other, here in units of what OKS allows to the larger person; infinite where no keypoints
-    fall together.
+    K counts the body keypoints that fall together and are sure in both poses, H how near all are
+    to each other, here in units of what OKS allows to the larger person; infinite where no
+    keypoints fall together.
     """
+    a, b = (poses.first_keypoints(skeleton.n_body) for poses in (a, b))
     heights = np.maximum(a.heights, b.heights)
     dx = np.abs(a.keypoints[..., 0] - b.keypoints[..., 0])
     dy = np.abs(a.keypoints[..., 1] - b.keypoints[..., 1])
     together = np.maximum(dx, dy) <= (_KEYPOINT_BOX / 2 * heights)[:, None]
     sure = np.tanh(a.keypoint_scores / _SCORE_SCALE) * np.tanh(b.keypoint_scores / _SCORE_SCALE)
     keypoints = (together * sure).sum(axis=1)
-    near = np.exp(-(dx * dx + dy * dy) / (2 * oks_variances(heights, SIGMAS))).sum(axis=1)
+    variances = oks_variances(heights, skeleton.body_sigmas)
+    near = np.exp(-(dx * dx + dy * dy) / (2 * variances)).sum(axis=1)
     with np.errstate(divide="ignore", over="ignore"):
         return 1 / keypoints + _SPATIAL_WEIGHT / near
 
 
-def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -> list[int]:
+def build_flow(
+    start: Poses, steps: Sequence[Poses], waits_s: Sequence[float], skeleton: Skeleton
+) -> list[int]:
     """Return which pose of each step continues the flow, up to where it ends.
 
     Of all sequences in which each pose is near enough to the one before, that of the greatest sum
@@ -66,13 +68,15 @@ def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -
         start: the one pose where the flow begins.
         steps: the poses of one frame after another, forward or backward in time.
         waits_s: (len(steps),) seconds from one to the next.
+        skeleton: of the poses.
     """
     before, totals = start, np.zeros(1)
     came_from: list[IntArray] = []
     best_total, best_step, best_end = 0.0, 0, 0
     for poses, wait_s in zip(steps, waits_s, strict=True):
-        reached = np.where(_near_in_time(before, poses, wait_s), totals[:, None], -np.inf)
-        gains = pose_scores(poses)
+        near = _near_in_time(before, poses, wait_s, skeleton)
+        reached = np.where(near, totals[:, None], -np.inf)
+        gains = pose_scores(poses, skeleton)
         gains[gains < _LEAST_GAIN] = -np.inf
         came_from.append(reached.argmax(axis=0))
         before, totals = poses, reached.max(axis=0, initial=-np.inf) + gains
@@ -87,10 +91,12 @@ def build_flow(start: Poses, steps: Sequence[Poses], waits_s: Sequence[float]) -
     return flow[::-1]
 
 
-def _near_in_time(a: Poses, b: Poses, wait_s: float) -> NDArray[np.bool_]:
+def _near_in_time(a: Poses, b: Poses, wait_s: float, skeleton: Skeleton) -> NDArray[np.bool_]:
     """Return (M, N), true where a pose may be the next of the same person, `wait_s` later."""
+    a, b = (poses.first_keypoints(skeleton.n_body) for poses in (a, b))
     heights = a.heights
-    variances = oks_variances(heights, SIGMAS) + (_WALKING * wait_s * heights[:, None]) ** 2
+    walked = _WALKING * wait_s * heights[:, None]
+    variances = oks_variances(heights, skeleton.body_sigmas) + walked**2
     similarity = oks(
         a.keypoints[:, None],
         a.keypoint_scores[:, None],

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackState
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.camera_motion import CameraMotion
@@ -38,7 +38,6 @@ _WEAKNESS = 13.0
 # People observed within this time before the last frame show how the camera moved.
 _VOTER_S = 0.1
 
-_NOBODY = Poses.empty(len(COCO_17.keypoint_names))
 _NONE = np.zeros(0, np.int64)
 
 
@@ -55,27 +54,33 @@ class RobustAssociation:
     """
 
     def __init__(
-        self, config: TrackerConfig, appearance: AppearanceLikelihood, ids: Iterator[int]
+        self,
+        config: TrackerConfig,
+        skeleton: Skeleton,
+        appearance: AppearanceLikelihood,
+        ids: Iterator[int],
     ) -> None:
         self.config = config
+        self._skeleton = skeleton
         self._appearance = appearance
         self._ids = ids
         self.reset()
 
     def reset(self) -> None:
         """Forget everybody."""
-        self._tracks = RobustTracks.born(Detections.of(_NOBODY, np.zeros((0, 0))), _NONE, [], 0.0)
+        nobody = Poses.empty(self._skeleton.n_keypoints)
+        nothing = Detections.of(nobody, np.zeros((0, 0)), self._skeleton)
+        self._tracks = RobustTracks.born(nothing, _NONE, [], 0.0)
         self._flows = FlowSuppression()
         self._stamp_s = self._dt_s = 0.0
         self._camera_velocity = np.zeros(2)
-        self.unassigned = _NOBODY
+        self.unassigned = nobody
         self.merged_ids: dict[int, int] = {}
 
     def update(self, poses: Poses, cues: Cues, stamp_s: float) -> TrackedPoses:
-        """See PoseFlowTracker.update; raises ValueError unless the keypoints are COCO's 17."""
-        if poses.keypoints.shape[1:] != _NOBODY.keypoints.shape[1:]:
-            raise ValueError(f"keypoints must be (N, 17, 2), got {poses.keypoints.shape}")
-        detections = Detections.of(poses, self._tracks.comparable(cues.appearances))
+        """See PoseFlowTracker.update."""
+        appearances = self._tracks.comparable(cues.appearances)
+        detections = Detections.of(poses, appearances, self._skeleton)
         self.merged_ids = {}
         self._predict(detections, cues.camera_motion, stamp_s)
         rows, columns, similarity = self._associate(detections)

@@ -72,7 +72,7 @@ class RobustTracks(Tracks):
             match_scores=np.zeros(n),
             confirmed=np.zeros(n, bool),
             motion=Motion.starting(anchors, detections.scales[columns]),
-            shape=BodyShape.starting(poses, anchors),
+            shape=BodyShape.starting(detections.body[columns], anchors),
             anchors=anchors,
             moved_anchors=anchors.copy(),
             scales=detections.scales[columns],
@@ -107,15 +107,16 @@ class RobustTracks(Tracks):
         stamp_s: float,
     ) -> None:
         """Take these detections as these tracks'."""
-        poses, elapsed_s = detections.poses[columns], stamp_s - self.last_seen_s[rows]
-        measured = self.shape.measure(rows, poses)
+        body, skeleton = detections.body[columns], detections.skeleton
+        elapsed_s = stamp_s - self.last_seen_s[rows]
+        measured = self.shape.measure(rows, body, skeleton)
         self.motion.correct(rows, measured, self.scales[rows])
-        shift = self.shape.update(rows, poses, measured, elapsed_s)
+        shift = self.shape.update(rows, body, measured, elapsed_s, skeleton)
         self.motion.shift(rows, shift)
         self.anchors[rows] = self.moved_anchors[rows] = measured + shift
         gains = 1 - np.exp(-elapsed_s / _SCALE_MEMORY_S)
         self.scales[rows] += gains * (detections.scales[columns] - self.scales[rows])
-        put(self.poses, rows, poses)
+        put(self.poses, rows, detections.poses[columns])
         self.match_scores[rows] = match_scores
         self.last_seen_s[rows] = stamp_s
         self.hits[rows] += 1

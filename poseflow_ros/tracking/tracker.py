@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from poseflow_ros.config import ClassicConfig, TrackerConfig
 from poseflow_ros.poses import Poses, TrackedPoses
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, AppearanceLikelihood
 from poseflow_ros.tracking.classic import ClassicAssociation
+from poseflow_ros.tracking.confidence import confidences
 from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.robust import RobustAssociation
 
@@ -19,12 +21,14 @@ class PoseFlowTracker:
     """Tracks people by the association that the configuration names.
 
     Attributes:
+        skeleton: of the poses.
         delay_s: by how much `DelayedOutput` delays the output; 0 with `classic`, always.
     """
 
     def __init__(
         self,
         config: TrackerConfig,
+        skeleton: Skeleton,
         classic: ClassicConfig | None = None,
         appearance: AppearanceLikelihood = NOT_COMPARED,
     ) -> None:
@@ -32,17 +36,19 @@ class PoseFlowTracker:
 
         Args:
             config: thresholds, memory and the association.
+            skeleton: of the poses.
             classic: parameters of the association `classic`; None: the defaults.
             appearance: the constants of the model that makes the appearances.
         """
+        self.skeleton = skeleton
         self._config = config
         # The counter outlives reset(): an id is never reused.
         ids = itertools.count(1)
         self._association: RobustAssociation | ClassicAssociation
         if config.association == "robust":
-            self._association = RobustAssociation(config, appearance, ids)
+            self._association = RobustAssociation(config, skeleton, appearance, ids)
         else:
-            self._association = ClassicAssociation(classic or ClassicConfig(), ids)
+            self._association = ClassicAssociation(classic or ClassicConfig(), skeleton, ids)
         self.delay_s = config.flow_window_s if config.association == "robust" else 0.0
         self._stamp_s: float | None = None
 
@@ -94,10 +100,17 @@ class PoseFlowTracker:
 
         Returns:
             The observed tracks in the order of `poses`, then the lost, then those removed now.
+
+        Raises:
+            ValueError: the poses do not have the skeleton's keypoints.
         """
+        n, name = poses.keypoints.shape[1], self.skeleton.name
+        if n != self.skeleton.n_keypoints:
+            wanted = self.skeleton.n_keypoints
+            raise ValueError(f"poses have {n} keypoints, must have the {wanted} of {name}")
         cues = cues or Cues.none(len(poses))
         usable = _usable(poses)
-        usable &= poses.confidences >= self._config.min_pose_score
+        usable &= confidences(poses, self.skeleton) >= self._config.min_pose_score
         self._stamp_s = _monotonic(self._stamp_s, stamp_s)
         if not usable.all():
             poses, cues = poses[usable], replace(cues, appearances=cues.appearances[usable])

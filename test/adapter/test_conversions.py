@@ -18,7 +18,7 @@ from poseflow_ros.ros.conversions import (
     tracked_pose_messages,
     tracked_poses,
 )
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 
 def tracked(n, seed=0):

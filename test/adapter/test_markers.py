@@ -11,7 +11,7 @@ from visualization_msgs.msg import Marker
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
 from poseflow_ros.ros.depth import People3D
 from poseflow_ros.ros.markers import MarkerMaker
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points
 

@@ -18,6 +18,7 @@ from poseflow_ros.config import Config, TrackerConfig, choices
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.imaging.video import VideoWriter
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 pytest.importorskip("trackeval", reason="trackeval is not installed")
@@ -348,7 +349,7 @@ def test_figures_are_those_of_another_program(tmp_path):
     if not EVALUATE.is_file():
         pytest.skip(f"{EVALUATE} is missing")
     recorded = RecordedPoses(PETS / "detections_yolo11n_pose.npz")
-    tracker, score = PoseFlowTracker(TrackerConfig(association="classic")), Score()
+    tracker, score = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17), Score()
     gt = np.loadtxt(PETS / "gt.txt", delimiter=",")
     gt = gt[gt[:, 6] > 0]
     lines = []

@@ -8,7 +8,7 @@ import pytest
 
 from poseflow_ros.imaging.annotate import draw, track_color
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 GREY = 60
 # The hue of id 1 is the golden ratio, 0.618 of the circle or 222.5 degrees: between cyan and

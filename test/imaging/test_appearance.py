@@ -11,6 +11,7 @@ from poseflow_ros.imaging.appearance import NoAppearance
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.color_histograms import ColorHistograms
 from poseflow_ros.pipeline import Pipeline
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, AppearanceLikelihood
 
 DT_S = 0.1
@@ -50,7 +51,7 @@ def ids_after_absence(model, identity):
 
     Before, identity 10 stood at the left as track 1 and identity 20 at the right as track 2.
     """
-    pipeline = Pipeline(Config(), model.likelihood)
+    pipeline = Pipeline(Config(), COCO_17, model.likelihood)
     scenes = [[(LEFT, 10), (RIGHT, 20)]] * 10 + [[]] * 20 + [[(LEFT, identity)]] * 10
     for i, scene in enumerate(scenes):
         image, poses = painted(scene)
@@ -79,7 +80,7 @@ def test_reidentification_uses_the_model_with_its_constants(likelihood, identity
     ("association", "model"), [("robust", ColorHistograms), ("classic", NoAppearance)]
 )
 def test_the_association_decides_whether_appearances_are_described(association, model):
-    assert type(make_appearance_model(TrackerConfig(association=association))) is model
+    assert type(make_appearance_model(TrackerConfig(association=association), COCO_17)) is model
 
 
 def test_without_a_model_every_image_has_no_appearances():

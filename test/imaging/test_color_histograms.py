@@ -6,6 +6,7 @@ import pytest
 
 from poseflow_ros.imaging.color_histograms import ColorHistograms
 from poseflow_ros.poses import Poses
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -48,7 +49,7 @@ def paint(poses, clothes, background=(120, 120, 120), size=(480, 640)):
 
 def histograms(image, poses):
     """Return the appearances of the people in one image."""
-    (appearances,) = ColorHistograms().describe([image], [poses])
+    (appearances,) = ColorHistograms(COCO_17).describe([image], [poses])
     return appearances
 
 
@@ -151,7 +152,7 @@ def test_a_batch_of_images_is_described_as_each_alone():
     clothes = ([(RED, BLUE)], [], [(GREEN, BLACK), (WHITE, RED)])
     sizes = ((480, 640), (10, 20), (500, 700))
     images = [paint(*args, size=size) for *args, size in zip(poses, clothes, sizes, strict=True)]
-    batch = ColorHistograms().describe(images, poses)
+    batch = ColorHistograms(COCO_17).describe(images, poses)
     assert [one.shape for one in batch] == [(1, DIMENSIONS), (0, DIMENSIONS), (2, DIMENSIONS)]
     for appearances, image, people in zip(batch, images, poses, strict=True):
         np.testing.assert_array_equal(appearances, histograms(image, people))

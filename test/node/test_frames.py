@@ -20,7 +20,7 @@ import poseflow_ros.ros.node as node_module
 import poseflow_ros.ros.outputs as outputs_module
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.ros.video_publisher import camera_info
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 BLANK = np.zeros((120, 160, 3), np.uint8)
 POSES = "/poseflow/tracked_poses"

@@ -11,7 +11,7 @@ from std_srvs.srv import Trigger
 from test_people_in_space import calibration, wall
 from visualization_msgs.msg import Marker, MarkerArray
 
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 
 KINDS = ("joints", "labels", "skeleton")
 SCORE = 0.2

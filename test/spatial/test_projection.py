@@ -6,7 +6,7 @@ import pytest
 from depth_scene import CX, CY, FOCAL, HEIGHT, SIZE, WIDTH, moving, poses_of, render, standing
 
 from poseflow_ros.poses import Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.depth import metres
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points, lift

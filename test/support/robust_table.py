@@ -4,6 +4,7 @@ import numpy as np
 from people import together
 
 from poseflow_ros.imaging.color_histograms import ColorHistograms
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.robust_tracks import RobustTracks
 
@@ -16,7 +17,7 @@ ANCHOR = 0.36
 
 def detect(*people, appearances=None):
     appearances = [UNKNOWN] * len(people) if appearances is None else appearances
-    return Detections.of(together(*people), np.array(appearances).reshape(-1, 4))
+    return Detections.of(together(*people), np.array(appearances).reshape(-1, 4), COCO_17)
 
 
 def make_tracks(*people, appearances=None, first_id=1, stamp_s=0.0, appearance_hits=10):

@@ -7,7 +7,7 @@ import pytest
 from people import make_bent_person, make_person, together, without_legs
 
 from poseflow_ros.poses import Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking import body_scale as constants
 from poseflow_ros.tracking.body_scale import body_scales
 
@@ -49,8 +49,8 @@ def unseen(person):
 
 @pytest.mark.parametrize("height", [5.0, 180.0, 2000.0])
 def test_somebody_upright_has_their_height(height):
-    assert body_scales(make_mannequin(height)) == pytest.approx([height])
-    assert body_scales(make_person(300, 50, height)) == pytest.approx([height], rel=0.03)
+    assert body_scales(make_mannequin(height), COCO_17) == pytest.approx([height])
+    assert body_scales(make_person(300, 50, height), COCO_17) == pytest.approx([height], rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_somebody_upright_has_their_height(height):
     ],
 )
 def test_the_scale_is_kept(person, tolerance):
-    assert body_scales(person) == pytest.approx([200], rel=tolerance)
+    assert body_scales(person, COCO_17) == pytest.approx([200], rel=tolerance)
 
 
 def test_a_bent_person_has_a_box_little_more_than_half_as_high():
@@ -87,7 +87,7 @@ def test_a_bent_person_has_a_box_little_more_than_half_as_high():
 def test_the_box_decides_where_no_keypoint_is_visible(size, expected):
     person = unseen(make_person(50, 50, 100))
     person.boxes[:] = [30, 20, 30 + size[0], 20 + size[1]]
-    assert body_scales(person) == pytest.approx([expected])
+    assert body_scales(person, COCO_17) == pytest.approx([expected])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_box_decides_where_no_keypoint_is_visible(size, expected):
     ],
 )  # fmt: skip
 def test_the_scale_stays_within_a_factor_of_the_box(person, box):
-    (scale,) = body_scales(person)
+    (scale,) = body_scales(person, COCO_17)
     assert box / constants._MAX_FACTOR <= scale <= box * constants._MAX_FACTOR
 
 
@@ -113,12 +113,12 @@ def test_a_wrong_limb_that_is_unsure_hardly_counts():
     keypoints[0, LEFT_WRIST] += [100, 0]  # a forearm nearly four times as long
     scores[0, LEFT_WRIST] = 0.05
     assert body_scales(
-        replace(person, keypoints=keypoints, keypoint_scores=scores)
+        replace(person, keypoints=keypoints, keypoint_scores=scores), COCO_17
     ) == pytest.approx([200], rel=0.05)
 
 
 def test_nobody_has_no_scale():
-    assert body_scales(Poses.empty(17)).shape == (0,)
+    assert body_scales(Poses.empty(17), COCO_17).shape == (0,)
 
 
 def scale_by_loop(pose):
@@ -147,10 +147,10 @@ def make_crowd(rng, n):
 def test_a_loop_gives_the_same_scales():
     poses = make_crowd(np.random.default_rng(0), 60)
     expected = [scale_by_loop(poses[i : i + 1]) for i in range(60)]
-    np.testing.assert_allclose(body_scales(poses), expected)
+    np.testing.assert_allclose(body_scales(poses, COCO_17), expected)
 
 
 def test_the_scale_grows_with_the_image_and_does_not_depend_on_the_place():
     poses = make_crowd(np.random.default_rng(1), 20)
     moved = replace(poses, keypoints=3 * poses.keypoints + 70, boxes=3 * poses.boxes + 70)
-    np.testing.assert_allclose(body_scales(moved), 3 * body_scales(poses))
+    np.testing.assert_allclose(body_scales(moved, COCO_17), 3 * body_scales(poses, COCO_17))

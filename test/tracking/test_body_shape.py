@@ -7,7 +7,7 @@ import pytest
 from people import make_person, together
 
 from poseflow_ros.poses import Poses
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking import body_shape as constants
 from poseflow_ros.tracking.body_shape import BodyShape, torso_centers
 
@@ -25,16 +25,16 @@ class Follower:
     """The shape of one person, updated with one pose after another."""
 
     def __init__(self, pose):
-        anchors = torso_centers(pose.keypoints, pose.keypoint_scores)
+        anchors = torso_centers(pose.keypoints, pose.keypoint_scores, COCO_17)
         self.shape = BodyShape.starting(pose, anchors)
 
     def measure(self, pose):
-        return self.shape.measure(ONE, pose)[0]
+        return self.shape.measure(ONE, pose, COCO_17)[0]
 
     def see(self, pose, dt_s=DT_S):
         """Return the position measured of a pose, as it is after the pose was taken in."""
-        measured = self.shape.measure(ONE, pose)
-        return (measured + self.shape.update(ONE, pose, measured, np.array([dt_s])))[0]
+        measured = self.shape.measure(ONE, pose, COCO_17)
+        return (measured + self.shape.update(ONE, pose, measured, np.array([dt_s]), COCO_17))[0]
 
 
 def at(x, y=50.0, hidden=(), moved=(), by=(0.0, 0.0)):
@@ -68,7 +68,7 @@ def test_the_position_does_not_jump_where_keypoints_disappear(hidden):
     np.testing.assert_allclose(person.measure(at(125, hidden=hidden)), middle_of(125), atol=0.1)
     # The middle of what is visible of the torso would be elsewhere.
     center = torso_centers(at(125, hidden=hidden).keypoints,
-                           at(125, hidden=hidden).keypoint_scores)  # fmt: skip
+                           at(125, hidden=hidden).keypoint_scores, COCO_17)  # fmt: skip
     assert np.linalg.norm(center - middle_of(125)) > 10
 
 
@@ -92,8 +92,8 @@ def test_the_position_drifts_slowly_where_the_hips_stay_hidden():
 
 def test_the_shift_tells_how_far_the_tracked_point_moves():
     person = Follower(at(100, hidden=HIPS))
-    measured = person.shape.measure(ONE, at(100))
-    shift = person.shape.update(ONE, at(100), measured, np.array([DT_S]))
+    measured = person.shape.measure(ONE, at(100), COCO_17)
+    shift = person.shape.update(ONE, at(100), measured, np.array([DT_S]), COCO_17)
     # Of the shoulders at 0.2 heights and the torso's middle at 0.36.
     np.testing.assert_allclose(shift, [[0, 0.16 * HEIGHT]], atol=1)
 
@@ -127,7 +127,7 @@ def test_the_position_stays_the_middle_of_the_torso():
         pose.keypoints[:] += rng.normal(0, 2, (1, 17, 2))
         position = person.see(pose, rng.uniform(0.01, 0.3))
         np.testing.assert_allclose(position, middle_of(100 + 3 * i), atol=0.12 * HEIGHT)
-        center = torso_centers(person.shape.offsets, person.shape.scores)
+        center = torso_centers(person.shape.offsets, person.shape.scores, COCO_17)
         np.testing.assert_allclose(center, [[0, 0]], atol=1e-9)
 
 
@@ -165,21 +165,21 @@ def test_without_any_visible_keypoint_the_position_is_finite():
 def test_nobody_is_no_error():
     nothing = np.zeros(0, np.int64)
     shape = BodyShape.starting(Poses.empty(17), np.zeros((0, 2)))
-    assert shape.measure(nothing, Poses.empty(17)).shape == (0, 2)
-    shift = shape.update(nothing, Poses.empty(17), np.zeros((0, 2)), np.zeros(0))
+    assert shape.measure(nothing, Poses.empty(17), COCO_17).shape == (0, 2)
+    shift = shape.update(nothing, Poses.empty(17), np.zeros((0, 2)), np.zeros(0), COCO_17)
     assert shift.shape == (0, 2)
 
 
 def test_the_middle_of_the_torso_by_hand():
     pose = at(200)
     pose.keypoints[0, [5, 6, 11, 12]] = [[0, 0], [40, 0], [0, 100], [40, 100]]
-    center = torso_centers(pose.keypoints, pose.keypoint_scores)
+    center = torso_centers(pose.keypoints, pose.keypoint_scores, COCO_17)
     assert center == pytest.approx(np.array([[20, 50]]))
     pose.keypoint_scores[0, [5, 6, 11, 12]] = 0
-    center = torso_centers(pose.keypoints, pose.keypoint_scores)
+    center = torso_centers(pose.keypoints, pose.keypoint_scores, COCO_17)
     assert center == pytest.approx(np.array([[20, 50]]))
     pose.keypoint_scores[0, [6, 12]] = 0.9  # the right side alone
-    center = torso_centers(pose.keypoints, pose.keypoint_scores)
+    center = torso_centers(pose.keypoints, pose.keypoint_scores, COCO_17)
     assert center == pytest.approx(np.array([[40, 50]]), abs=0.1)
 
 
@@ -218,13 +218,15 @@ def make_poses(rng, n):
 def test_a_loop_gives_the_same_positions_and_shapes():
     rng = np.random.default_rng(0)
     first = make_poses(rng, 12)
-    shape = BodyShape.starting(first, torso_centers(first.keypoints, first.keypoint_scores))
+    shape = BodyShape.starting(
+        first, torso_centers(first.keypoints, first.keypoint_scores, COCO_17)
+    )
     for _ in range(6):
         rows = rng.permutation(12)[:8]
         poses, elapsed_s = make_poses(rng, 8), rng.uniform(0, 1, 8)
         offsets, scores = shape.offsets.copy(), shape.scores.copy()
-        measured = shape.measure(rows, poses)
-        shift = shape.update(rows, poses, measured, elapsed_s)
+        measured = shape.measure(rows, poses, COCO_17)
+        shift = shape.update(rows, poses, measured, elapsed_s, COCO_17)
         for p, row in enumerate(rows):
             pose = poses[p : p + 1]
             position = measure_by_loop(offsets[row], scores[row], pose)

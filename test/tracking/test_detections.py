@@ -7,6 +7,7 @@ import pytest
 from people import make_person, together, without_legs
 
 from poseflow_ros.poses import Poses
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking import detections as constants
 from poseflow_ros.tracking.detections import Detections
 
@@ -20,7 +21,7 @@ ANCHOR = 0.36
 
 def detect(*people, appearances=None):
     appearances = np.zeros((len(people), 4)) if appearances is None else np.array(appearances)
-    return Detections.of(together(*people), appearances)
+    return Detections.of(together(*people), appearances, COCO_17)
 
 
 def at(x, y=100.0, height=HEIGHT, **scores):
@@ -34,7 +35,7 @@ def body_moved(pose, dx):
 
 def test_what_is_asked_of_the_poses_of_a_frame():
     poses = together(at(200), at(210, 100, 200))
-    detections = Detections.of(poses, np.array([RED, BLUE]))
+    detections = Detections.of(poses, np.array([RED, BLUE]), COCO_17)
     assert len(detections) == 2
     assert detections.poses is poses
     np.testing.assert_allclose(detections.anchors,
@@ -73,7 +74,7 @@ def test_isolated_is_whom_nobody_overlaps_by_a_fifth(x, expected):
 
 
 def test_a_frame_without_anybody():
-    detections = Detections.of(Poses.empty(17), np.zeros((0, 4)))
+    detections = Detections.of(Poses.empty(17), np.zeros((0, 4)), COCO_17)
     assert len(detections) == 0
     assert detections.anchors.shape == (0, 2)
     assert detections.scales.shape == detections.confidences.shape == (0,)

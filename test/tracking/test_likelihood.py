@@ -8,7 +8,7 @@ import pytest
 from people import make_person, together, without_legs
 from robust_table import ANCHOR, APPEARANCE, BLUE, FIRST, RED, UNKNOWN, detect, make_tracks
 
-from poseflow_ros.skeleton import COCO_17
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking import likelihood as constants
 from poseflow_ros.tracking import motion, robust
 from poseflow_ros.tracking.detections import Detections
@@ -218,7 +218,7 @@ def test_unknown_appearance_adds_exactly_nothing(learned, observed, appearance_h
 
 
 def test_appearance_without_dimensions_adds_nothing():
-    detections = Detections.of(at(200), np.zeros((1, 0)))
+    detections = Detections.of(at(200), np.zeros((1, 0)), COCO_17)
     tracks = RobustTracks.born(detections, FIRST, [1], 0.0)
     assert ratio_of(tracks, detections) == ratio_of(make_tracks(at(200)), detect(at(200)))
 
@@ -335,7 +335,7 @@ def make_crowd(rng, n):
     poses.keypoints[:] += rng.normal(0, 4, poses.keypoints.shape)
     appearances = rng.random((n, 4)) * (rng.random((n, 1)) < 0.7)
     appearances /= np.maximum(np.linalg.norm(appearances, axis=1, keepdims=True), 1e-9)
-    return Detections.of(poses, appearances)
+    return Detections.of(poses, appearances, COCO_17)
 
 
 @pytest.mark.parametrize("seed", range(4), ids="seed {}".format)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from people import make_person, together
 
 from poseflow_ros.poses import Poses
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.pose_flow import (
     FlowSuppression,
@@ -41,7 +42,7 @@ def person(x=0.0, score=0.9, keypoint_score=0.8):
 )
 def test_pose_scores_by_hand(score, keypoint_scores, expected):
     pose = Poses(np.zeros((1, 3, 2)), [keypoint_scores], np.zeros((1, 4)), [score])
-    assert pose_scores(pose) == pytest.approx([expected])
+    assert pose_scores(pose, COCO_17) == pytest.approx([expected])
 
 
 # A keypoint's box reaches 0.05 heights to each side; at 0 distance every keypoint counts 1 in H.
@@ -81,18 +82,18 @@ def moved(keypoints, x=0.0, y=0.0, score=0.8):
 def test_pose_distances_by_hand(other, expected):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert pose_distances(person(), other) == pytest.approx([expected])
+        assert pose_distances(person(), other, COCO_17) == pytest.approx([expected])
 
 
 @pytest.mark.parametrize("heights", [4.5, 4.6, 4.7, 4.8, 4.9])
 def test_poses_too_far_apart_to_divide_by_are_infinitely_unlike_in_silence(heights):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert pose_distances(person(), person(heights)).tolist() == [math.inf]
+        assert pose_distances(person(), person(heights), COCO_17).tolist() == [math.inf]
 
 
 def test_pose_distances_of_nobody():
-    assert pose_distances(Poses.empty(17), Poses.empty(17)).shape == (0,)
+    assert pose_distances(Poses.empty(17), Poses.empty(17), COCO_17).shape == (0,)
 
 
 def random_poses(rng, n, spread):
@@ -112,11 +113,11 @@ def test_pose_distances_are_as_loops_say(n, spread, seed):
     rng = np.random.default_rng(seed)
     a, b = random_poses(rng, n, spread), random_poses(rng, n, spread)
     expected = [loops.pose_distance(a[i : i + 1], b[i : i + 1]) for i in range(n)]
-    np.testing.assert_allclose(pose_distances(a, b), expected)
+    np.testing.assert_allclose(pose_distances(a, b, COCO_17), expected)
 
 
 def flow(steps, start=None, wait_s=DT_S):
-    return build_flow(start or person(), steps, [wait_s] * len(steps))
+    return build_flow(start or person(), steps, [wait_s] * len(steps), COCO_17)
 
 
 def test_a_flow_follows_one_person():
@@ -165,9 +166,9 @@ def test_a_flow_goes_as_far_as_people_walk(offset, wait_s, expected):
 
 def test_each_wait_counts_for_its_own_step():
     steps = [person(0.3), person(0.6)]
-    assert build_flow(person(), steps, [0.5, 0.5]) == [0, 0]
-    assert build_flow(person(), steps, [0.5, 0.01]) == [0]
-    assert build_flow(person(), steps, [0.01, 0.5]) == []
+    assert build_flow(person(), steps, [0.5, 0.5], COCO_17) == [0, 0]
+    assert build_flow(person(), steps, [0.5, 0.01], COCO_17) == [0]
+    assert build_flow(person(), steps, [0.01, 0.5], COCO_17) == []
 
 
 def test_of_two_ways_the_better_sum_is_taken_and_not_the_better_next():
@@ -207,7 +208,7 @@ def test_no_sequence_has_a_greater_sum(counts, spread, backward, seed):
     if backward:
         steps, waits_s = steps[::-1], waits_s[::-1]
     start = person()
-    found = build_flow(start, steps, waits_s)
+    found = build_flow(start, steps, waits_s, COCO_17)
     assert loops.is_flow(start, steps, waits_s, found)
     expected = loops.best_flow_score(start, steps, waits_s)
     assert loops.flow_score(steps, found) == pytest.approx(expected)
@@ -219,7 +220,7 @@ HERE, ALMOST, BESIDE = person(), person(0.03), person(0.15)
 
 def meet(flows, people, hits, track_ids=(1, 2), remembered=(1, 2), independence=1.0):
     """Return what flow NMS says to one frame."""
-    detections = Detections.of(together(*people), np.zeros((len(people), 0)))
+    detections = Detections.of(together(*people), np.zeros((len(people), 0)), COCO_17)
     return flows.update(
         np.array(track_ids[: len(people)], np.int64),
         np.array(hits[: len(people)], np.float64),

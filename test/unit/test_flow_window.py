@@ -10,6 +10,7 @@ from made_tracker import make_tracker
 from people import make_person, together
 
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.flow_window import FlowWindow
 
@@ -403,7 +404,7 @@ A, B, C = person(100), person(110), person(130)
 
 def test_an_id_takes_the_sights_of_another_in_every_frame_held():
     story = push(
-        FlowWindow(WINDOW_S),
+        FlowWindow(WINDOW_S, COCO_17),
         [
             (output({1: A}), {}),
             (output(), {}),
@@ -422,7 +423,8 @@ def test_two_poses_of_a_person_are_averaged_with_their_scores_as_weights():
     one.keypoint_scores[0, 3], other.keypoint_scores[0, 3] = 0.1, 0.9
     one.keypoint_scores[0, 4], other.keypoint_scores[0, 4] = 0.0, 0.0
     (tracked, _) = push(
-        FlowWindow(WINDOW_S), [(output({1: one, 2: other}), {}), (output({1: one}), {2: 1})]
+        FlowWindow(WINDOW_S, COCO_17),
+        [(output({1: one, 2: other}), {}), (output({1: one}), {2: 1})],
     )
     assert who(tracked) == {1: CONFIRMED}
     moved = (tracked.poses.keypoints - one.keypoints)[0]
@@ -459,7 +461,7 @@ def test_ids_that_merge_in_a_chain_are_all_the_first(merges, tentative):
         ({1: A}, merges[1]),
     ]  # fmt: skip
     story = push(
-        FlowWindow(9.0),
+        FlowWindow(9.0, COCO_17),
         [
             (output(people, tentative, removed=[] if tentative else list(same)), same)
             for people, same in frames
@@ -473,7 +475,7 @@ def test_ids_that_merge_in_a_chain_are_all_the_first(merges, tentative):
 def test_a_track_that_merges_after_its_output_is_lost_then_removed_once():
     frames = [({1: A, 2: B}, {})] * 8 + [({1: A}, {2: 1})] + [({1: A}, {})] * 5
     story = push(
-        FlowWindow(WINDOW_S),
+        FlowWindow(WINDOW_S, COCO_17),
         [(output(people, removed=list(same)), same) for people, same in frames],
     )
     both, lost = {1: CONFIRMED, 2: CONFIRMED}, {1: CONFIRMED, 2: LOST}
@@ -485,7 +487,7 @@ def test_a_track_that_merges_after_its_output_is_lost_then_removed_once():
 def test_a_track_that_was_never_output_is_not_removed_either():
     frames = [({1: A, 2: B}, {})] * 2 + [({1: A}, {2: 1})]
     story = push(
-        FlowWindow(WINDOW_S),
+        FlowWindow(WINDOW_S, COCO_17),
         [(output(people, removed=list(same)), same) for people, same in frames],
     )
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 3
@@ -498,7 +500,9 @@ def test_the_end_of_what_was_no_person_is_not_mentioned():
         output(removed=[1]),
         output(),
     ]
-    assert [who(t) for t in push(FlowWindow(WINDOW_S), [(f, {}) for f in frames])] == [{}] * 4
+    assert [who(t) for t in push(FlowWindow(WINDOW_S, COCO_17), [(f, {}) for f in frames])] == [
+        {}
+    ] * 4
 
 
 @pytest.mark.parametrize(
@@ -510,7 +514,7 @@ def test_the_end_of_what_was_no_person_is_not_mentioned():
     ],
 )
 def test_thousands_of_strangers_fill_no_memory(end, n):
-    window, sizes, n_frames = FlowWindow(WINDOW_S), [], 0
+    window, sizes, n_frames = FlowWindow(WINDOW_S, COCO_17), [], 0
     for i in range(n):
         tracked = output(
             {1: A, i + 2: B}, [i + 2] if end == "was nobody" else [], [i + 1][: i > 0]

@@ -8,6 +8,7 @@ from poseflow_ros.config import Config, TrackerConfig
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.pipeline import Pipeline
 from poseflow_ros.poses import Poses
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED
 
 IMAGE = np.zeros((100, 200, 3), np.uint8)
@@ -19,7 +20,7 @@ class RecordedPipeline:
     def __init__(self, path, config):
         self._estimator, self.logged = RecordedPoses(path), []
         self.pipeline = Pipeline(
-            Config(tracker=config), NOT_COMPARED, log=self.logged.append, epoch=4
+            Config(tracker=config), COCO_17, NOT_COMPARED, log=self.logged.append, epoch=4
         )
         self.flush, self.reset = self.pipeline.flush, self.pipeline.reset
 

@@ -7,6 +7,8 @@ from people import NO_MATCHES, make_person, matches_between, together
 
 from poseflow_ros.config import ClassicConfig, TrackerConfig
 from poseflow_ros.poses import Poses, TrackState
+from poseflow_ros.skeletons.coco17 import COCO_17
+from poseflow_ros.skeletons.halpe26 import HALPE_26
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 CONFIRMED, LOST, REMOVED = TrackState.CONFIRMED, TrackState.LOST, TrackState.REMOVED
@@ -18,6 +20,7 @@ def tell(frames, tracker=None, start_s=0.0, min_pose_score=0.25, **config):
     """Return what the tracker says to each frame, a list of people DT_S after the one before."""
     tracker = tracker or PoseFlowTracker(
         TrackerConfig(association="classic", min_pose_score=min_pose_score),
+        COCO_17,
         ClassicConfig(**config),
     )
     return [
@@ -49,7 +52,7 @@ def test_two_people_side_by_side_keep_their_ids_in_whatever_order_they_are_found
 
 @pytest.mark.parametrize("led", [True, False], ids=["with correspondences", "by overlap alone"])
 def test_two_people_who_cross_keep_their_ids(led):
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     near = [make_person(100 + 12 * i, 60, 240) for i in range(31)]
     far = [make_person(460 - 12 * i, 20, 180) for i in range(31)]  # they meet in frame 15
     before = together()
@@ -63,7 +66,7 @@ def test_two_people_who_cross_keep_their_ids(led):
 
 def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
     people = together(make_person(RIGHT, 10, 90, 0.5), make_person(LEFT, 20, 80, 0.7))
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for stamp_s in (0.0, 0.1):
         tracked = tracker.update(people, None, stamp_s)
         np.testing.assert_array_equal(tracked.poses.keypoints, people.keypoints)
@@ -73,7 +76,7 @@ def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
 
 
 def test_what_the_tracker_said_does_not_change_later():
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     first, second, _ = tell([[make_person(LEFT, 50, 200)], [make_person(LEFT + 9, 50, 200)], []],
                             tracker)  # fmt: skip
     assert (first.hits.tolist(), second.hits.tolist()) == ([1], [2])
@@ -145,7 +148,7 @@ def test_of_two_who_could_continue_a_track_one_is_new():
 
 def test_reset_forgets_everybody_and_reuses_no_id():
     person = make_person(LEFT, 50, 200)
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     tell([[person], [person, make_person(RIGHT, 50, 200)]], tracker)
     tracker.reset()
     story = tell([[], [person], [person]], tracker, start_s=-5.0)
@@ -249,7 +252,7 @@ def test_five_hundred_people_at_once_keep_their_ids():
     ],
 )
 def test_velocity_is_in_pixels_a_second(step, expected):
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for i, stamp_s in enumerate((10.0, 10.3)):
         person = make_person(200 + i * step[0], 100 + i * step[1], 200)
         tracked = tracker.update(person, None, stamp_s)
@@ -274,7 +277,7 @@ def test_velocity_after_a_gap_is_over_the_whole_gap():
 
 
 def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for x, stamp_s in ((100, 0.0), (110, 0.1), (120, 0.1)):
         tracked = tracker.update(make_person(x, 50, 200), None, stamp_s)
     np.testing.assert_allclose(tracked.velocities, [[100, 0]])
@@ -283,7 +286,7 @@ def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
 
 @pytest.mark.parametrize("stamp_s", [-3600.0, np.nan, np.inf])
 def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s):
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for x, time_s in ((100, 0.0), (110, 0.1), (110, stamp_s), (120, 0.2)):
         tracked = tracker.update(make_person(x, 50, 200), None, time_s)
     assert who(tracked) == {1: CONFIRMED}
@@ -313,7 +316,7 @@ def test_ages_hits_and_time_since_update():
 )
 def test_match_score_is_the_share_of_the_greatest_grade(missed, matched, expected):
     person = make_person(LEFT, 50, 200)
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     born = tell([[person], *([[]] if missed else [])], tracker)[0]
     matches = matches_between(person, person) if matched else NO_MATCHES
     tracked = tracker.update(person, cues_of(person, matches), 1.0)
@@ -331,14 +334,16 @@ def test_the_grade_must_be_above_match():
 def test_correspondences_lead_to_somebody_too_fast_for_overlap():
     before, after = make_person(100, 50, 100), make_person(250, 50, 100)
     for matches, expected in ((NO_MATCHES, [2]), (matches_between(before, after), [1])):
-        tracker = PoseFlowTracker(TrackerConfig(association="classic"))
+        tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
         tracker.update(before, None, 0.0)
         assert seen(tracker.update(after, cues_of(after, matches), 0.1)) == expected
 
 
 def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
     rng = np.random.default_rng(7)
-    tracker = PoseFlowTracker(TrackerConfig(association="classic"), ClassicConfig(link_len=5))
+    tracker = PoseFlowTracker(
+        TrackerConfig(association="classic"), COCO_17, ClassicConfig(link_len=5)
+    )
     removed, known = set(), set()
     for i in range(60):
         people = together(*(make_person(*rng.uniform(0, 300, 2), rng.uniform(20, 200))
@@ -360,7 +365,9 @@ def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
 
 
 def test_poses_of_nobody_have_the_skeleton_of_the_estimator():
-    tracked = PoseFlowTracker(TrackerConfig(association="classic")).update(
-        Poses.empty(5), None, 0.0
-    )
-    assert tracked.poses.keypoints.shape == (0, 5, 2)
+    tracker = PoseFlowTracker(TrackerConfig(association="classic"), HALPE_26)
+    assert tracker.update(Poses.empty(26), None, 0.0).poses.keypoints.shape == (0, 26, 2)
+    with pytest.raises(
+        ValueError, match=r"^poses have 17 keypoints, must have the 26 of halpe26$"
+    ):
+        tracker.update(Poses.empty(17), None, 0.1)

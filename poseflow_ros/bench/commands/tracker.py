@@ -22,6 +22,7 @@ from poseflow_ros.bench.simulation import Settings, Sight, simulate
 from poseflow_ros.bench.trial import Trial
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.poses import TrackedPoses
+from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
@@ -67,7 +68,9 @@ def run(args: argparse.Namespace) -> None:
         raise BenchError(f"seconds is {args.seconds:g}, must be above 60 with --memory")
     if args.peers:
         _check_peers(args)
-    trackers = {name: PoseFlowTracker(c.tracker, c.classic) for name, c in configs(args).items()}
+    trackers = {
+        name: PoseFlowTracker(c.tracker, COCO_17, c.classic) for name, c in configs(args).items()
+    }
     outputs = {name: DelayedOutput[Sight](tracker) for name, tracker in trackers.items()}
     trials = {name: Trial(None if args.memory else Score()) for name in trackers}
     memory_mib: dict[str, float] = {}
