@@ -89,7 +89,7 @@ def test_noise_and_three_in_ten_that_move_otherwise(degrees, scale, shift, other
     np.testing.assert_allclose(follow(motion, middle), truth(middle), atol=0.15)
 
 
-def test_correspondences_on_people_say_nothing():
+def test_correspondences_on_people_are_ignored():
     truth = similarity(1, 1, (-6, 2))
     scene = background(truth, n=60)
     boxes = np.array([[100.0, 100.0, 300.0, 400.0], [400.0, 50.0, 500.0, 300.0]])

@@ -211,7 +211,7 @@ def test_half_of_each_part_is_enough():
 @pytest.mark.parametrize(
     "where", [slice(None), [5, 6, 11, 12], [5, 12]], ids=["all", "the torso", "a diagonal"]
 )
-def test_keypoints_that_are_nowhere_tell_nothing_and_disturb_nobody(where, value):
+def test_keypoints_without_a_position_give_no_appearance_and_leave_others_unchanged(where, value):
     poses = standing(HERE, (450, 50, 300))
     image = paint(poses, [(RED, BLUE), (GREEN, BLACK)])
     expected = histograms(image, poses)

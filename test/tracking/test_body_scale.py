@@ -19,7 +19,7 @@ LEFT_ELBOW, LEFT_WRIST = 7, 9
 def make_mannequin(height, box_height=None):
     """Return somebody upright whose limbs are exactly as long as the table of the skeleton says.
 
-    The box is as high as the person where not told otherwise.
+    The box is as high as the person unless given.
     """
     lengths = dict(zip(COCO_17.limbs, COCO_17.limb_lengths, strict=True))
     keypoints = np.zeros((1, 17, 2))

@@ -1,4 +1,4 @@
-"""The camera's motion, told by the people alone: what most of them have in common."""
+"""The camera motion from the people alone: what most of them have in common."""
 
 import numpy as np
 import pytest

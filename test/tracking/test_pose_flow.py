@@ -109,7 +109,7 @@ def random_poses(rng, n, spread):
 
 @settings(max_examples=60, deadline=None)
 @given(n=st.integers(1, 6), spread=st.sampled_from([0.01, 0.04, 0.1]), seed=st.integers(0, 999))
-def test_pose_distances_are_as_loops_say(n, spread, seed):
+def test_pose_distances_equal_loops(n, spread, seed):
     rng = np.random.default_rng(seed)
     a, b = random_poses(rng, n, spread), random_poses(rng, n, spread)
     expected = [loops.pose_distance(a[i : i + 1], b[i : i + 1]) for i in range(n)]
@@ -219,7 +219,7 @@ HERE, ALMOST, BESIDE = person(), person(0.03), person(0.15)
 
 
 def meet(flows, people, hits, track_ids=(1, 2), remembered=(1, 2), independence=1.0):
-    """Return what flow NMS says to one frame."""
+    """Return the result of flow NMS for one frame."""
     detections = Detections.of(together(*people), np.zeros((len(people), 0)), COCO_17)
     return flows.update(
         np.array(track_ids[: len(people)], np.int64),
@@ -240,7 +240,7 @@ def meet(flows, people, hits, track_ids=(1, 2), remembered=(1, 2), independence=
         pytest.param(9, 10, id="ten of nineteen"),
     ],
 )
-def test_two_flows_of_one_person_are_found_when_most_frames_say_so(before, expected):
+def test_two_flows_of_one_person_are_found_if_most_frames_agree(before, expected):
     flows = FlowSuppression()
     found = [meet(flows, [HERE, ALMOST], [40 + n, before + n]) for n in range(1, expected + 1)]
     assert found == [[]] * (expected - 1) + [[(0, 1)]]
@@ -295,7 +295,7 @@ def test_two_people_are_never_one(other):
         assert meet(flows, [HERE, other], [n, n]) == []
 
 
-def test_of_three_flows_each_pair_is_told_apart():
+def test_of_three_flows_each_pair_is_distinguished():
     flows = FlowSuppression()
     people, ids = [BESIDE, HERE, ALMOST], (7, 8, 9)
     found = [meet(flows, people, [n, n, n], ids, ids) for n in (1, 2, 3)]

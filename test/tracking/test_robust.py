@@ -459,7 +459,7 @@ def test_ids_go_with_appearances_where_two_swap_places_unseen():
         pytest.param([RED, RED], [RED, RED], id="all appearance alike"),
     ],
 )
-def test_ids_go_with_places_where_appearances_say_nothing(appearances_before, appearances_after):
+def test_ids_follow_places_if_appearances_are_unknown(appearances_before, appearances_after):
     assert seen(unseen_then(TWO, TWO, appearances_before, appearances_after)) == [1, 2]
 
 
@@ -687,7 +687,7 @@ def test_without_correspondences_such_a_picture_is_people_who_move(spoil):
     assert np.isfinite(speeds).all()
 
 
-def test_correspondences_on_people_say_nothing_of_the_camera():
+def test_correspondences_on_people_are_no_camera_motion():
     tracker = make_tracker()
     spots = np.random.default_rng(2).uniform((70, 60), (130, 240), (100, 2))
     for i in range(20):

@@ -85,7 +85,7 @@ def test_a_hit_without_legs_changes_neither_scale_nor_place():
     np.testing.assert_allclose(tracks.motion.positions, anchor, atol=2)
 
 
-def test_the_second_of_two_detections_of_one_person_is_no_evidence():
+def test_the_second_detection_of_one_person_does_not_raise_its_existence_score():
     tracks = make_tracks(at(100), at(300), at(303))
     hit(tracks, detect(at(303), at(300), at(100)), [0, 1, 2], [2, 1, 0])
     # The first of the two counts, in the order of the tracks.
@@ -148,7 +148,7 @@ def test_two_observations_at_one_time_are_one():
     [
         pytest.param(np.zeros((2, 0)), np.zeros((2, 4)), 10, id="none: unknown"),
         pytest.param(np.eye(4)[:2], np.eye(4)[:2], 10, id="as before"),
-        pytest.param(np.eye(3)[:2], np.eye(3)[:2], 0, id="of other dimensions: learned anew"),
+        pytest.param(np.eye(3)[:2], np.eye(3)[:2], 0, id="of other dimensions: learned again"),
     ],
 )
 def test_appearances_are_made_comparable(given, expected, appearance_hits):

@@ -199,7 +199,7 @@ def test_a_loop_says_the_same_of_the_oks_of_all_pairs(m, n, k, seed):
     mag=st.sampled_from([1.0, 2.5, 6.0]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_loops_say_the_same(m, n, k, c, num, mag, seed):
+def test_loops_give_the_same(m, n, k, c, num, mag, seed):
     rng = np.random.default_rng(seed)
     corners = [rng.integers(0, 12, (count, 2, 2)).astype(float) for count in (m, n)]
     boxes_a, boxes_b = (np.sort(one, axis=1).reshape(-1, 4) for one in corners)

@@ -1,4 +1,4 @@
-"""The tracker, told as stories: who is seen where, and who must be who afterwards."""
+"""The tracker, in stories: who is visible where, and which ids are expected afterwards."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ DT_S = 0.1
 LEFT, RIGHT = 100, 500
 
 
-def tell(frames, tracker=None, start_s=0.0, min_pose_score=0.25, **config):
-    """Return what the tracker says to each frame, a list of people DT_S after the one before."""
+def run(frames, tracker=None, start_s=0.0, min_pose_score=0.25, **config):
+    """Return the tracks after each frame, a list of people DT_S after the one before."""
     tracker = tracker or PoseFlowTracker(
         TrackerConfig(association="classic", min_pose_score=min_pose_score),
         COCO_17,
@@ -39,13 +39,13 @@ def who(tracked):
 
 
 def test_one_person_walking_keeps_one_id():
-    story = tell([[make_person(100 + 5 * i, 50, 200)] for i in range(30)])
+    story = run([[make_person(100 + 5 * i, 50, 200)] for i in range(30)])
     assert [seen(tracked) for tracked in story] == [[1]] * 30
     assert story[-1].states.tolist() == [CONFIRMED]
 
 
 def test_two_people_side_by_side_keep_their_ids_in_whatever_order_they_are_found():
-    story = tell([[make_person(LEFT, 50, 200), make_person(RIGHT, 50, 200)][:: (-1) ** i]
+    story = run([[make_person(LEFT, 50, 200), make_person(RIGHT, 50, 200)][:: (-1) ** i]
                   for i in range(10)])  # fmt: skip
     assert [seen(tracked) for tracked in story] == [[1, 2], [2, 1]] * 5
 
@@ -77,7 +77,7 @@ def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
 
 def test_what_the_tracker_said_does_not_change_later():
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
-    first, second, _ = tell([[make_person(LEFT, 50, 200)], [make_person(LEFT + 9, 50, 200)], []],
+    first, second, _ = run([[make_person(LEFT, 50, 200)], [make_person(LEFT + 9, 50, 200)], []],
                             tracker)  # fmt: skip
     assert (first.hits.tolist(), second.hits.tolist()) == ([1], [2])
     assert (first.states.tolist(), second.states.tolist()) == ([CONFIRMED], [CONFIRMED])
@@ -85,19 +85,19 @@ def test_what_the_tracker_said_does_not_change_later():
 
 
 def test_a_person_who_leaves_is_lost_then_removed_once_then_never_mentioned():
-    story = tell([[make_person(LEFT, 50, 200)], *[[]] * 8], link_len=3)
+    story = run([[make_person(LEFT, 50, 200)], *[[]] * 8], link_len=3)
     expected = [{1: CONFIRMED}, {1: LOST}, {1: LOST}, {1: REMOVED}, {}, {}, {}, {}, {}]
     assert [who(tracked) for tracked in story] == expected
 
 
 def test_a_removed_id_never_returns():
     person = make_person(LEFT, 50, 200)
-    story = tell([[person], [], [], [], [person], [], [], [], [person]], link_len=3)
+    story = run([[person], [], [], [], [person], [], [], [], [person]], link_len=3)
     assert [seen(tracked) for tracked in story if seen(tracked)] == [[1], [2], [3]]
 
 
 def test_with_a_memory_of_one_frame_whoever_is_missed_is_removed_at_once():
-    story = tell([[make_person(LEFT, 50, 200)], [], []], link_len=1)
+    story = run([[make_person(LEFT, 50, 200)], [], []], link_len=1)
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}, {1: REMOVED}, {}]
 
 
@@ -111,14 +111,14 @@ def test_with_a_memory_of_one_frame_whoever_is_missed_is_removed_at_once():
 )
 def test_a_late_return(gap, expected):
     person = make_person(LEFT, 50, 200)
-    story = tell([[person], *[[]] * gap, [person]], link_len=5)
+    story = run([[person], *[[]] * gap, [person]], link_len=5)
     assert who(story[-1])[expected] == CONFIRMED
     assert seen(story[-1]) == [expected]
 
 
 def test_the_others_go_on_while_one_is_lost():
     one, other = make_person(LEFT, 50, 200), make_person(RIGHT, 50, 200)
-    story = tell([[one, other], [other], [other], [one, other]])
+    story = run([[one, other], [other], [other], [one, other]])
     assert [who(tracked) for tracked in story] == [
         {1: CONFIRMED, 2: CONFIRMED},
         {1: LOST, 2: CONFIRMED},
@@ -130,18 +130,18 @@ def test_the_others_go_on_while_one_is_lost():
 
 def test_the_seen_come_first_then_the_lost_then_the_removed():
     a, b, c = (make_person(x, 50, 100) for x in (100, 300, 500))
-    story = tell([[a, b, c], [b, c], [c]], link_len=2)
+    story = run([[a, b, c], [b, c], [c]], link_len=2)
     assert story[-1].track_ids.tolist() == [3, 2, 1]
     assert story[-1].states.tolist() == [CONFIRMED, LOST, REMOVED]
 
 
 def test_somebody_far_from_everybody_is_somebody_new():
-    story = tell([[make_person(LEFT, 50, 200)], [make_person(RIGHT, 50, 200)]])
+    story = run([[make_person(LEFT, 50, 200)], [make_person(RIGHT, 50, 200)]])
     assert who(story[-1]) == {2: CONFIRMED, 1: LOST}
 
 
 def test_of_two_who_could_continue_a_track_one_is_new():
-    story = tell([[make_person(100, 50, 200)],
+    story = run([[make_person(100, 50, 200)],
                   [make_person(130, 50, 200), make_person(102, 50, 200)]])  # fmt: skip
     assert seen(story[-1]) == [2, 1]
 
@@ -149,9 +149,9 @@ def test_of_two_who_could_continue_a_track_one_is_new():
 def test_reset_forgets_everybody_and_reuses_no_id():
     person = make_person(LEFT, 50, 200)
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
-    tell([[person], [person, make_person(RIGHT, 50, 200)]], tracker)
+    run([[person], [person, make_person(RIGHT, 50, 200)]], tracker)
     tracker.reset()
-    story = tell([[], [person], [person]], tracker, start_s=-5.0)
+    story = run([[], [person], [person]], tracker, start_s=-5.0)
     assert [who(tracked) for tracked in story] == [{}, {3: CONFIRMED}, {3: CONFIRMED}]
     assert story[-1].hits.tolist() == [2]
     assert story[-1].ages_s == pytest.approx([0.1])
@@ -159,7 +159,7 @@ def test_reset_forgets_everybody_and_reuses_no_id():
 
 def test_two_trackers_share_no_ids():
     person = make_person(LEFT, 50, 200)
-    assert seen(tell([[person]])[0]) == seen(tell([[person]])[0]) == [1]
+    assert seen(run([[person]])[0]) == seen(run([[person]])[0]) == [1]
 
 
 @pytest.mark.parametrize(
@@ -171,12 +171,12 @@ def test_two_trackers_share_no_ids():
     ],
 )
 def test_poses_below_the_least_score_are_passed_over(score, expected):
-    (tracked,) = tell([[make_person(LEFT, 50, 200, score)]], min_pose_score=0.55)
+    (tracked,) = run([[make_person(LEFT, 50, 200, score)]], min_pose_score=0.55)
     assert who(tracked) == dict.fromkeys(expected, CONFIRMED)
 
 
 def test_a_pose_with_too_low_a_score_does_not_continue_a_track():
-    story = tell([[make_person(LEFT, 50, 200)], [make_person(LEFT, 50, 200, 0.1)]],
+    story = run([[make_person(LEFT, 50, 200)], [make_person(LEFT, 50, 200, 0.1)]],
                  min_pose_score=0.5)  # fmt: skip
     assert who(story[-1]) == {1: LOST}
 
@@ -204,18 +204,18 @@ BROKEN = [
 @pytest.mark.parametrize("pose", BROKEN)
 def test_a_broken_pose_invents_nobody_and_disturbs_nobody(pose):
     other = make_person(RIGHT, 50, 200)
-    story = tell([[pose], [pose, other], [other, pose]])
+    story = run([[pose], [pose, other], [other, pose]])
     assert [who(tracked) for tracked in story] == [{}, {1: CONFIRMED}, {1: CONFIRMED}]
 
 
 def test_keypoints_all_in_one_point_are_somebody_who_keeps_their_id():
     pose = make_person(LEFT, 50, 200)
     pose.keypoints[:] = 120.0
-    assert [seen(tracked) for tracked in tell([[pose], [pose]])] == [[1], [1]]
+    assert [seen(tracked) for tracked in run([[pose], [pose]])] == [[1], [1]]
 
 
 def test_frames_without_anybody():
-    (tracked,) = tell([[]])
+    (tracked,) = run([[]])
     assert len(tracked) == 0
     assert tracked.poses.keypoints.shape == (0, 17, 2)
     assert tracked.velocities.shape == (0, 2)
@@ -223,12 +223,12 @@ def test_frames_without_anybody():
 
 
 def test_long_without_anybody_nobody_is_remembered():
-    story = tell([[make_person(LEFT, 50, 200)], *[[]] * 1000], link_len=100)
+    story = run([[make_person(LEFT, 50, 200)], *[[]] * 1000], link_len=100)
     assert [len(tracked) for tracked in story] == [1] * 101 + [0] * 900
 
 
 def test_a_stream_of_strangers_fills_no_memory():
-    story = tell([[make_person(1000 * i, 50, 200)] for i in range(60)], link_len=10)
+    story = run([[make_person(1000 * i, 50, 200)] for i in range(60)], link_len=10)
     # One seen, nine lost, one removed.
     assert [len(tracked) for tracked in story[10:]] == [11] * 50
     assert seen(story[-1]) == [60]
@@ -237,7 +237,7 @@ def test_a_stream_of_strangers_fills_no_memory():
 def test_five_hundred_people_at_once_keep_their_ids():
     crowd = [make_person(100 * (i % 25), 250 * (i // 25), 200) for i in range(500)]
     moved = [make_person(100 * (i % 25) + 4, 250 * (i // 25) + 4, 200) for i in range(500)]
-    story = tell([crowd, moved[::-1]])
+    story = run([crowd, moved[::-1]])
     assert seen(story[0]) == list(range(1, 501))
     assert seen(story[1]) == list(range(500, 0, -1))
 
@@ -260,19 +260,19 @@ def test_velocity_is_in_pixels_a_second(step, expected):
 
 
 def test_somebody_who_grows_on_the_spot_has_no_velocity():
-    story = tell([[make_person(200, 100, 200)], [make_person(200, 90, 220)]])  # middle at y = 200
+    story = run([[make_person(200, 100, 200)], [make_person(200, 90, 220)]])  # middle at y = 200
     np.testing.assert_allclose(story[1].velocities, [[0, 0]], atol=1e-9)
     assert seen(story[1]) == [1]
 
 
 def test_velocity_of_somebody_new_is_zero_and_of_somebody_lost_the_last_known():
-    story = tell([[make_person(100, 50, 200)], [make_person(110, 50, 200)], []])
+    story = run([[make_person(100, 50, 200)], [make_person(110, 50, 200)], []])
     assert story[0].velocities.tolist() == [[0, 0]]
     np.testing.assert_allclose(story[2].velocities, [[100, 0]])
 
 
 def test_velocity_after_a_gap_is_over_the_whole_gap():
-    story = tell([[make_person(100, 50, 200)], [], [], [make_person(112, 50, 200)]])
+    story = run([[make_person(100, 50, 200)], [], [], [make_person(112, 50, 200)]])
     np.testing.assert_allclose(story[-1].velocities, [[40, 0]])  # 12 px in 0.3 s
 
 
@@ -296,7 +296,7 @@ def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s):
 
 def test_ages_hits_and_time_since_update():
     person = make_person(LEFT, 50, 200)
-    story = tell([[person], [person], [], [], [person]], start_s=1e9)
+    story = run([[person], [person], [], [], [person]], start_s=1e9)
     columns = [
         (tracked.hits[0], tracked.ages_s[0], tracked.time_since_update_s[0]) for tracked in story
     ]
@@ -317,7 +317,7 @@ def test_ages_hits_and_time_since_update():
 def test_match_score_is_the_share_of_the_greatest_grade(missed, matched, expected):
     person = make_person(LEFT, 50, 200)
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
-    born = tell([[person], *([[]] if missed else [])], tracker)[0]
+    born = run([[person], *([[]] if missed else [])], tracker)[0]
     matches = matches_between(person, person) if matched else NO_MATCHES
     tracked = tracker.update(person, cues_of(person, matches), 1.0)
     assert born.match_scores.tolist() == [0]
@@ -327,8 +327,8 @@ def test_match_score_is_the_share_of_the_greatest_grade(missed, matched, expecte
 def test_the_grade_must_be_above_match():
     # Standing still without correspondences has a grade of 4.
     person = make_person(LEFT, 50, 200)
-    assert seen(tell([[person], [person]], match=3.99)[-1]) == [1]
-    assert seen(tell([[person], [person]], match=4.0)[-1]) == [2]
+    assert seen(run([[person], [person]], match=3.99)[-1]) == [1]
+    assert seen(run([[person], [person]], match=4.0)[-1]) == [2]
 
 
 def test_correspondences_lead_to_somebody_too_fast_for_overlap():
