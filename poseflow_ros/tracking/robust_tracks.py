@@ -21,7 +21,7 @@ _MAX_APPEARANCE_HITS = 30.0
 
 
 def independence(elapsed_s: FloatArray) -> FloatArray:
-    """Return in [0, 1] how much observations count that follow the last after `elapsed_s`."""
+    """Return (...) weights in [0, 1] of observations that follow the last after (...) seconds."""
     return np.minimum(elapsed_s / _INDEPENDENT_S, 1.0)
 
 
