@@ -32,9 +32,9 @@ _PRIOR = -0.6
 _UNSEEN_PRIOR = -0.6
 _UNSEEN_SCALE_S = 1.0
 # Appearance counts _WEIGHT ln(typical / (1 - cosine)), up to _MOST either way, from this many
-# independent observations on. What is typical of somebody is the geometric mean of the distances
-# to everybody else who is known and of _VIRTUAL people as different as _DIFFERENT, at most _ODDITY
-# times that: a striped shirt that nobody else wears tells more than a dark coat.
+# independent observations on. The typical distance of a person is the geometric mean of the
+# distances to all other known people and of _VIRTUAL people at the distance _DIFFERENT, at most
+# _ODDITY times that: a striped shirt is more distinctive than a dark coat among dark coats.
 _APPEARANCE_WEIGHT = 2.5
 _APPEARANCE_MOST = 3.0
 _APPEARANCE_HITS = 3
@@ -165,7 +165,7 @@ def appearance_ratios(tracks: RobustTracks, i: IntArray, appearances: FloatArray
 
 
 def _typical_logs(tracks: RobustTracks) -> FloatArray:
-    """Return (M,) natural logarithms of how different other people are from each."""
+    """Return (M,) natural logarithms of the typical distance of other people to each."""
     logs = np.full(len(tracks), np.log(_APPEARANCE_DIFFERENT))
     known = tracks.confirmed & (tracks.appearance_hits >= _APPEARANCE_HITS)
     n_others = np.count_nonzero(known) - 1

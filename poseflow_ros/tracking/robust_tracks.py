@@ -14,7 +14,7 @@ from poseflow_ros.tracking.tracks import Tracks, put, select
 
 # Over how long scales are smoothed.
 _SCALE_MEMORY_S = 0.3
-# Observations that follow each other faster are not independent, and count for less.
+# Consecutive observations at a shorter interval are not independent and count for less.
 _INDEPENDENT_S = 0.09
 # Appearance is the mean of so many independent observations.
 _MAX_APPEARANCE_HITS = 30.0
