@@ -125,11 +125,11 @@ class Pipeline(Generic[Payload]):
         """Forget all tracks; return how many delayed frames were discarded."""
         with self._lock:
             n_delayed = len(self._output)
-            self._forget()
-            self._epoch += 1
+            self._start_epoch()
             return n_delayed
 
-    def _forget(self) -> None:
+    def _start_epoch(self) -> None:
+        self._epoch += 1
         self._tracker.reset()
         self._output.reset()
         self._shape = None
@@ -147,8 +147,7 @@ class Pipeline(Generic[Payload]):
             else:
                 return []
             flushed = _ready(self._output.flush())
-            self._forget()
-            self._epoch += 1
+            self._start_epoch()
         self._log(f"tracking reset: {reason}")
         return flushed
 

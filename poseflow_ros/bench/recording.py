@@ -1,6 +1,6 @@
 """A real sequence with recorded detections and the truth, as it is or made harder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -107,9 +107,8 @@ class Recording:
         """
         recorded, truth = self._load()
         shifts = shake_px(len(recorded), self.shake_px)
-        estimator = _Shifted(recorded, self.every, shifts)
-        for index in range(0, len(recorded), self.every):
-            poses = estimator.estimate(_NO_IMAGE)
+        shown = _shown_poses(recorded, self.every, shifts)
+        for index, poses in zip(range(0, len(recorded), self.every), shown, strict=True):
             ids, boxes = self._truth_of(index, truth, shifts)
             yield Observation(ids, boxes, poses.boxes, poses.scores)
 
@@ -134,16 +133,15 @@ class Recording:
         add_time: Callable[[float], None],
     ) -> Iterator[tuple[int, TrackedPoses]]:
         """Yield the index and the tracks of each frame that is shown, with its image."""
-        estimator = _Shifted(recorded, self.every, shifts)
+        poses = _shown_poses(recorded, self.every, shifts)
         appearance = make_appearance_model(config.tracker, recorded.skeleton)
         pipeline: Pipeline[int] = Pipeline(config, recorded.skeleton, appearance.likelihood)
         for index, (image, stamp_s) in enumerate(open_source(self.video, self.fps)):
             if index < len(recorded) and index % self.every == 0:
-                shown = shifted(image, shifts[index // self.every])
-                poses = estimator.estimate(shown)
+                shown, found = shifted(image, shifts[index // self.every]), next(poses)
                 start = perf_counter()
-                (appearances,) = appearance.describe([shown], [poses])
-                frames = pipeline.track(shown, poses, appearances, stamp_s, index)
+                (appearances,) = appearance.describe([shown], [found])
+                frames = pipeline.track(shown, found, appearances, stamp_s, index)
                 add_time(perf_counter() - start)
                 yield from ((frame.payload, frame.tracked) for frame in frames)
         yield from ((frame.payload, frame.tracked) for frame in pipeline.flush())
@@ -156,12 +154,11 @@ class Recording:
         add_time: Callable[[float], None],
     ) -> Iterator[tuple[int, TrackedPoses]]:
         """Yield the index and the tracks of each frame that is shown, without images."""
-        estimator = _Shifted(recorded, self.every, shifts)
+        shown = _shown_poses(recorded, self.every, shifts)
         tracker = PoseFlowTracker(config.tracker, recorded.skeleton, config.classic)
         output: DelayedOutput[int] = DelayedOutput(tracker)
         rate_hz = self.rate_hz
-        for index in range(0, len(recorded), self.every):
-            poses = estimator.estimate(_NO_IMAGE)
+        for index, poses in zip(range(0, len(recorded), self.every), shown, strict=True):
             start = perf_counter()
             ready = output.push(tracker.update(poses, None, index / rate_hz), index)
             add_time(perf_counter() - start)
@@ -169,30 +166,14 @@ class Recording:
         yield from ((i, tracked) for tracked, i in output.flush())
 
 
-class _Shifted:
-    """Recorded poses of every n-th frame, shifted with the picture: an estimator."""
-
-    batches = False
-    device_bytes = 0
-
-    def __init__(self, recorded: RecordedPoses, every: int, shifts: IntArray) -> None:
-        self.skeleton, self.description = recorded.skeleton, recorded.description
-        self._recorded, self._every, self._shifts = recorded, every, iter(shifts)
-
-    def estimate(self, image: Image) -> Poses:
-        """Return the poses of the next frame that is shown."""
-        poses, shift = self._recorded.estimate(image), next(self._shifts)
-        for _ in range(self._every - 1):
-            self._recorded.estimate(image)
-        boxes = poses.boxes + np.tile(shift, 2)
-        return Poses(poses.keypoints + shift, poses.keypoint_scores, boxes, poses.scores)
-
-    def estimate_batch(self, images: Sequence[Image]) -> list[Poses]:
-        """Return the poses of the next frames that are shown."""
-        return [self.estimate(image) for image in images]
-
-    def close(self) -> None:
-        """Nothing to give back."""
+def _shown_poses(recorded: RecordedPoses, every: int, shifts: IntArray) -> Iterator[Poses]:
+    """Yield the recorded poses of every n-th frame, shifted with its image."""
+    for index in range(len(recorded)):
+        poses = recorded.estimate(_NO_IMAGE)
+        if index % every == 0:
+            shift = shifts[index // every]
+            boxes = poses.boxes + np.tile(shift, 2)
+            yield Poses(poses.keypoints + shift, poses.keypoint_scores, boxes, poses.scores)
 
 
 def shake_px(n: int, limit_px: float) -> IntArray:

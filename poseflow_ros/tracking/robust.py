@@ -31,7 +31,7 @@ _CERTAIN_MAX_IOU = 0.5
 # have vanished just where somebody new appears: what that adds to the log-likelihood ratio.
 _RECENT_S = 0.3
 _RECENT_BONUS = 2.5
-# After this time without an observation nobody is taken to have jumped.
+# A track without an observation for longer than this is not paired as uncontested.
 _LONGEST_JUMP_S = 1.0
 # What a detection of confidence 0 lacks, per unit below `confident_pose_score`.
 _WEAKNESS = 13.0
@@ -129,7 +129,7 @@ class RobustAssociation:
 
         First confident detections, and weak ones that are nobody's duplicate, to those they fit;
         then other weak ones to people who are left; then confident ones to people who have only
-        just been observed, by a lower bar, or with nobody else around.
+        just been observed, by a lower bar; and last the uncontested pairs.
         """
         tracks = self._tracks
         ratios, similarity = score_pairs(tracks, detections, self._stamp_s, self._appearance)

@@ -14,14 +14,14 @@ from poseflow_ros.tracking.tracks import Tracks, put, select
 
 # Over how long scales are smoothed.
 _SCALE_MEMORY_S = 0.3
-# Observations that follow each other faster are not independent, and count for less.
+# Consecutive observations at a shorter interval are not independent and count for less.
 _INDEPENDENT_S = 0.09
 # Appearance is the mean of so many independent observations.
 _MAX_APPEARANCE_HITS = 30.0
 
 
 def independence(elapsed_s: FloatArray) -> FloatArray:
-    """Return in [0, 1] how much observations count that follow the last after `elapsed_s`."""
+    """Return (...) weights in [0, 1] of observations that follow the last after (...) seconds."""
     return np.minimum(elapsed_s / _INDEPENDENT_S, 1.0)
 
 

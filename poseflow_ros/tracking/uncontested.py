@@ -1,8 +1,8 @@
-"""Pairs of a track and a detection with nobody else around.
+"""Pairs of a track and a detection that no other track or detection contests.
 
-Somebody who jumps, or whom a jerk of the camera displaces, is not where the motion model expects.
-Where a person is missing and a detection is nobody's, and no other person is near either, the two
-belong together all the same.
+A person who jumps, or whom a jerk of the camera displaces, is outside the gate of the motion
+model. If a recent track has no detection, a detection has no track, and no other person is near
+either, they are paired all the same.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.robust_tracks import RobustTracks
 
-# How far apart the two may be, and how far away everybody else must be, in body scales.
+# Maximum distance of the two, and minimum distance of everybody else, in body scales.
 _REACH = 1.0
 _ALONE = 0.5
-# The most that their sizes may differ (natural logarithm of the ratio), and the least that
-# appearance, where it is known, must say.
+# Maximum difference of their sizes (natural logarithm of the ratio), and minimum log-likelihood
+# ratio of the appearance, where it is known.
 _SAME_SIZE = 0.25
 _LEAST_APPEARANCE = -1.0
 
@@ -30,14 +30,14 @@ def uncontested_pairs(
     assigned: IntArray,
     appearance: AppearanceLikelihood,
 ) -> IntArray:
-    """Return the (P, 2) rows and columns that belong together because nobody else is near.
+    """Return the (P, 2) rows and columns of uncontested pairs.
 
     Args:
         tracks: M tracks, predicted.
-        recent: (M,) the people who have just been observed.
+        recent: (M,) true for confirmed tracks that were observed recently.
         detections: N detections.
-        confident: (N,) those that may be paired.
-        assigned: (Q, 2) rows and columns that belong together already.
+        confident: (N,) true for those that may be paired.
+        assigned: (Q, 2) rows and columns that are assigned already.
         appearance: the constants of the detections' appearances.
     """
     rows, columns = assigned.T
@@ -69,9 +69,9 @@ def _alone(positions: FloatArray, scales: FloatArray, others: FloatArray) -> NDA
 def _near(
     tracks: RobustTracks, i: IntArray, detections: Detections, j: IntArray
 ) -> NDArray[np.bool_]:
-    """Return (P, Q), true where rows `i` and columns `j` are of one place and size.
+    """Return (P, Q), true where rows `i` and columns `j` agree in position and size.
 
-    The place is where the person is expected, or was last observed.
+    The position is the predicted one or the last observed one, whichever is nearer.
     """
     anchors, scales = detections.anchors[j], tracks.scales[i][:, None]
     expected = _distances(tracks.motion.positions[i], anchors)

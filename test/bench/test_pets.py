@@ -48,8 +48,8 @@ def test_people_are_kept_apart(bench):
 def test_the_same_parameters_hold_with_another_detector(bench):
     figures = bench(YOLO)
     assert figures["HOTA"] >= 52
-    # The man in black leaves the image at the right and returns after 2.5 s with the same id. The
-    # ground truth counts that as an error: it gives a new id to whoever returns.
+    # The man in black leaves the image at the right and returns after 2.5 s. He keeps the id,
+    # which counts as an error: the ground truth gives a new id to a person who returns.
     assert figures["IDF1"] >= 75
     assert 17 <= figures["identities"] <= 24
 

@@ -13,11 +13,10 @@ import torch
 from detectron2 import model_zoo
 from detectron2.engine import DefaultPredictor
 from detectron2.modeling import build_model
+from estimators import estimator_maker
 
-from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.detectron2_network import make_model
 from poseflow_ros.estimation.errors import EstimatorError
-from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.tracking.similarity import box_iou
 
 NAME = "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x"
@@ -74,18 +73,12 @@ def predictor(weights):
 @pytest.fixture(scope="module")
 def make(weights):
     """Return a function that makes an estimator; all are closed in the end."""
-    made = []
-
-    def make_one(**changes):
-        values = {"name": "detectron2", "weights": weights, "device": "cpu", "threads": 2,
-                  "detectron2_config": f"{NAME}.yaml", "min_person_score": 0.0, "max_people": 10,
-                  "image_min_side": SIDES[0], "image_max_side": SIDES[1]} | changes  # fmt: skip
-        made.append(make_estimator(Config(estimator=EstimatorConfig(**values))))
-        return made[-1]
-
-    yield make_one
-    for estimator in made:
-        estimator.close()
+    with estimator_maker(
+        name="detectron2", weights=weights, device="cpu", threads=2,
+        detectron2_config=f"{NAME}.yaml", min_person_score=0.0, max_people=10,
+        image_min_side=SIDES[0], image_max_side=SIDES[1],
+    ) as make_one:  # fmt: skip
+        yield make_one
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("torchvision", reason="torchvision does not import")
 
 import torch
+from estimators import estimator_maker
 from torch import nn
 from torchvision.models.detection import KeypointRCNN as LibraryKeypointRCNN
 from torchvision.models.detection import keypointrcnn_resnet50_fpn
@@ -88,17 +89,15 @@ def weights(library, tmp_path_factory):
 @pytest.fixture(scope="module")
 def make(weights):
     """Return a function that makes an estimator; all are closed in the end."""
-    made = []
-
-    def make_one(**changes):
-        settings = {"name": "keypoint_rcnn", "weights": weights, "device": "cpu",
-                    "min_person_score": 0.0, "threads": 2} | SIDES | changes  # fmt: skip
-        made.append(make_estimator(Config(estimator=EstimatorConfig(**settings))))
-        return made[-1]
-
-    yield make_one
-    for estimator in made:
-        estimator.close()
+    with estimator_maker(
+        name="keypoint_rcnn",
+        weights=weights,
+        device="cpu",
+        min_person_score=0.0,
+        threads=2,
+        **SIDES,
+    ) as make_one:
+        yield make_one
 
 
 @pytest.fixture(scope="module")

@@ -183,12 +183,12 @@ def mixed(red):
 @pytest.mark.parametrize(
     ("others", "distances"),
     [
-        pytest.param([0.5, 0.5, 0.5], [0.5, 0.5, 0.5], id="nobody looks like them"),
-        pytest.param([0.99, 0.98, 0.97], [0.01, 0.02, 0.03], id="everybody does"),
+        pytest.param([0.5, 0.5, 0.5], [0.5, 0.5, 0.5], id="distinctive"),
+        pytest.param([0.99, 0.98, 0.97], [0.01, 0.02, 0.03], id="everybody looks alike"),
         pytest.param([0.8], [0.2], id="one other person"),
     ],
 )
-def test_appearance_counts_by_how_different_other_people_are_by_hand(others, distances):
+def test_appearance_ratio_depends_on_the_distance_of_other_people_by_hand(others, distances):
     people = make_tracks(*[at(200)] * (1 + len(others)), appearances=[RED, *map(mixed, others)])
     logs = [math.log(APPEARANCE.typical_distance)] * APPEARANCE.prior_people
     logs += [math.log(distance) for distance in distances]

@@ -121,7 +121,7 @@ def test_appearance_is_the_mean_of_all_observations_at_first_and_then_fades():
 
 
 @pytest.mark.parametrize("fps", [3, 10, 30, 60])
-def test_half_a_second_of_observations_counts_the_same_from_10_fps_on(fps):
+def test_half_a_second_of_observations_counts_the_same_at_10_fps_and_more(fps):
     detections = detect(at(200), appearances=[RED])
     tracks = RobustTracks.born(detections, FIRST, [1], 0.0)
     n = round(0.5 * fps) if fps > 3 else 5
@@ -134,7 +134,7 @@ def test_half_a_second_of_observations_counts_the_same_from_10_fps_on(fps):
     assert tracks.existence_scores == pytest.approx([0.6 * (1 + expected)])
 
 
-def test_two_observations_at_one_time_are_one():
+def test_two_observations_with_the_same_stamp_count_as_one():
     detections = detect(at(200), appearances=[RED])
     tracks = RobustTracks.born(detections, FIRST, [1], 0.0)
     hit(tracks, detections, [0], [0], 0.0)

@@ -1,4 +1,4 @@
-"""Pairs of a track and a detection with nobody else around."""
+"""Pairs of a track and a detection that no other track or detection contests."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def pairs(tracks, detections, recent=True, confident=True, assigned=()):
         pytest.param(110, [], id="more than a height"),
     ],
 )
-def test_somebody_alone_may_jump_by_their_height(jump, expected):
+def test_a_single_person_may_jump_by_up_to_a_body_height(jump, expected):
     assert pairs(make_tracks(at(300)), detect(at(300 + jump))) == expected
 
 
@@ -50,11 +50,11 @@ def test_the_sizes_must_agree(height, expected):
         pytest.param([at(300)], [at(260), at(340)], id="two detections"),
     ],
 )
-def test_a_choice_is_no_pair(missing, found):
+def test_an_ambiguous_pair_is_rejected(missing, found):
     assert pairs(make_tracks(*missing), detect(*found)) == []
 
 
-def test_several_pairs_far_from_each_other():
+def test_several_distant_pairs_are_found():
     tracks, detections = make_tracks(at(300), at(900)), detect(at(950), at(250))
     assert pairs(tracks, detections) == [[0, 1], [1, 0]]
 
@@ -67,18 +67,18 @@ def test_several_pairs_far_from_each_other():
         pytest.param(200, [[0, 0]], id="a height away from both"),
     ],
 )
-def test_with_somebody_else_near_it_is_no_pair(other, expected):
+def test_a_pair_with_another_person_nearby_is_rejected(other, expected):
     tracks, detections = make_tracks(at(300), at(other)), detect(at(360), at(other))
     found = pairs(tracks, detections, assigned=[(1, 1)])
     assert [pair for pair in found if pair != [1, 1]] == expected
 
 
-def test_a_duplicate_of_somebody_assigned_is_no_pair():
+def test_a_duplicate_of_an_assigned_detection_is_rejected():
     tracks, detections = make_tracks(at(300), at(360)), detect(at(360), at(361))
     assert pairs(tracks, detections, assigned=[(1, 0)]) == []
 
 
-def test_only_the_recent_and_the_confident_are_paired():
+def test_only_recent_tracks_and_confident_detections_are_paired():
     tracks, detections = make_tracks(at(300)), detect(at(340))
     assert pairs(tracks, detections, recent=False) == []
     assert pairs(tracks, detections, confident=False) == []
@@ -92,17 +92,17 @@ def test_only_the_recent_and_the_confident_are_paired():
         pytest.param(RED, UNKNOWN, [[0, 0]], id="unknown"),
     ],
 )
-def test_appearance_may_speak_against_it(learned, observed, expected):
+def test_a_different_appearance_rejects_the_pair(learned, observed, expected):
     tracks = make_tracks(at(300), appearances=[learned])
     assert pairs(tracks, detect(at(340), appearances=[observed])) == expected
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 0), (0, 2), (2, 0)])
-def test_nobody_is_no_error(m, n):
+def test_empty_input_gives_no_pairs(m, n):
     assert pairs(make_tracks(*[at(300)] * m), detect(*[at(300)] * n)) == []
 
 
-def test_a_person_alone_who_jumps_by_most_of_a_height_keeps_the_id():
+def test_a_single_person_who_jumps_keeps_the_id():
     tracker = make_tracker()
     for i in range(10):
         tracker.update(together(at(300), at(900)), None, 0.1 * i)
@@ -111,7 +111,7 @@ def test_a_person_alone_who_jumps_by_most_of_a_height_keeps_the_id():
     assert (tracked.states == TrackState.CONFIRMED).all()
 
 
-def test_after_more_than_a_second_nobody_is_taken_to_have_jumped():
+def test_a_track_unobserved_for_more_than_a_second_is_not_paired():
     tracker = make_tracker()
     for i in range(10):
         tracker.update(at(300), None, 0.1 * i)
