@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import ros_driver
 
 from poseflow_ros.bench.processes import executable, start
 
@@ -115,7 +116,7 @@ def machines(monkeypatch):
     """Two machines, each with `lo` and one end of a wire."""
     for name in NOT_HERE:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(Path(ros_driver.__file__).parent), prepend=os.pathsep)
     with ExitStack() as stack:
         camera, robot = (Machine(f"poseflow_{name}_{os.getpid()}", stack) for name in ADDRESSES)
         for machine in (camera, robot):

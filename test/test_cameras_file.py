@@ -7,7 +7,7 @@ import pytest
 from poseflow_ros.cameras_file import CameraEntry, read_cameras
 from poseflow_ros.config import ConfigError
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "cameras.yaml"
+EXAMPLE = Path(__file__).resolve().parent.parent / "config" / "cameras.yaml"
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Ten minutes at 30 Hz: what the node takes and tells, second by second.
 
-Not in the default run: `python -m pytest test/node/test_soak.py -m soak -s`. SOAK_S is its length
+Not in the default run: `python -m pytest test/integration/test_soak.py -m soak -s`. SOAK_S is its length
 in seconds (600), SOAK_OUT where the plot goes (out/soak.png), with the figures beside it as CSV.
 """
 

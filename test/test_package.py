@@ -12,7 +12,7 @@ from catkin_pkg.package import parse_package
 import poseflow_ros
 from poseflow_ros.config import parameters
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parent.parent
 PARAMETERS_FILE = ROOT / "config" / "poseflow.yaml"
 
 
