@@ -1,4 +1,4 @@
-"""`python -m poseflow_ros`: what can be done without ROS."""
+"""`python -m poseflow_ros`: the commands that work without ROS."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ _BAD_INPUT = (CommandError, ConfigError, EstimatorError, VideoError, WeightsErro
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; return the exit code, 2 after a line on what was wrong with the input."""
+    """Run one command; return the exit code, which is 2 after reporting invalid input."""
     parser = argparse.ArgumentParser(prog="poseflow_ros", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _add_bench(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add the benchmarks, which the source checkout has and an installed package has not."""
+    """Add the benchmarks, which exist in the source checkout but not in an installed package."""
     try:
         from poseflow_ros.bench.commands import add_parser
     except ModuleNotFoundError as error:

@@ -1,6 +1,6 @@
 """Every parameter once: its default, range, unit and meaning.
 
-The groups are what the parts of the program are made from. A ROS parameter is named by its group
+Each group configures one part of the program. The name of a ROS parameter consists of its group
 and its field: `tracker.max_lost_s` is the field `max_lost_s` of `Config.tracker`.
 """
 
@@ -13,24 +13,24 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar
 
 NAME_PATTERN = "[A-Za-z_][A-Za-z0-9_]*"
-"""What one part of a topic name may be."""
+"""Regular expression of one part of a topic name."""
 
 
 class ConfigError(ValueError):
-    """A parameter that cannot be used; the text gives its name, its value and what is allowed."""
+    """A parameter is invalid; the message gives its name, its value and the allowed values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a parameter means and which values it may have.
+    """The meaning and the allowed values of a parameter.
 
     Attributes:
         description: one line, with the unit.
-        minimum, maximum: the allowed range, both ends included; None where there is none.
-        step: the value is a multiple of it; 0 for any.
-        choices: the allowed words; of a list, those allowed for each item; empty for any.
-        pattern: a regular expression that decides instead of `choices`, which then only
-            describe it.
+        minimum, maximum: the allowed range, inclusive; None: no limit.
+        step: the value must be a multiple of it; 0: any value.
+        choices: the allowed strings, for a list the allowed items; empty: any.
+        pattern: a regular expression that the value must match; `choices` then only document
+            it.
         live: whether it may change while the node is active; it then applies from the next image.
     """
 
@@ -43,7 +43,7 @@ class Spec:
     live: bool = False
 
     def allowed(self) -> str:
-        """Return what is allowed, in words."""
+        """Return the allowed values as text."""
         if self.choices:
             return "must be one of " + ", ".join(self.choices)
         if self.minimum is None or self.maximum is None:
@@ -52,7 +52,7 @@ class Spec:
         return words + f" in steps of {self.step}" if self.step else words
 
     def admits(self, value: object) -> bool:
-        """Return whether the value, of the right type, is allowed."""
+        """Return whether the value, which has the right type, is allowed."""
         if self.pattern:
             return re.fullmatch(self.pattern, str(value)) is not None
         if self.choices:
@@ -78,7 +78,7 @@ def _param(default: Any, description: str, **limits: Any) -> Any:
 
 
 def _check(name: str, value: object, item: Field[Any]) -> object:
-    """Return the value in its parameter's type; raise ConfigError where it cannot be used."""
+    """Return the value in the type of the parameter; raise ConfigError if it is invalid."""
     kind, given = type(item.default), value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
@@ -116,18 +116,18 @@ class _Group:
         self._check_together()
 
     def _check_together(self) -> None:
-        """Raise ConfigError where values that are allowed alone cannot be used together."""
+        """Raise ConfigError if values are valid individually but not in combination."""
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatorConfig(_Group):
-    """Which network finds the poses, and how."""
+    """The pose estimation network and its settings."""
 
     prefix: ClassVar[str] = "estimator"
 
     name: str = _param(
         "auto",
-        "network that finds the poses: detectron2 or keypoint_rcnn (torchvision), best on a GPU; "
+        "pose estimation network: detectron2 or keypoint_rcnn (torchvision), best on a GPU; "
         "movenet (CPU); auto: the first of them whose library and device are available",
     )
     weights: str = _param(
@@ -152,7 +152,7 @@ class EstimatorConfig(_Group):
     )
     detectron2_config: str = _param(
         "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml",
-        "detectron2: the network, a keypoint configuration of its model zoo or a path",
+        "detectron2: keypoint configuration, by its name in the model zoo or by its path",
     )
     image_min_side: int = _param(
         800,
@@ -168,19 +168,19 @@ class EstimatorConfig(_Group):
     )
     max_people: int = _param(
         20,
-        "Keypoint R-CNN: maximum number of people per image, those of the highest score",
+        "Keypoint R-CNN: maximum number of people per image; the highest scores are kept",
         minimum=1,
         maximum=100,
     )
     min_person_score: float = _param(
-        0.1, "minimum score of a person that the network returns, [0, 1]", minimum=0.0, maximum=1.0
+        0.1, "people with a score below this are discarded, [0, 1]", minimum=0.0, maximum=1.0
     )
     threads: int = _param(
         0, "CPU threads of the network; 0: one per core, at most four", minimum=0, maximum=64
     )
     timeout_s: float = _param(
         30.0,
-        "maximum time that the network may take for one image, seconds; when it is exceeded, the "
+        "maximum time that the network may take for one image, seconds; if it is exceeded, the "
         "node goes through its error transition to unconfigured; 0: no limit",
         minimum=0.0,
         maximum=3600.0,
@@ -190,7 +190,7 @@ class EstimatorConfig(_Group):
 
 @dataclass(frozen=True, slots=True)
 class MovenetConfig(_Group):
-    """What only MoveNet needs."""
+    """Parameters of MoveNet only."""
 
     prefix: ClassVar[str] = "movenet"
 
@@ -246,24 +246,24 @@ class TrackerConfig(_Group):
     )
     camera_motion: bool = _param(
         True,
-        "robust: compensate for the motion of the camera; false saves time where the camera does "
+        "robust: compensate for the motion of the camera; false saves time if the camera does "
         "not move",
     )
     publish_lost: bool = _param(
         False,
-        "publish people who are not visible in the image too, as STATE_LOST",
+        "also publish tracks without a detection in the image, as STATE_LOST",
         live=True,
     )
     publish_tentative: bool = _param(
         False,
-        "publish tracks that are not confirmed yet too, as STATE_TENTATIVE",
+        "also publish tracks that are not confirmed yet, as STATE_TENTATIVE",
         live=True,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ClassicConfig(_Group):
-    """What only the `classic` association needs; the names are those of the PoseFlow program."""
+    """Parameters of the `classic` association only, named as in the PoseFlow program."""
 
     prefix: ClassVar[str] = "classic"
 
@@ -275,7 +275,7 @@ class ClassicConfig(_Group):
     )
     num: int = _param(
         7,
-        "number of keypoints, the most similar ones, that the similarity of two poses uses",
+        "number of keypoints, the most similar ones, used for the similarity of two poses",
         minimum=1,
         maximum=100,
         live=True,
@@ -306,14 +306,14 @@ class ClassicConfig(_Group):
 
 @dataclass(frozen=True, slots=True)
 class CamerasConfig(_Group):
-    """Which cameras the node subscribes to, and how."""
+    """The cameras, and the settings of their subscriptions."""
 
     prefix: ClassVar[str] = "cameras"
 
     names: tuple[str, ...] = _param(
         ("",),
-        "names of the cameras; each is a part of its topics: front/image and "
-        "~/front/tracked_poses; a single camera without a name: image and ~/tracked_poses",
+        "names of the cameras, used in their topics: front/image and ~/front/tracked_poses; a "
+        "single camera may have no name: image and ~/tracked_poses",
     )
     image_transport: tuple[str, ...] = _param(
         ("raw",),
@@ -323,7 +323,7 @@ class CamerasConfig(_Group):
     )
     reliability: str = _param(
         "auto",
-        "QoS reliability of the image subscriptions; auto: reliable where all publishers offer it",
+        "QoS reliability of the image subscriptions; auto: reliable if all publishers offer it",
         choices=("auto", "reliable", "best_effort"),
     )
     replay: bool = _param(
@@ -332,7 +332,7 @@ class CamerasConfig(_Group):
     )
     max_image_age_s: float = _param(
         0.0,
-        "drop images that are older than this when they would be processed, seconds; 0: no limit",
+        "drop images that are older than this when processing starts, seconds; 0: no limit",
         minimum=0.0,
         maximum=3600.0,
         live=True,
@@ -342,12 +342,12 @@ class CamerasConfig(_Group):
         self._check_names()
         if self.replay and self.max_image_age_s > 0:
             raise ConfigError(
-                f"cameras.max_image_age_s is {self.max_image_age_s:g}, must be 0 where "
-                "cameras.replay is true, which drops no image"
+                f"cameras.max_image_age_s is {self.max_image_age_s:g}, must be 0 if "
+                "cameras.replay is true: replay drops no images"
             )
         if self.replay and self.reliability == "best_effort":
             raise ConfigError(
-                "cameras.reliability is 'best_effort', must be auto or reliable where "
+                "cameras.reliability is 'best_effort', must be auto or reliable if "
                 "cameras.replay is true: best effort loses images"
             )
 
@@ -378,7 +378,7 @@ class CamerasConfig(_Group):
 
 @dataclass(frozen=True, slots=True)
 class DepthConfig(_Group):
-    """How people are located in 3D."""
+    """The 3D positions of people."""
 
     prefix: ClassVar[str] = "depth"
 
@@ -397,7 +397,7 @@ class DepthConfig(_Group):
 
 @dataclass(frozen=True, slots=True)
 class MarkersConfig(_Group):
-    """How people are drawn."""
+    """Markers and annotated images."""
 
     prefix: ClassVar[str] = "markers"
 
@@ -410,7 +410,7 @@ class MarkersConfig(_Group):
     )
     depth_m: float = _param(
         3.0,
-        "distance from the camera at which markers are drawn where there is no depth, metres",
+        "distance from the camera at which markers are drawn without depth, metres",
         minimum=0.1,
         maximum=1000.0,
         live=True,
@@ -426,7 +426,7 @@ class MarkersConfig(_Group):
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticsConfig(_Group):
-    """When the diagnostics report a warning or an error."""
+    """Thresholds for warnings and errors in the diagnostics."""
 
     prefix: ClassVar[str] = "diagnostics"
 
@@ -500,7 +500,7 @@ class Config:
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, object]) -> "Config":
-        """Return the configuration with these values and the defaults of the rest.
+        """Return the configuration with these values, and defaults for all others.
 
         Args:
             values: full parameter name -> value.
@@ -537,14 +537,14 @@ def parameters() -> Iterator[Parameter]:
 
 
 def choices(name: str) -> tuple[str, ...]:
-    """Return the allowed words of a parameter, by its full name."""
+    """Return the allowed strings of a parameter, by its full name."""
     return next(parameter.spec.choices for parameter in parameters() if parameter.name == name)
 
 
 def unknown_parameter(name: object) -> str:
-    """Return one line about a parameter that does not exist, with the closest name if any."""
+    """Return one line that reports an unknown parameter and suggests the closest name."""
     known = [parameter.name for parameter in parameters()]
-    # Without its group a name is still recognized.
+    # A name without its group is recognized too.
     full_names = {full.partition(".")[2]: full for full in known} | {full: full for full in known}
     given = str(name)
     near = [part for part in (given, given.rpartition(".")[2]) if part in full_names]

@@ -1,4 +1,4 @@
-"""From the poses of an image to tracked people: the same for node, command and benchmark."""
+"""Matching and tracking of one camera's images, shared by node, commands and benchmarks."""
 
 import threading
 from collections.abc import Callable
@@ -21,11 +21,11 @@ class Frame(Generic[Payload]):
     """One image and the people tracked in it.
 
     Attributes:
-        image: (H, W, 3) RGB, as given.
-        stamp_s: when it was taken, seconds.
-        epoch: raised by each reset: people of different epochs are different people.
+        image: (H, W, 3) RGB, the input.
+        stamp_s: of the image, seconds.
+        epoch: incremented by each reset; track ids of different epochs are unrelated.
         tracked: the tracks.
-        payload: as given.
+        payload: the input.
     """
 
     image: Image
@@ -38,7 +38,7 @@ class Frame(Generic[Payload]):
 class Pipeline(Generic[Payload]):
     """Matcher and tracker of one camera.
 
-    `track` and `flush` are called by one thread, everything else by any.
+    `track` and `flush` must be called by one thread; all other methods by any thread.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Pipeline(Generic[Payload]):
         """Make a pipeline.
 
         Args:
-            config: how to match and track.
+            config: of matching and tracking.
             skeleton: of the poses.
             appearance: the constants of the model that makes the appearances.
             log: called with one line each time the pipeline resets itself.
@@ -62,7 +62,7 @@ class Pipeline(Generic[Payload]):
         self._tracker = PoseFlowTracker(config.tracker, skeleton, config.classic, appearance)
         self._output: DelayedOutput[Frame[Payload]] = DelayedOutput(self._tracker)
         self._log = log
-        # Held while the tracker works, not while images are matched: a reset does not wait long.
+        # Not held while images are matched, so that a reset does not wait for long.
         self._lock = threading.Lock()
         self._epoch = self._matched_epoch = epoch
         self._shape: tuple[int, ...] | None = None
@@ -70,12 +70,12 @@ class Pipeline(Generic[Payload]):
 
     @property
     def epoch(self) -> int:
-        """The present epoch; raised by each reset."""
+        """The current epoch; incremented by each reset."""
         return self._epoch
 
     @property
     def n_delayed(self) -> int:
-        """How many frames are delayed at present."""
+        """Number of delayed frames."""
         return len(self._output)
 
     def track(
@@ -88,15 +88,15 @@ class Pipeline(Generic[Payload]):
     ) -> list[Frame[Payload]]:
         """Track the people in an image; return the frames that are ready, oldest first.
 
-        Without `flow_window_s` that is this one, with it those that are so many seconds old.
-        A stamp before the last one (a bag that loops, a clock set back) and another image size
-        reset the tracking.
+        Without `flow_window_s` this is the present frame, otherwise the frames that are at least
+        `flow_window_s` old. A stamp before the last one (a looping bag, a clock set back) or a
+        new image size resets the tracking.
 
         Args:
             image: (H, W, 3) RGB.
             poses: the people in it.
-            appearances: (N, D) of them, from the appearance model.
-            stamp_s: when it was taken, seconds.
+            appearances: (N, D) of these people, from the appearance model.
+            stamp_s: of the image, seconds.
             payload: returned in `Frame.payload`.
         """
         shape = image.shape[:2]
@@ -112,7 +112,7 @@ class Pipeline(Generic[Payload]):
             return flushed + _ready(self._output.push(tracked, frame))
 
     def flush(self) -> list[Frame[Payload]]:
-        """Return the frames still delayed, oldest first: no more will come."""
+        """Return all delayed frames, oldest first, at the end of the input."""
         with self._lock:
             return _ready(self._output.flush())
 
@@ -122,7 +122,7 @@ class Pipeline(Generic[Payload]):
             self._tracker.configure(config.tracker, config.classic)
 
     def reset(self) -> int:
-        """Forget all tracks; return how many delayed frames were discarded."""
+        """Remove all tracks; return the number of discarded delayed frames."""
         with self._lock:
             n_delayed = len(self._output)
             self._start_epoch()
@@ -138,7 +138,7 @@ class Pipeline(Generic[Payload]):
     def _reset_if_discontinuous(
         self, shape: tuple[int, ...], stamp_s: float
     ) -> list[Frame[Payload]]:
-        """Return the frames that were delayed until this reset, if there is one."""
+        """Reset the tracking if necessary; return the frames that were delayed."""
         with self._lock:
             if stamp_s < self._stamp_s:
                 reason = f"the stamp went back from {self._stamp_s:.3f} to {stamp_s:.3f} s"

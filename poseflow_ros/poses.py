@@ -1,4 +1,4 @@
-"""What the stages of a frame hand each other: poses without identity, and poses with it."""
+"""The data of one frame: detected poses, and tracked poses with identities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class TrackState(IntEnum):
 def _as_shape(name: str, array: object, shape: tuple[int | None, ...]) -> FloatArray:
     """Return `array` as float64; raise ValueError unless its shape fits (None: any length)."""
     values = np.asarray(array, dtype=np.float64)
-    if values.shape == shape:  # most often, and much faster
+    if values.shape == shape:  # the usual case, and much faster
         return values
     fits = len(values.shape) == len(shape) and all(
         want in (None, have) for want, have in zip(shape, values.shape, strict=True)
@@ -44,7 +44,7 @@ class Poses:
         keypoints: (N, K, 2) pixels (x, y); the centre of the first pixel is (0, 0).
         keypoint_scores: (N, K) in [0, 1].
         boxes: (N, 4) pixels (x1, y1, x2, y2).
-        scores: (N,) in [0, 1], how sure the estimator is of the person.
+        scores: (N,) in [0, 1], confidence of the estimator in the person.
 
     Raises:
         ValueError: the arrays' shapes do not fit each other.
@@ -80,7 +80,7 @@ class Poses:
         return self.boxes[:, 3] - self.boxes[:, 1]
 
     def first_keypoints(self, n_keypoints: int) -> "Poses":
-        """Return the poses with their first keypoints alone; themselves if they have no more."""
+        """Return the poses with only their first keypoints; self if they have no more."""
         if n_keypoints == self.keypoint_scores.shape[1]:
             return self
         return Poses(
@@ -92,7 +92,7 @@ class Poses:
 
     @classmethod
     def joined(cls, parts: Sequence["Poses"]) -> "Poses":
-        """Return the people of all parts, at least one part."""
+        """Return the people of all parts; there must be at least one part."""
         return cls(
             np.concatenate([part.keypoints for part in parts]),
             np.concatenate([part.keypoint_scores for part in parts]),
@@ -102,27 +102,27 @@ class Poses:
 
     @classmethod
     def empty(cls, n_keypoints: int) -> "Poses":
-        """Return the poses of nobody."""
+        """Return zero poses."""
         k = n_keypoints
         return cls(np.zeros((0, k, 2)), np.zeros((0, k)), np.zeros((0, 4)), np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedPoses:
-    """N tracks after one frame: those seen in it, then the lost, then the removed.
+    """N tracks after one frame: the observed ones, then the lost, then the removed.
 
-    Lost and removed are people only: a tentative track is not mentioned where it is not seen.
+    Only confirmed tracks become lost or removed. A tentative track appears only in frames in
+    which it is observed.
 
     Attributes:
-        poses: the last pose seen of each track.
+        poses: the last observed pose of each track.
         track_ids: (N,) from 1, never reused.
         states: (N,) TrackState.
-        match_scores: (N,) in [0, 1], the similarity of pose and track; 0 at birth.
+        match_scores: (N,) in [0, 1], similarity of pose and track; 0 at birth.
         ages_s: (N,) seconds since the first observation.
-        time_since_update_s: (N,) seconds since the last observation, 0 when seen in this frame.
-        hits: (N,) frames in which the person was seen.
-        velocities: (N, 2) pixels a second, of the person; without the camera's own motion where
-            that is known.
+        time_since_update_s: (N,) seconds since the last observation; 0 if observed now.
+        hits: (N,) number of frames in which the track was observed.
+        velocities: (N, 2) pixels per second; the motion of the camera, if known, is subtracted.
     """
 
     poses: Poses
@@ -143,5 +143,5 @@ class TrackedPoses:
 
     @property
     def visible(self) -> NDArray[np.bool_]:
-        """(N,) true for the confirmed people seen in this frame."""
+        """(N,) true for confirmed tracks observed in this frame."""
         return self.states == TrackState.CONFIRMED

@@ -1,4 +1,4 @@
-"""YAML files that users write."""
+"""Reading of YAML files."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,14 @@ from poseflow_ros.config import ConfigError
 
 
 def read_yaml(path: Path) -> Any:
-    """Return what a file holds.
+    """Return the content of a YAML file.
 
     Raises:
-        ConfigError: it cannot be read, or is no YAML.
+        ConfigError: the file cannot be read or is not valid YAML.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error

@@ -207,7 +207,7 @@ IMPOSSIBLE = [
     ),
     pytest.param(
         {"cameras.replay": True, "cameras.max_image_age_s": 1.0},
-        "must be 0 where cameras.replay is true",
+        "must be 0 if cameras.replay is true",
         id="too old",
     ),
     pytest.param(

@@ -15,9 +15,9 @@ from scipy.optimize import curve_fit, minimize
 from scipy.special import logit
 
 from poseflow_ros.bench.camera import Camera
+from poseflow_ros.bench.camera_view import hidden_points, hidden_shares, look
 from poseflow_ros.bench.crowd import Crowd
 from poseflow_ros.bench.metrics import Frames, read_mot
-from poseflow_ros.bench.view import hidden_points, hidden_shares, look
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.poses import FloatArray, IntArray, Poses
 from poseflow_ros.tracking.assignment import assign

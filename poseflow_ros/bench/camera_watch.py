@@ -50,15 +50,15 @@ class PoseLog:
 
 
 class CameraWatch:
-    """Listens to one camera's poses and diagnostics."""
+    """Subscribes to the poses and diagnostics of one camera."""
 
     def __init__(
         self, node: Node, diagnostics: DiagnosticsListener, poseflow: str, name: str
     ) -> None:
-        """Subscribe; whoever spins the node keeps this up to date.
+        """Subscribe; the callbacks run while the caller spins the node.
 
         Args:
-            node: which listens.
+            node: creates the subscriptions.
             diagnostics: of all nodes.
             poseflow: the PoseFlow node's full name, "/demo/poseflow".
             name: the camera's, "" where it is the only one.

@@ -6,8 +6,8 @@ from scipy.special import expit, ndtr
 
 from poseflow_ros.bench import walker
 from poseflow_ros.bench.camera import AT_REST, Camera
+from poseflow_ros.bench.camera_view import CameraView
 from poseflow_ros.bench.detector_model import DetectorModel
-from poseflow_ros.bench.view import View
 from poseflow_ros.poses import FloatArray, Poses
 
 MIN_VISIBLE = 0.25
@@ -42,7 +42,7 @@ class Detector:
         self._exists = rng.random(sites) < self._false / sites
         self._figures = self._new_figures(sites)
 
-    def see(self, view: View, dt_s: float) -> Poses:
+    def see(self, view: CameraView, dt_s: float) -> Poses:
         """Return the detections in a picture taken `dt_s` after the last, the surest first."""
         self._remember(dt_s)
         found = self._found(view, dt_s)
@@ -82,7 +82,7 @@ class Detector:
             change = self._rng.standard_normal(values.shape)
             values[:] = keep * values + np.sqrt(1 - keep**2) * change
 
-    def _found(self, view: View, dt_s: float) -> NDArray[np.bool_]:
+    def _found(self, view: CameraView, dt_s: float) -> NDArray[np.bool_]:
         """Return (R,), which rows are detected now."""
         model, rng = self._model, self._rng
         p_miss = expit(model.miss[0] + model.miss[1] * view.hidden)
@@ -146,7 +146,7 @@ class Detector:
         return np.stack([top + start * height, top + (start + part) * height], axis=1)
 
     def _all_scores(
-        self, view: View, hidden: NDArray[np.bool_], outside: NDArray[np.bool_]
+        self, view: CameraView, hidden: NDArray[np.bool_], outside: NDArray[np.bool_]
     ) -> tuple[FloatArray, FloatArray]:
         """Return the (R,) scores of the rows and the (R, 17) of their keypoints."""
         model, n = self._model, self._n

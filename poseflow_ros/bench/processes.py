@@ -113,7 +113,7 @@ class DiagnosticsListener:
     """The latest diagnostics of each node on `/diagnostics`."""
 
     def __init__(self, node: Node) -> None:
-        """Subscribe; whoever spins the node keeps this up to date."""
+        """Subscribe; the callbacks run while the caller spins the node."""
         self._values: dict[str, dict[str, str]] = {}
         self._stamps_s: dict[str, float] = {}
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 100)

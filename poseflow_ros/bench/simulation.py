@@ -1,4 +1,4 @@
-"""A crowd as a detector sees it, picture by picture, with the truth."""
+"""Simulated detections of a crowd, frame by frame, with ground truth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 
 from poseflow_ros.bench.camera import Camera
 from poseflow_ros.bench.camera_motion import camera_motion
+from poseflow_ros.bench.camera_view import CameraView, look
 from poseflow_ros.bench.crowd import Crowd
 from poseflow_ros.bench.detector import MIN_VISIBLE, Detector, cut
 from poseflow_ros.bench.detector_model import DetectorModel
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.scene import Scene
-from poseflow_ros.bench.view import View, look
 from poseflow_ros.imaging.camera_motion import estimate_camera_motion
 from poseflow_ros.poses import FloatArray, IntArray, Poses
 from poseflow_ros.tracking.cues import Cues
@@ -31,18 +31,18 @@ _OUTLIERS, _MATCH_STD_PX = 0.1, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is simulated.
+    """Settings of a simulation.
 
     Attributes:
-        people: how many there are, most of them in the picture.
-        seconds: for how long.
-        seed: of the world and the detector; the same seed gives the same.
-        fps: pictures a second; the world does not depend on it.
-        scene: the place and its people.
+        people: number of people; most of them are in the image.
+        seconds: duration.
+        seed: of the world and the detector; equal seeds give equal simulations.
+        fps: images per second; the simulated world does not depend on it.
+        scene: the place and the behaviour of its people.
         camera: how the camera moves, one of `CAMERA_MOTIONS`.
         rotation_deg_s: the highest pan rate of a camera that rotates.
-        correspondences: whether a moving camera gives any.
-        model: the detector.
+        correspondences: whether correspondences are simulated for a moving camera.
+        model: of the detector.
 
     Raises:
         BenchError: a number is out of its range.
@@ -66,21 +66,21 @@ class Settings:
 
     @property
     def n_frames(self) -> int:
-        """How many pictures there are."""
+        """Number of frames."""
         return max(1, round(self.seconds * self.fps))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sight:
-    """One picture.
+class SimulatedFrame:
+    """One frame.
 
     Attributes:
-        stamp_s: when it is taken.
-        truth_ids: (T,) who is visible to at least a quarter.
-        truth_boxes: (T, 4) pixels of their whole bodies, cut at the picture's edge only.
-        poses: what the detector finds.
-        matches: (C, 4) correspondences with the previous picture; (0, 4) of a camera at rest, and
-            where correspondences are left out.
+        stamp_s: seconds.
+        truth_ids: (T,) true ids of the people of whom at least a quarter is visible.
+        truth_boxes: (T, 4) pixels, of their whole bodies, clipped at the image border only.
+        poses: the detections.
+        matches: (C, 4) correspondences with the previous frame; (0, 4) for a camera at rest or
+            without simulated correspondences.
     """
 
     stamp_s: float
@@ -91,20 +91,20 @@ class Sight:
 
     @property
     def cues(self) -> Cues:
-        """What the picture says about the poses; there are no appearances."""
+        """The cues of the frame; appearances are not simulated."""
         camera_motion = estimate_camera_motion(self.matches, self.poses.boxes)
         return Cues(camera_motion, self.matches, np.zeros((len(self.poses), 0)))
 
 
-def simulate(settings: Settings) -> Iterator[Sight]:
-    """Yield one picture after another; nothing of those before is kept but the last."""
+def simulate(settings: Settings) -> Iterator[SimulatedFrame]:
+    """Yield one frame after another; only the previous one is kept in memory."""
     rngs = [np.random.default_rng([settings.seed, i]) for i in range(4)]
     camera = Camera(settings.people, settings.scene)
     crowd = Crowd(camera, rngs[0])
     motion = camera_motion(settings.camera, camera, rngs[1], settings.rotation_deg_s)
     matched = settings.correspondences and settings.camera != "still"
     detector = Detector(settings.model, camera, rngs[2])
-    previous: View | None = None
+    previous: CameraView | None = None
     for k in range(settings.n_frames):
         stamp_s = k / settings.fps
         view = look(camera, crowd.at(stamp_s), motion.at(stamp_s))
@@ -113,14 +113,16 @@ def simulate(settings: Settings) -> Iterator[Sight]:
             matches = _correspondences(previous, view, camera, rngs[3])
         visible = np.flatnonzero(view.hidden <= 1 - MIN_VISIBLE)
         boxes = cut(view.boxes[visible], camera.size_px)
-        yield Sight(stamp_s, visible + 1, boxes, detector.see(view, 1 / settings.fps), matches)
+        yield SimulatedFrame(
+            stamp_s, visible + 1, boxes, detector.see(view, 1 / settings.fps), matches
+        )
         previous = view
 
 
 def _correspondences(
-    before: View, now: View, camera: Camera, rng: np.random.Generator
+    before: CameraView, now: CameraView, camera: Camera, rng: np.random.Generator
 ) -> FloatArray:
-    """Return the (C, 4) correspondences of the background and of people, some of them wrong."""
+    """Return the (C, 4) correspondences of background and people, with outliers."""
     size_px = camera.size_px
     ground = rng.uniform(0, size_px, (_BACKGROUND_MATCHES, 2))
     x, y = ground[:, :1], ground[:, 1:]

@@ -1,5 +1,5 @@
-"""What a command refuses."""
+"""Errors of commands."""
 
 
 class CommandError(ValueError):
-    """Input that a command cannot use; the text names it and says what is allowed."""
+    """Invalid input of a command; the message gives the value and what is allowed."""

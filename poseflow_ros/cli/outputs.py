@@ -1,4 +1,4 @@
-"""Files that a command is asked to write."""
+"""Checks of output files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,14 +7,14 @@ from poseflow_ros.cli.errors import CommandError
 
 
 class OutputError(CommandError):
-    """A file that cannot be written; the text names it and says why."""
+    """A file cannot be written; the message gives its path and the reason."""
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path] = ()) -> None:
-    """Refuse before the work what could not be written after it.
+    """Check before the work starts that the outputs can be written.
 
     Raises:
-        OutputError: an output is one of the inputs too, or its folder is missing.
+        OutputError: an output is also an input, or its folder does not exist.
     """
     resolved = {path.resolve() for path in inputs}
     for output in outputs:

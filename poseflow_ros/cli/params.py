@@ -9,15 +9,16 @@ from poseflow_ros.yaml_file import read_yaml
 
 NODE_NAME = "poseflow"
 _SECTIONS = ("/**", NODE_NAME, f"/{NODE_NAME}")
-# Parameters of every ROS node, which mean nothing here.
+# Parameters of every ROS node; without ROS they have no meaning.
 _ROS_ONLY = ("use_sim_time", "qos_overrides")
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
-    """Return the node's parameters in a file such as config/poseflow.yaml.
+    """Return the node's parameters from a file such as config/poseflow.yaml.
 
     Raises:
-        ConfigError: it cannot be read, is no YAML, or holds no `ros__parameters` of this node.
+        ConfigError: the file cannot be read, is not valid YAML, or has no `ros__parameters` of
+            this node.
     """
     document = read_yaml(path)
     sections = document if isinstance(document, Mapping) else {}
@@ -27,13 +28,13 @@ def read_parameters(path: Path) -> dict[str, Any]:
         if isinstance(section, Mapping) and isinstance(section.get("ros__parameters"), Mapping):
             values |= _flat(section["ros__parameters"])
     if not values:
-        raise ConfigError(f"{path} sets no parameter: expected /**: or {NODE_NAME}: with "
-                          "ros__parameters: below")  # fmt: skip
+        raise ConfigError(f"{path} sets no parameters: expected /**: or {NODE_NAME}: with "
+                          "ros__parameters: below it")  # fmt: skip
     return {k: v for k, v in values.items() if not k.startswith(_ROS_ONLY)}
 
 
 def _flat(parameters: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested groups as full names: {tracker: {max_lost_s: 3.0}} -> tracker.max_lost_s."""
+    """Return nested groups by full names: {tracker: {max_lost_s: 3.0}} -> tracker.max_lost_s."""
     values: dict[str, Any] = {}
     for key, value in parameters.items():
         name = f"{prefix}{key}"

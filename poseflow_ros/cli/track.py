@@ -1,4 +1,4 @@
-"""`python -m poseflow_ros track`: people tracked in a video, a folder of images or a camera."""
+"""`python -m poseflow_ros track`: track people in a video, a folder of images or a camera."""
 
 import argparse
 import contextlib
@@ -31,24 +31,24 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
         "track", help="track people in a video", description=__doc__.split(": ", 1)[1]
     )
-    parser.add_argument("input", help="video file, folder of images, or a camera's number")
+    parser.add_argument("input", help="video file, folder of images, or camera index")
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
     parser.add_argument("--association", choices=choices("tracker.association"))
     parser.add_argument(
-        "--detections", type=Path, metavar="FILE.npz", help="recorded poses, not an estimator"
+        "--detections", type=Path, metavar="FILE.npz", help="recorded poses, without an estimator"
     )
-    parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images a second")
+    parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images per second")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the annotated video")
     parser.add_argument("--mot", type=Path, metavar="OUT.txt", help="write MOTChallenge text")
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write every pose")
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all poses")
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the statistics")
     parser.set_defaults(run=run)
 
 
 @dataclass(slots=True)
 class Report:
-    """Figures of a run."""
+    """Statistics of a run."""
 
     frames: int = 0
     estimate_s: float = 0.0
@@ -61,7 +61,7 @@ class Report:
         self.track_ids.update(frame.tracked.track_ids[frame.tracked.visible].tolist())
 
     def figures(self) -> dict[str, float]:
-        """Return what goes into the report; times are means in milliseconds."""
+        """Return the values of the report; times are means in milliseconds."""
         frames = max(1, self.frames)
         return {
             "frames": self.frames,
@@ -72,7 +72,7 @@ class Report:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Track people in the input and write what was asked for."""
+    """Track people in the input and write the requested outputs."""
     inputs = [Path(args.input), *(path for path in (args.detections,) if path)]
     check_outputs((args.video, args.mot, args.json, args.report), inputs)
     config = _configure(args)
@@ -107,7 +107,7 @@ def _frames(
     report: Report,
 ) -> Iterator[Frame[int]]:
     """Yield each image with its tracks; the payload is its index."""
-    with contextlib.suppress(KeyboardInterrupt):  # how a camera's recording ends
+    with contextlib.suppress(KeyboardInterrupt):  # ends the recording of a camera
         for index, (image, stamp_s) in enumerate(images):
             start = perf_counter()
             poses = estimator.estimate(image)
@@ -122,8 +122,8 @@ def _frames(
 
 def _configure(args: argparse.Namespace) -> Config:
     values = read_parameters(args.params) if args.params else {}
-    asked = {"estimator.name": args.estimator, "tracker.association": args.association}
-    return Config.from_parameters(values | {k: v for k, v in asked.items() if v})
+    options = {"estimator.name": args.estimator, "tracker.association": args.association}
+    return Config.from_parameters(values | {k: v for k, v in options.items() if v})
 
 
 def _estimator(args: argparse.Namespace, config: Config) -> PoseEstimator:
@@ -167,7 +167,7 @@ class MotWriter:
         self._file = file
 
     def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Write the people seen in one frame."""
+        """Write the visible people of one frame."""
         for i in tracked.visible.nonzero()[0]:
             x1, y1, x2, y2 = tracked.poses.boxes[i]
             self._file.write(
@@ -177,7 +177,7 @@ class MotWriter:
 
 
 class JsonWriter:
-    """Writes one object: the skeleton and a list of frames, each with its people."""
+    """Writes one JSON object: the skeleton and a list of frames, each with its people."""
 
     def __init__(self, file: IO[str], estimator: PoseEstimator) -> None:
         self._file = file
@@ -193,7 +193,7 @@ class JsonWriter:
         self._file.close()
 
     def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Write the people seen in one frame."""
+        """Write the visible people of one frame."""
         poses = tracked.poses
         people = [
             {

@@ -1,4 +1,4 @@
-"""`python -m poseflow_ros weights`: list, fetch and verify the networks' files of weights."""
+"""`python -m poseflow_ros weights`: list, fetch and verify the weight files of the networks."""
 
 import argparse
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     verifying.add_argument("name", metavar="NAME|PATH")
     verifying.add_argument(
         "--detectron2-config", default=EstimatorConfig().detectron2_config, metavar="CONFIG",
-        help="network of a file of detectron2 (default: %(default)s)",
+        help="network configuration of a detectron2 file (default: %(default)s)",
     )  # fmt: skip
     verifying.set_defaults(run=run_verify)
 
@@ -38,7 +38,7 @@ def run_list(args: argparse.Namespace) -> None:
 
 
 def run_fetch(args: argparse.Namespace) -> None:
-    """Download a published file, unless it is there and intact.
+    """Download a published file, unless it exists and is intact.
 
     Raises:
         WeightsError: the name is unknown, or the file cannot be downloaded.
@@ -53,7 +53,7 @@ def run_verify(args: argparse.Namespace) -> None:
     """Check the digest of a published file, or load any other file.
 
     Raises:
-        WeightsError, EstimatorError: it is missing, damaged or not of a known network.
+        WeightsError, EstimatorError: the file is missing, damaged or of an unknown network.
     """
     if path := named_file(args.name):
         estimator = EstimatorConfig(detectron2_config=args.detectron2_config)
@@ -94,7 +94,7 @@ def _named(name: str) -> ModelFile:
     models = {model.title: model for model in _published()}
     if name not in models:
         raise WeightsError(
-            f"{name!r} is neither a file nor the name of published weights; must be one of "
+            f"{name!r} is not a file and not the name of published weights; must be one of "
             f"{', '.join(models)}"
         )
     return models[name]
@@ -104,9 +104,9 @@ def _network_in(path: Path, config: Config) -> str:
     """Return the name of the network whose weights the file holds, by loading it.
 
     Raises:
-        WeightsError, EstimatorError: it is damaged or not of a known network.
+        WeightsError, EstimatorError: the file is damaged or of an unknown network.
     """
     for name in NETWORKS:
         if title := network(name).verify(path, config):
             return title
-    raise WeightsError(f"{path} is not a file of weights of {', '.join(NETWORKS)}")
+    raise WeightsError(f"{path} is not a weight file of {', '.join(NETWORKS)}")

@@ -1,4 +1,4 @@
-"""Tracked people drawn on their image."""
+"""Drawing of tracked people on their image."""
 
 import colorsys
 
@@ -10,18 +10,18 @@ from poseflow_ros.skeletons.skeleton import Skeleton
 
 _GOLDEN_RATIO = 0.618034
 _LABEL_SCALE = 0.5
-_SHIFT = 3  # drawing coordinates carry this many bits behind the point
+_SHIFT = 3  # fractional bits of drawing coordinates
 
 
 def track_color(track_id: int) -> tuple[float, float, float]:
-    """Return the colour of an identity, RGB in [0, 1]; neighbouring ids differ strongly."""
+    """Return the color of a track, RGB in [0, 1]; consecutive ids have different hues."""
     return colorsys.hsv_to_rgb(track_id * _GOLDEN_RATIO % 1.0, 0.8, 1.0)
 
 
 def draw(
     image: Image, tracked: TrackedPoses, skeleton: Skeleton, min_keypoint_score: float
 ) -> Image:
-    """Return a copy of the (H, W, 3) RGB image with everybody seen in it drawn on it."""
+    """Return a copy of the (H, W, 3) RGB image with all visible people drawn on it."""
     canvas = np.ascontiguousarray(image).copy()
     for i in np.flatnonzero(tracked.visible):
         track_id = int(tracked.track_ids[i])
@@ -38,7 +38,7 @@ def _draw_person(
     min_keypoint_score: float,
     color: tuple[int, ...],
 ) -> None:
-    # Far outside the image a coordinate would overflow the drawing functions' integers.
+    # Larger coordinates would overflow the integers of the drawing functions.
     points = np.clip(np.nan_to_num(pose.keypoints[0]), -1e4, 1e4)
     fixed = np.round(points * (1 << _SHIFT)).astype(int).tolist()
     found = np.isfinite(pose.keypoints[0]).all(axis=1)

@@ -1,4 +1,4 @@
-"""What people look like, as vectors: the interface of the models that make them."""
+"""The interface of appearance models, which describe people by vectors."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,10 +10,10 @@ from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, Appearance
 
 
 class AppearanceModel(Protocol):
-    """Describes people so that they can be distinguished. One model serves all cameras.
+    """Describes the appearance of people by vectors. One model serves all cameras.
 
     Attributes:
-        likelihood: how alike its vectors of one person and of different people are.
+        likelihood: constants that convert distances of these vectors to likelihood ratios.
     """
 
     likelihood: AppearanceLikelihood
@@ -22,11 +22,11 @@ class AppearanceModel(Protocol):
         """Return the appearances of the people in each image.
 
         Args:
-            images: (H, W, 3) RGB each, one or more, of any sizes.
-            poses: the N people in each of them.
+            images: one or more (H, W, 3) RGB images, of any sizes.
+            poses: the N people in each image.
 
         Returns:
-            (N, D) unit vectors for each image, 0 where a person's appearance is unknown.
+            (N, D) unit vectors for each image; zero vectors if the appearance is unknown.
         """
 
 

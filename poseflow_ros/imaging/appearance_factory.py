@@ -1,4 +1,4 @@
-"""The appearance model that a configuration asks for."""
+"""Creation of the configured appearance model."""
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.imaging.appearance import AppearanceModel, NoAppearance
@@ -7,5 +7,5 @@ from poseflow_ros.skeletons.skeleton import Skeleton
 
 
 def make_appearance_model(config: TrackerConfig, skeleton: Skeleton) -> AppearanceModel:
-    """Return the model whose vectors the configured association compares."""
+    """Return the appearance model for the configured association."""
     return ColorHistograms(skeleton) if config.association == "robust" else NoAppearance()

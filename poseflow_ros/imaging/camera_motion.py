@@ -1,4 +1,4 @@
-"""How the image moved because the camera did, from correspondences outside people."""
+"""Camera motion from correspondences of the background."""
 
 import cv2
 import numpy as np
@@ -8,33 +8,33 @@ from poseflow_ros.poses import FloatArray
 from poseflow_ros.tracking.camera_motion import CameraMotion
 
 _MIN_CORRESPONDENCES = 12
-# A correspondence agrees with a motion that leaves this many pixels or this share of how far most
-# points moved: in a picture that turns fast, a similarity transform is an approximation.
+# Maximum residual of an inlier: in pixels, or relative to the median displacement, because a
+# similarity transform only approximates a fast camera rotation.
 _MAX_RESIDUAL_PX = 3.0
 _MAX_RESIDUAL_SHARE = 0.2
-# A motion that leaves more than this for half of the correspondences is none.
+# A motion with a larger median residual is rejected.
 _MAX_MEDIAN_PX = 0.5
 _MAX_MEDIAN_SHARE = 0.5
-# From one image to the next no camera zooms by more than this factor.
+# Maximum change of scale from one image to the next.
 _MAX_SCALE = 2.0
 
 
 def estimate_camera_motion(correspondences: FloatArray, boxes: FloatArray) -> CameraMotion | None:
-    """Return the similarity transform that most of the background follows.
+    """Return the similarity transform of the background between two images.
 
-    By RANSAC (Fischler and Bolles, Communications of the ACM 24, 1981), as OpenCV has it.
+    It is found by OpenCV's RANSAC (Fischler and Bolles, Communications of the ACM 24, 1981).
 
     Args:
-        correspondences: (C, 4) pixels, (x_prev, y_prev, x_now, y_now); those that are not finite
-            do not count.
-        boxes: (N, 4) pixels, x1 y1 x2 y2, of people: they move by themselves.
+        correspondences: (C, 4) pixels, (x_prev, y_prev, x_now, y_now); rows that are not finite
+            are ignored.
+        boxes: (N, 4) pixels, x1 y1 x2 y2, of people; correspondences in them are ignored.
 
     Returns:
-        None where too few correspondences agree.
+        None if too few correspondences agree.
     """
     usable = np.isfinite(correspondences).all(axis=1)
     usable &= ~_inside_any(boxes, correspondences[:, 2:])
-    # OpenCV takes no other strides.
+    # OpenCV requires contiguous arrays.
     before, now = (np.ascontiguousarray(correspondences[usable, i : i + 2]) for i in (0, 2))
     if len(before) < _MIN_CORRESPONDENCES:
         return None
@@ -54,7 +54,7 @@ def estimate_camera_motion(correspondences: FloatArray, boxes: FloatArray) -> Ca
 
 
 def _inside_any(boxes: FloatArray, points: FloatArray) -> NDArray[np.bool_]:
-    """Return (C,), true for the (C, 2) points in any of (N, 4) boxes."""
+    """Return (C,), true for (C, 2) points in any of the (N, 4) boxes."""
     x, y = points[:, 0], points[:, 1]
     x1, y1, x2, y2 = boxes.T[..., None]
     inside: NDArray[np.bool_] = ((x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)).any(axis=0)

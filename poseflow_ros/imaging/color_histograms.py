@@ -1,4 +1,4 @@
-"""Appearance as the colors of torso and legs."""
+"""Appearance model based on the colors of torso and legs."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from poseflow_ros.poses import FloatArray, Image, Poses
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 
-# The keypoints that are used, and their places in that order.
+# The used keypoints, and their indices in this order.
 _USED = tuple(
     f"{side}_{joint}"
     for joint in ("shoulder", "hip", "knee", "ankle")
@@ -18,29 +18,28 @@ _USED = tuple(
 _LEFT_SHOULDER, _RIGHT_SHOULDER, _LEFT_HIP, _RIGHT_HIP = range(4)
 _LEG_BONES = np.array([(2, 4), (4, 6), (3, 5), (5, 7)])
 
-# Where on the torso colors are taken: across, from side to side, and down, from the shoulders
-# to the hips. Seen from the side its keypoints fall together: it is taken to be this wide at
-# least, relative to its length.
+# Sample positions on the torso: across its width, and down from shoulders to hips. Seen from the
+# side, left and right keypoints coincide, so the width has a minimum relative to the length.
 _ACROSS = np.linspace(-0.8, 0.8, 6)
 _DOWN = np.linspace(0.05, 0.95, 8)
 _LEAST_WIDTH = 0.45
-# Where on the bones of the legs, and how far to either side, relative to the torso's length.
+# Sample positions along the leg bones, and to either side, relative to the torso length.
 _ALONG = np.linspace(0.15, 0.9, 6)
 _BESIDE = np.array([-0.06, 0.06])
 
 # Histograms over L, a and b of CIELAB as OpenCV scales it to 8 bits: range and bins.
 _CHANNELS = ((0, 255, 16), (100, 156, 12), (100, 156, 12))
 _DIMENSIONS = 2 * sum(bins for _, _, bins in _CHANNELS)
-# A part of the body is unknown where less than this share of it is inside the image.
+# A body part is unknown if less than this share of its samples is inside the image.
 _LEAST_INSIDE = 0.5
-# Keypoints farther off, pixels, are as far: their squares would overflow.
+# Coordinates are clipped to this, pixels: larger squares would overflow.
 _FAR_PX = 1e6
 
 
 class ColorHistograms:
-    """Describes people by the histograms of the colors of their torso and of their legs.
+    """Describes people by color histograms of torso and legs.
 
-    The dot product of two descriptions is the Bhattacharyya coefficient of the histograms.
+    The dot product of two vectors is the Bhattacharyya coefficient of the histograms.
     """
 
     likelihood = AppearanceLikelihood(
@@ -54,7 +53,7 @@ class ColorHistograms:
 
     def __init__(self, skeleton: Skeleton) -> None:
         self._used = [skeleton.keypoint_names.index(name) for name in _USED]
-        # OpenCV makes its tables at the first conversion, which takes 0.1 s.
+        # OpenCV computes its tables during the first conversion, which takes 0.1 s.
         cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
 
     def describe(self, images: Sequence[Image], poses: Sequence[Poses]) -> list[FloatArray]:
@@ -83,13 +82,13 @@ class ColorHistograms:
             _histograms(lab[:, :n], inside[:, :n]),
             _histograms(lab[:, n:], inside[:, n:]),
         )
-        # Near the camera the legs are often below the image: the torso is used instead.
+        # The legs of near people are often below the image; the torso is used instead.
         of_legs = np.where(legs_known, of_legs, of_torso)
         return np.hstack([of_torso, of_legs]) / np.sqrt(2) * torso_known
 
 
 def _torso_points(keypoints: FloatArray) -> FloatArray:
-    """Return (N, S, 2) pixels, spread evenly over the torsos."""
+    """Return (N, S, 2) pixels, distributed evenly over the torsos."""
     left, right = keypoints[:, _LEFT_SHOULDER], keypoints[:, _RIGHT_SHOULDER]
     left_hip, right_hip = keypoints[:, _LEFT_HIP], keypoints[:, _RIGHT_HIP]
     top = (left + right) / 2
@@ -124,7 +123,7 @@ def _leg_points(keypoints: FloatArray) -> FloatArray:
 
 
 def _perpendicular(vectors: FloatArray) -> FloatArray:
-    """Return (N, 2) unit vectors at a right angle; 0 where there is no direction."""
+    """Return (N, 2) perpendicular unit vectors; 0 for zero vectors."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     turned = np.stack([-vectors[:, 1], vectors[:, 0]], axis=1)
     return np.divide(turned, length, out=np.zeros_like(turned), where=length > 0)
@@ -133,7 +132,7 @@ def _perpendicular(vectors: FloatArray) -> FloatArray:
 def _histograms(lab: Image, inside: FloatArray) -> FloatArray:
     """Return (N, B) square roots of histograms, unit vectors, of (N, S, 3) colors.
 
-    A color counts in the two bins next to it, by how near they are.
+    Each color is distributed linearly over the two nearest bins.
     """
     people = np.arange(len(lab))[:, None]
     weights = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1e-9)

@@ -1,4 +1,4 @@
-"""Which point of the previous image is which point of this one."""
+"""Correspondences between the previous image and the present one."""
 
 import cv2
 import numpy as np
@@ -9,13 +9,13 @@ from poseflow_ros.poses import FloatArray, Image, Poses
 
 NO_CORRESPONDENCES: FloatArray = np.zeros((0, 4))
 
-# Lowe's ratio test: the nearest descriptor counts where it is clearly nearer than the second.
+# Lowe's ratio test: maximum ratio of the distances of the nearest and second nearest descriptor.
 _MAX_RATIO = 0.8
-# ORB looks for nothing this near to the border, and fails on images of a few pixels.
+# ORB detects nothing this close to the border, and fails on very small images.
 _BORDER_PX = 31
 
-# The background is followed in an image reduced to about this long side, from corners at least
-# this far apart; in a pyramid, they may move by more than the window is wide.
+# Background corners are tracked in an image reduced to about this longer side. The corners have
+# this minimum distance. The pyramid allows displacements larger than the window.
 _SMALL_SIDE_PX = 256
 _CORNERS = 100
 _CORNER_QUALITY = 0.01
@@ -25,28 +25,28 @@ _PYRAMID_LEVELS = 3
 
 
 class BackgroundMatcher:
-    """Follows corners outside people (Lucas and Kanade, in a pyramid: Bouguet, 2001).
+    """Tracks corners outside people (pyramidal Lucas-Kanade: Bouguet, 2001).
 
-    Of the previous image only a small grey copy is kept.
+    Only a small gray copy of the previous image is kept.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the previous image."""
+        """Discard the previous image."""
         self._grey: NDArray[np.uint8] | None = None
         self._corners: NDArray[np.float32] | None = None
 
     def match(self, image: Image, poses: Poses) -> FloatArray:
-        """Return the correspondences of the previous image and this one.
+        """Return the correspondences between the previous image and this one.
 
         Args:
-            image: (H, W, 3) RGB, as large as the one before.
-            poses: the people in it; nothing is followed from where they are.
+            image: (H, W, 3) RGB, of the same size as the previous one.
+            poses: the people in it; no corners are detected in their boxes.
 
         Returns:
-            (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) where nothing corresponds.
+            (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) if there are none.
         """
         reduction = max(1, round(max(image.shape[:2]) / _SMALL_SIDE_PX))
         height, width = (max(1, side // reduction) for side in image.shape[:2])
@@ -80,8 +80,8 @@ def _corners(grey: NDArray[np.uint8], boxes: FloatArray) -> NDArray[np.float32] 
 class OrbMatcher:
     """Matches ORB features of consecutive images (Rublee et al., ICCV 2011).
 
-    An image without people is not looked at, as nobody can come from it or lead to it. Only the
-    features of the previous image are kept, never an image.
+    Images without people are skipped: there are no poses to match. Only the features of the
+    previous image are kept, not the image.
     """
 
     def __init__(self, config: ClassicConfig) -> None:
@@ -92,19 +92,19 @@ class OrbMatcher:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the previous image."""
+        """Discard the previous image."""
         self._points: FloatArray = np.zeros((0, 2))
         self._descriptors: NDArray[np.uint8] | None = None
 
     def match(self, image: Image, poses: Poses) -> FloatArray:
-        """Return the correspondences of the previous image and this one.
+        """Return the correspondences between the previous image and this one.
 
         Args:
             image: (H, W, 3) RGB.
             poses: the people in it.
 
         Returns:
-            (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) where nothing corresponds.
+            (C, 4) pixels, (x_prev, y_prev, x_now, y_now); (0, 4) if there are none.
         """
         previous_points, previous_descriptors = self._points, self._descriptors
         self.reset()
@@ -123,7 +123,7 @@ class OrbMatcher:
         return np.array([k.pt for k in keypoints], float).reshape(-1, 2), descriptors
 
     def _nearest(self, previous: NDArray[np.uint8], now: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return (C, 2) indices of the descriptors that belong together."""
+        """Return (C, 2) indices of matching descriptors."""
         pairs = [
             (best[0].queryIdx, best[0].trainIdx)
             for best in self._brute_force.knnMatch(previous, now, k=2)

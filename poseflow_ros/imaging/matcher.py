@@ -1,4 +1,4 @@
-"""The cues that the configured association uses."""
+"""Extraction of the cues that the configured association uses."""
 
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.camera_motion import estimate_camera_motion
@@ -13,10 +13,10 @@ from poseflow_ros.tracking.cues import Cues
 
 
 class ImageMatcher:
-    """Extracts the cues of one camera's images, and no more than the association uses.
+    """Extracts from the images of one camera the cues that the association uses.
 
-    `classic`: ORB correspondences. `robust`: correspondences of the background and the camera
-    motion, unless `camera_motion` is off. Appearances are passed through.
+    `classic`: ORB correspondences. `robust`: background correspondences and camera motion, unless
+    `camera_motion` is false. Appearances are passed through.
     """
 
     def __init__(self, config: Config) -> None:
@@ -25,7 +25,7 @@ class ImageMatcher:
         self._orb = None if robust else OrbMatcher(config.classic)
 
     def reset(self) -> None:
-        """Forget the previous image."""
+        """Discard the previous image."""
         for matcher in (self._background, self._orb):
             if matcher is not None:
                 matcher.reset()
@@ -36,7 +36,7 @@ class ImageMatcher:
         Args:
             image: (H, W, 3) RGB, of the same size as the previous one.
             poses: the N people in it.
-            appearances: (N, D) of them, as an AppearanceModel describes them.
+            appearances: (N, D) of these people, from an AppearanceModel.
         """
         camera_motion, correspondences = self._motion(image, poses)
         return Cues(camera_motion, correspondences, appearances)

@@ -1,4 +1,4 @@
-"""Images from files, folders and cameras, and a file of them."""
+"""Image sources (video files, folders, cameras) and a video file writer."""
 
 import contextlib
 import os
@@ -16,12 +16,12 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 MAX_RATE_HZ = 1000
 _LOG_LEVEL_SILENT = 0
 _FALLBACK_RATE_HZ = 30.0
-# What FFmpeg says of a broken file stands in the error, once.
+# The error reports a broken file once; FFmpeg's own messages are disabled.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 class VideoError(ValueError):
-    """Images that cannot be read or written; the text names them and says why."""
+    """Images cannot be read or written; the message gives the source and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Source:
 
     Attributes:
         name: what it was opened from.
-        rate_hz: images a second.
-        n_frames: how many there are, 0 where that is not known.
+        rate_hz: images per second.
+        n_frames: number of images; 0 if unknown.
         frames: the images and stamps.
     """
 
@@ -49,14 +49,14 @@ def open_source(name: str, rate_hz: float = 0.0) -> Source:
 
     Args:
         name: a path, or a number such as "0" for a camera.
-        rate_hz: images a second; 0 for the file's own, 30 where it does not say.
+        rate_hz: images per second; 0: the rate of the file, or 30 if it has none.
 
     Raises:
-        VideoError: nothing is there, or nothing that can be read. A folder's unreadable image
-            raises when its turn comes.
+        VideoError: the source does not exist or cannot be read. An unreadable image in a folder
+            raises when it is reached.
     """
     if not 0 <= rate_hz <= MAX_RATE_HZ:
-        raise VideoError(f"the rate is {rate_hz:g} Hz, must be from 0 (its own) to {MAX_RATE_HZ}")
+        raise VideoError(f"the rate is {rate_hz:g} Hz, must be from 0 (own rate) to {MAX_RATE_HZ}")
     path = Path(name)
     if path.is_dir():
         return _open_folder(path, rate_hz or _FALLBACK_RATE_HZ)
@@ -64,21 +64,21 @@ def open_source(name: str, rate_hz: float = 0.0) -> Source:
         return _open_file(path, rate_hz)
     if name.isdecimal():
         return _open_camera(int(name))
-    raise VideoError(f"{name} is no file, no folder of images and no camera's number")
+    raise VideoError(f"{name} is not a file, a folder of images or a camera index")
 
 
 def _open_folder(folder: Path, rate_hz: float) -> Source:
     paths = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise VideoError(f"{folder} holds no image ({kinds})")
+        raise VideoError(f"{folder} contains no images ({kinds})")
     paths.sort(key=_natural)
 
     def frames() -> Iterator[tuple[Image, float]]:
         for i, path in enumerate(paths):
             bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if bgr is None:
-                raise VideoError(f"{path} is no image that OpenCV reads")
+                raise VideoError(f"{path} is not an image that OpenCV can read")
             yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), i / rate_hz
 
     return Source(str(folder), rate_hz, len(paths), frames())
@@ -89,7 +89,7 @@ def _open_file(path: Path, rate_hz: float) -> Source:
         capture = cv2.VideoCapture(str(path))
     ok, first = capture.read()
     if not ok:
-        raise VideoError(f"{path} is no video that OpenCV reads, or holds no frame")
+        raise VideoError(f"{path} is not a video that OpenCV can read, or has no frames")
     own_rate_hz = capture.get(cv2.CAP_PROP_FPS)
     rate_hz = rate_hz or (own_rate_hz if 0 < own_rate_hz <= MAX_RATE_HZ else _FALLBACK_RATE_HZ)
     n_frames = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
@@ -109,7 +109,7 @@ def _open_camera(index: int) -> Source:
     with _opencv_silent():
         capture = cv2.VideoCapture(index)
     if not capture.isOpened():
-        raise VideoError(f"camera {index} cannot be opened, and there is no file of that name")
+        raise VideoError(f"camera {index} cannot be opened, and no file has this name")
     rate_hz = capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_RATE_HZ
 
     def frames() -> Iterator[tuple[Image, float]]:
@@ -117,7 +117,7 @@ def _open_camera(index: int) -> Source:
             while True:
                 ok, bgr = capture.read()
                 if not ok:
-                    raise VideoError(f"camera {index} stopped giving images")
+                    raise VideoError(f"camera {index} stopped delivering images")
                 yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), time.monotonic()
         finally:
             capture.release()
@@ -127,7 +127,7 @@ def _open_camera(index: int) -> Source:
 
 @contextlib.contextmanager
 def _opencv_silent() -> Iterator[None]:
-    """Keep OpenCV from saying in many lines what the error says in one."""
+    """Suppress OpenCV's messages; the error reports the problem in one line."""
     logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, and 4.6
     before = logging.setLogLevel(_LOG_LEVEL_SILENT)
     try:
@@ -161,7 +161,7 @@ class VideoWriter:
         """Append an (H, W, 3) RGB image.
 
         Raises:
-            VideoError: the file cannot be written, or the image is not of the first one's size.
+            VideoError: the file cannot be written, or the size differs from the first image.
         """
         size = (image.shape[1], image.shape[0])
         if self._writer is None:
@@ -171,6 +171,6 @@ class VideoWriter:
                 self._writer = cv2.VideoWriter(str(self._path), codec, self._rate_hz, size)
             if not self._writer.isOpened():
                 raise VideoError(f"{self._path} cannot be written as an MP4 video")
-        if size != self._size:  # OpenCV would leave it out without a word
-            raise VideoError(f"{self._path} holds images of {self._size}, cannot take {size}")
+        if size != self._size:  # OpenCV would skip it silently
+            raise VideoError(f"{self._path} has images of {self._size}, cannot append {size}")
         self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

@@ -1,4 +1,4 @@
-"""The bond by which nav2's lifecycle manager notices that a node died."""
+"""The bond with which nav2's lifecycle manager detects that a node has died."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ _HEARTBEAT_PERIOD_S = 0.1  # nav2's; its manager waits 4 s for one
 
 
 class ManagerBond:
-    """The node's end of the bond, as nav2's own nodes hold it while they are active.
+    """The node's end of the bond, which exists while the node is active, as in nav2's nodes.
 
     Without bondpy it does nothing. If no manager answers within 10 s, the bond stops and the node
-    continues without. To be started and stopped by the executor's thread.
+    continues without it. Must be started and stopped by the executor's thread.
     """
 
     def __init__(self, node: Node) -> None:
@@ -21,7 +21,7 @@ class ManagerBond:
         self._bond: Any = None
 
     def start(self) -> None:
-        """Send heartbeats from now on, from a thread of their own."""
+        """Start a thread that sends heartbeats."""
         self.stop()
         try:
             # The id and topic that the manager expects.
@@ -32,7 +32,7 @@ class ManagerBond:
         self._bond.start()
 
     def stop(self) -> None:
-        """Tell the manager that this is the end, not a crash."""
+        """Break the bond; the manager then does not report a crash."""
         bond, self._bond = self._bond, None
         if bond is not None:
             shut_down_bond(self._node, bond)

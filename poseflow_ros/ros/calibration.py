@@ -1,4 +1,4 @@
-"""The calibration of a camera as it comes, sensor_msgs/CameraInfo."""
+"""The calibration of a camera from sensor_msgs/CameraInfo."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Calibration:
 
     Attributes:
         lens: in pixels of the images.
-        size: (height, width) of the images, pixels; zeros where unknown.
+        size: (height, width) of the images, pixels; zeros if unknown.
     """
 
     lens: Lens
@@ -21,12 +21,12 @@ class Calibration:
 
     @classmethod
     def of(cls, info: CameraInfo) -> "Calibration | None":
-        """Return the calibration of a message; None if it is uncalibrated (zeros, by convention).
+        """Return the calibration of a message; None if the camera is uncalibrated (K is zero).
 
-        K is that of the whole sensor: a region of interest and binning come on top.
+        K refers to the full sensor; region of interest and binning are applied to it.
 
         Raises:
-            ValueError: the lens is of a model that is not known, or has numbers that cannot be.
+            ValueError: the distortion model is unknown or a number is invalid.
         """
         fx, fy, cx, cy = info.k[0], info.k[4], info.k[2], info.k[5]
         if not (fx > 0 and fy > 0):
@@ -43,10 +43,10 @@ class Calibration:
         return cls(lens, ((roi.height or info.height) // by, (roi.width or info.width) // bx))
 
     def fits(self, size: tuple[int, int]) -> bool:
-        """Return whether it is for images of this (height, width), as far as known."""
+        """Return whether it is valid for images of this (height, width); True if unknown."""
         return not all(self.size) or self.size == tuple(size)
 
 
 def _binned(pixel: float, factor: int) -> float:
-    """Return a pixel's place where `factor` of them are one."""
+    """Return a pixel coordinate after binning by `factor`."""
     return (pixel + 0.5) / factor - 0.5

@@ -28,11 +28,11 @@ _IMAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
 
 @dataclass(frozen=True, slots=True)
 class CameraCounters:
-    """What continues when the node is configured again.
+    """Counters that continue when the node is configured again.
 
     Attributes:
-        epoch: of the people; the next activation raises it.
-        sequence: the number of the next message.
+        epoch: of the tracking; the next activation increments it.
+        sequence: number of the next message.
     """
 
     epoch: int = 0
@@ -40,9 +40,9 @@ class CameraCounters:
 
 
 class Camera:
-    """Everything that the node has of each camera.
+    """One camera of the node.
 
-    Its own methods are called by the executor's thread; the inference loop uses its parts.
+    Its methods are called by the executor's thread; the inference loop uses its attributes.
     """
 
     def __init__(
@@ -60,17 +60,17 @@ class Camera:
         """Create the publishers, but no subscription yet.
 
         Args:
-            node: whose camera it is.
+            node: owner of the subscriptions and publishers.
             name: part of its topics' names; may be empty.
             config: all parameters.
             skeleton: of the people.
-            queue: takes the images to be processed, of all cameras.
+            queue: receives the images of all cameras.
             appearance: the constants of the appearance model.
             target: the frame of 3D positions; None for the camera's own.
-            counters: where those of the last camera of this name stopped.
+            counters: final counters of the previous camera of this name.
 
         Raises:
-            InvalidQosOverridesError: a parameter overrides a QoS with an impossible one.
+            InvalidQosOverridesError: a parameter overrides a QoS with an invalid one.
         """
         self.name = name
         logger = node.get_logger()
@@ -91,7 +91,7 @@ class Camera:
 
     @property
     def active(self) -> bool:
-        """Whether it is subscribed."""
+        """Whether the camera is subscribed to its topics."""
         return bool(self._inputs)
 
     @property
@@ -101,7 +101,7 @@ class Camera:
 
     @property
     def counters(self) -> CameraCounters:
-        """What a later camera of this name continues."""
+        """The counters, for the next camera of this name."""
         return CameraCounters(self.pipeline.epoch, self.outputs.sequence)
 
     def configure(self, config: Config) -> None:
@@ -122,7 +122,7 @@ class Camera:
         ]
 
     def deactivate(self) -> None:
-        """Unsubscribe and delete the markers; the queue's generation must have ended."""
+        """Unsubscribe and delete the markers; call after a new generation was started."""
         was_active, inputs, self._inputs = self.active, self._inputs, []
         for subscription in inputs:
             subscription.destroy()
@@ -132,7 +132,7 @@ class Camera:
             self.outputs.clear()
 
     def reset(self) -> None:
-        """Forget all tracks and delete the markers; the queue's generation must have ended."""
+        """Remove all tracks and delete the markers; call after a new generation was started."""
         self._reset_tracking("reset")
         if self.active:
             self.outputs.clear()

@@ -1,4 +1,4 @@
-"""Tracked people as messages, and back."""
+"""Conversion between tracked people and messages."""
 
 import math
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ def seconds(time: Time | Duration) -> float:
 
 
 def duration(seconds: float) -> Duration:
-    """Return seconds, not negative, as a message; the longest there is for what exceeds it."""
+    """Return non-negative seconds as a message, limited to the maximum of the message."""
     whole, nanoseconds = divmod(round(min(seconds, _LONGEST_S) * 1e9), 1_000_000_000)
     return Duration(sec=whole, nanosec=nanoseconds)
 
 
 def skeleton_message(skeleton: Skeleton) -> SkeletonDefinition:
-    """Return the definition that is published once."""
+    """Return the message that defines a skeleton."""
     return SkeletonDefinition(
         name=skeleton.name,
         keypoint_names=list(skeleton.keypoint_names),
@@ -50,9 +50,9 @@ def set_positions_3d(
     """Set the fields keypoints_3d, position and velocity_3d.
 
     Args:
-        people: N messages, which change.
+        people: N messages, modified in place.
         points: of the N people, metres.
-        velocities: (N, 3) metres a second.
+        velocities: (N, 3) metres per second.
     """
     rows = np.concatenate([points.points, points.stddevs[..., None]], axis=2)
     columns = (people, rows.tolist(), points.positions.tolist(), velocities.tolist())
@@ -69,7 +69,7 @@ def tracked_pose_messages(tracked: TrackedPoses) -> list[TrackedPose]:
     """Return a message for each track."""
     poses = tracked.poses
     points = np.concatenate([poses.keypoints, poses.keypoint_scores[:, :, None]], axis=2)
-    # One conversion of each array to Python numbers: by element it takes ten times as long.
+    # Converting whole arrays to Python numbers is ten times faster than converting elements.
     columns = (
         tracked.track_ids, tracked.states, poses.scores, tracked.match_scores, tracked.ages_s,
         tracked.time_since_update_s, tracked.hits, poses.boxes, tracked.velocities, points,
@@ -106,7 +106,7 @@ def _tracked_pose(
 
 
 def tracked_poses(message: TrackedPoseArray) -> TrackedPoses:
-    """Return the arrays of a message: what a subscriber computes with."""
+    """Return the contents of a message as arrays, for subscribers."""
     people = message.poses
     n_keypoints = len(people[0].keypoints) if people else 0
     points = np.array(

@@ -1,4 +1,4 @@
-"""Depth images as received, and the 3D positions that they give tracked people."""
+"""Buffer of received depth images, and 3D positions of tracked people."""
 
 import threading
 from collections import deque
@@ -21,9 +21,9 @@ from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points, lift
 from poseflow_ros.spatial.velocity import SpatialVelocity
 
-# Processing is at most this many depth images late; more are not worth their memory.
+# Number of depth images that are kept for images still to be processed.
 _MAX_DEPTHS = 16
-# Stamps are whole nanoseconds; floats of today's seconds resolve a quarter of a microsecond.
+# Stamps have a resolution of 1 ns; as float64 seconds their resolution is 0.25 microseconds.
 _ROUNDING_S = 1e-6
 _TYPES: dict[str, np.dtype[Any]] = {
     "16UC1": np.dtype(np.uint16),
@@ -36,17 +36,17 @@ UP = np.array([0.0, -1.0, 0.0])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DepthContext:
-    """What gives the people of one image their 3D positions.
+    """The data from which the people in one image get 3D positions.
 
     Attributes:
         stamp_s: of the image, seconds.
         image_size: (height, width) of the image, pixels.
         calibration: of the camera.
-        depth: the matching depth image; None where there is none.
+        depth: the matching depth image; None if there is none.
         frame: the frame of the positions.
         rotation: (3, 3) from the camera's optical frame to `frame`.
         translation: (3,) metres, likewise.
-        trouble: why there are no positions; empty where there are.
+        trouble: why there are no positions; empty if there are.
     """
 
     stamp_s: float
@@ -65,9 +65,9 @@ class People3D:
 
     Attributes:
         points: their keypoints, uncertainties and positions, metres.
-        velocities: (N, 3) metres a second, NaN where unknown.
+        velocities: (N, 3) metres per second, NaN where unknown.
         frame: of points and velocities.
-        up: (3,) the image's upward direction in that frame.
+        up: (3,) upward direction of the image in that frame.
     """
 
     points: Points
@@ -77,10 +77,9 @@ class People3D:
 
 
 class DepthProjector:
-    """Gives tracked people of one camera 3D positions.
+    """Computes the 3D positions of tracked people of one camera.
 
-    Depth images and calibrations are added by the executor's thread, people located by the
-    inference loop.
+    The executor's thread adds depth images and calibrations; the inference loop calls `locate`.
     """
 
     def __init__(
@@ -102,7 +101,7 @@ class DepthProjector:
         self.calibration: Calibration | None = None
         self.depth_received = False
         self.trouble = "no depth image received yet"
-        """Why the last people have no 3D positions; empty where they have."""
+        """Why the last frame has no 3D positions; empty if it has."""
 
     def lens(self, width: int, height: int) -> Lens:
         """Return the calibrated lens, or an assumed one for images of this size, pixels."""
@@ -110,7 +109,7 @@ class DepthProjector:
         return calibration.lens if calibration else Lens.assumed(width, height)
 
     def calibrate(self, calibration: Calibration | None) -> None:
-        """Use this calibration from now on; None keeps the present one."""
+        """Set the calibration; None keeps the present one."""
         self.calibration = calibration or self.calibration
         self.notify()
 
@@ -122,7 +121,7 @@ class DepthProjector:
             self._changed.notify_all()
 
     def has_depth_until(self, stamp_s: float) -> bool:
-        """Return whether the depth image of this time was received, or a later one."""
+        """Return whether a depth image with this stamp or a later one was received."""
         with self._changed:
             newest_first = reversed(self._depths)
             return any(_stamp_s(d) >= stamp_s - _ROUNDING_S for d in newest_first)
@@ -139,19 +138,19 @@ class DepthProjector:
             self._changed.wait_for(condition, max(0.0, timeout_s))
 
     def notify(self) -> None:
-        """Let `wait` check its condition."""
+        """Make `wait` check its condition."""
         with self._changed:
             self._changed.notify_all()
 
     def context(
         self, header: Header, image_size: tuple[int, int], slop_s: float, wait_s: float
     ) -> DepthContext | None:
-        """Return what gives an image's people 3D positions; None without depth or calibration.
+        """Return the 3D context of an image; None without depth or calibration.
 
         Args:
             header: of the colour image.
             image_size: (height, width) of the colour image, pixels.
-            slop_s: maximum difference of the stamps of depth and colour, seconds.
+            slop_s: maximum difference between the stamps of depth and colour, seconds.
             wait_s: maximum time to wait for a transform, seconds.
         """
         calibration = self.calibration
@@ -182,21 +181,21 @@ class DepthProjector:
     ) -> People3D | None:
         """Return the 3D positions of these people; None without a context.
 
-        People who are not visible in this image, and everybody where the context has trouble,
-        have none: NaN.
+        The positions are NaN for people who are not visible in this image, and for all people if
+        the context has trouble.
 
         Args:
-            tracked: the people, each id once.
+            tracked: the tracks, without duplicate ids.
             context: of their image.
-            epoch: of the people; a new one resets the velocities.
-            min_keypoint_score: in [0, 1]; keypoints below it are unknown.
+            epoch: of the tracks; a new epoch resets the velocities.
+            min_keypoint_score: in [0, 1]; keypoints below it get no position.
         """
         if context is None:
             return None
         if epoch != self._epoch:
             self._velocity.reset()
             self._epoch = epoch
-        # A person who is not visible must not be looked for where they were.
+        # The last pose of a track that is not visible does not belong to this depth image.
         observed = tracked.time_since_update_s == 0
         points = _unknown_points(tracked)
         try:
@@ -213,10 +212,10 @@ class DepthProjector:
     def _lift(
         self, tracked: TrackedPoses, context: DepthContext, min_keypoint_score: float
     ) -> Points:
-        """Return where people are in the camera's optical frame.
+        """Return the positions of people in the camera's optical frame.
 
         Raises:
-            ImageError, ValueError: the context has trouble, or its parts do not fit the image.
+            ImageError, ValueError: the context has trouble or does not match the image.
         """
         calibration, image_size = context.calibration, context.image_size
         if context.depth is None or context.trouble:
@@ -234,10 +233,10 @@ class DepthProjector:
         )
 
     def _take(self, stamp_s: float, slop_s: float) -> Image:
-        """Return the depth image whose stamp is nearest, and discard the older ones.
+        """Return the depth image with the nearest stamp, and discard older ones.
 
         Raises:
-            ImageError: none is near enough.
+            ImageError: the difference exceeds `slop_s`.
         """
         with self._changed:
             if not self._depths:

@@ -1,4 +1,4 @@
-"""Counts and times of images, and diagnostics messages (REP 107)."""
+"""Frame statistics and diagnostics messages (REP 107)."""
 
 import threading
 from collections import Counter, deque
@@ -9,8 +9,8 @@ from time import monotonic, perf_counter
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-_WINDOW = 300  # frames that the percentiles are taken over
-_LATEST = 5  # calls, a second apart, that the share of dropped images is taken over
+_WINDOW = 300  # number of frames for the percentiles
+_LATEST = 5  # number of calls, one per second, for the share of dropped images
 _LOST = "lost on the way"
 
 
@@ -32,19 +32,19 @@ class Stages:
 
     @property
     def overhead(self) -> float:
-        """What the node adds to estimator and tracker."""
+        """Time that the node adds to estimator and tracker."""
         return self.wait + self.convert + self.publish
 
 
 class StageTimer:
-    """Measures the stages of one image, one after the other."""
+    """Measures the consecutive stages of one image."""
 
     def __init__(self, received_s: float, idle_since_s: float) -> None:
-        """Begin with the first stage of processing.
+        """Start the first stage of processing.
 
         Args:
-            received_s: when the image was received, by `perf_counter`.
-            idle_since_s: since when no other image is processed, likewise.
+            received_s: time at which the image was received, by `perf_counter`.
+            idle_since_s: time since which no other image is processed, by `perf_counter`.
         """
         self.start()
         queueing_s = max(0.0, idle_since_s - received_s)
@@ -52,16 +52,16 @@ class StageTimer:
         self._seconds = {"queueing": queueing_s, "wait": wait_s}
 
     def start(self) -> None:
-        """Begin a stage."""
+        """Start a stage."""
         self._start_s = perf_counter()
 
     def finish(self, stage: str) -> None:
-        """End a stage, and begin the next."""
+        """End a stage and start the next."""
         self._seconds[stage] = perf_counter() - self._start_s
         self.start()
 
     def stages(self, estimate_s: float) -> Stages:
-        """Return all stages, once each is finished; the network's time is measured elsewhere."""
+        """Return all stages, after all are finished; the caller measures the network."""
         return Stages(estimate=estimate_s, **self._seconds)
 
 
@@ -69,7 +69,7 @@ _STAGES = ("queueing", "wait", "convert", "estimate", "track", "publish", "overh
 
 
 class FrameStatistics:
-    """Counts and times frames; every method may be called by any thread."""
+    """Counts and times of frames; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -88,7 +88,7 @@ class FrameStatistics:
             self._last_received_s = monotonic()
 
     def count_lost(self, n: int) -> None:
-        """Count images that the transport lost: they were never received."""
+        """Count images that the transport lost, which were never received."""
         with self._lock:
             self._lost += n
 
@@ -99,7 +99,7 @@ class FrameStatistics:
             self._dropped_since_last += 1
 
     def count_published(self, people: int) -> None:
-        """Count an image that was published with so many visible people."""
+        """Count a published image and its number of visible people."""
         with self._lock:
             self._processed += 1
             self._people = people
@@ -110,7 +110,7 @@ class FrameStatistics:
             self._stages.append(stages)
 
     def take_dropped(self) -> int:
-        """Return how many were dropped since the last call."""
+        """Return the number of images dropped since the last call."""
         with self._lock:
             dropped, self._dropped_since_last = self._dropped_since_last, 0
         return dropped
@@ -121,7 +121,7 @@ class FrameStatistics:
             return monotonic() - self._last_received_s
 
     def restart_silence(self) -> None:
-        """Measure the silence from now on."""
+        """Set the start of the silence to now."""
         with self._lock:
             self._last_received_s = monotonic()
 
@@ -132,7 +132,7 @@ class FrameStatistics:
         return float(np.percentile(totals, 99)) if totals else 0.0
 
     def missing_lately(self) -> tuple[float, dict[str, int]]:
-        """Return the share of images dropped or lost lately, and their numbers by reason."""
+        """Return the share of images dropped or lost recently, and their number by reason."""
         with self._lock:
             missing = self._dropped + Counter({_LOST: self._lost})
             self._totals.append((self._processed, missing))
@@ -142,7 +142,7 @@ class FrameStatistics:
         return lately.total() / max(1, n_done), dict(lately)
 
     def values(self) -> dict[str, str]:
-        """Return counts, rates since the last call, and percentiles of the latest frames."""
+        """Return counts, rates since the last call, and percentiles of the last frames."""
         with self._lock:
             now, (then, received, processed) = monotonic(), self._last_call
             elapsed = max(now - then, 1e-3)
@@ -166,7 +166,7 @@ class FrameStatistics:
 
 
 Alert = tuple[bytes, str]
-"""A level of DiagnosticStatus, and what is wrong."""
+"""A level of DiagnosticStatus and its message."""
 
 
 def threshold_alerts(value: float, warn: float, error: float, text: str) -> list[Alert]:
@@ -179,7 +179,7 @@ def threshold_alerts(value: float, warn: float, error: float, text: str) -> list
 def make_status(
     name: str, hardware_id: str, alerts: Sequence[Alert], values: dict[str, str]
 ) -> DiagnosticStatus:
-    """Return a status with the highest level of the alerts, OK without any."""
+    """Return a status with the highest level of the alerts; OK if there are none."""
     return DiagnosticStatus(
         level=max((level for level, _ in alerts), default=DiagnosticStatus.OK),
         name=name,

@@ -1,4 +1,4 @@
-"""One image on its way through the node."""
+"""One image while it is processed by the node."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class ImageJob:
     Attributes:
         camera: the name of its camera.
         message: the image as received.
-        received_s: when it was received, by `perf_counter`.
+        received_s: time of reception, by `perf_counter`.
     """
 
     camera: str
@@ -30,18 +30,18 @@ class ImageJob:
 
     @property
     def stamp_s(self) -> float:
-        """When the image was taken, seconds."""
+        """Stamp of the image, seconds."""
         return seconds(self.header.stamp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingOutput:
-    """What publishing the people of an image takes besides them; `flow_window_s` delays it.
+    """The data needed to publish an image's tracks, delayed together with them.
 
     Attributes:
         header: of the image.
-        generation: of the job queue when processing began.
-        depth: what gives people 3D positions; None without depth or calibration.
+        generation: of the job queue when processing started.
+        depth: the 3D context of the image; None without depth or calibration.
     """
 
     header: Header
@@ -50,4 +50,4 @@ class PendingOutput:
 
 
 class DroppedImageError(Exception):
-    """An image that is not processed any further; the text is the reason that is counted."""
+    """An image is dropped; the message is the reason, which the statistics count."""

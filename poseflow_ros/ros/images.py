@@ -1,4 +1,4 @@
-"""Images between ROS messages and NumPy arrays of RGB pixels."""
+"""Conversion between ROS image messages and RGB arrays."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from std_msgs.msg import Header
 
 # Encoding: bytes per pixel of a row, OpenCV's conversion to RGB (None: already RGB). OpenCV names
-# a Bayer pattern after its second row, from the second pixel on; the names that begin with the
-# first row, as in ROS, are missing in OpenCV 4.5.4 (Ubuntu 22.04).
+# a Bayer pattern after its second row, starting at the second pixel. OpenCV 4.5.4 (Ubuntu 22.04)
+# lacks the names that start with the first row, as in ROS.
 _LAYOUTS: dict[str, tuple[int, int | None]] = {
     "rgb8": (3, None),
     "bgr8": (3, cv2.COLOR_BGR2RGB),
@@ -36,37 +36,37 @@ _LAYOUTS: dict[str, tuple[int, int | None]] = {
     "bayer_gbrg8": (1, cv2.COLOR_BayerGR2RGB),
     "bayer_grbg8": (1, cv2.COLOR_BayerGB2RGB),
 }
-# Bytes per pixel of what is left to cv_bridge or rosbags-image. The OpenCV types (8UC3, 16UC1,
-# 32FC1, ...) are in neither table: they do not say which channel is which colour, and 16UC1 and
-# 32FC1 are depths. cv_bridge refuses to show them; rosbags-image refuses those of one channel,
-# but takes 8UC3 (BGR, mostly) for RGB and lets 32FC3 overflow.
+# Bytes per pixel of the encodings that cv_bridge or rosbags-image convert. The OpenCV types (8UC3,
+# 16UC1, 32FC1, ...) are in neither table: they do not define the color of a channel, and 16UC1 and
+# 32FC1 are depths. cv_bridge rejects them. rosbags-image rejects those of one channel, but reads
+# 8UC3 (usually BGR) as RGB and lets 32FC3 overflow.
 _DEEP = {"rgb16": 6, "bgr16": 6, "rgba16": 8, "bgra16": 8}
 _DEEP |= dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_grbg16"), 2)
 _SEMI_PLANAR = {"nv12", "nv21"}
 _EVEN_WIDTH = {"uyvy", "yuv422", "yuyv", "yuv422_yuy2"} | _SEMI_PLANAR
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-# compressed_image_transport writes "<encoding>; png compressed <converted to>", and nothing after
-# "compressed" when it kept the values: then 16UC1 are depths, and a Bayer image is a mosaic.
+# compressed_image_transport writes "<encoding>; png compressed <converted to>". Without text after
+# "compressed" the values are unchanged: 16UC1 is a depth image and a Bayer image is a mosaic.
 _NO_PICTURE = re.compile(r".*compressedDepth|(16|32|64)[USF]|bayer_\w+;.*compressed\s*$")
 
 
 class ImageError(ValueError):
-    """A message that cannot be turned into an image: what is wrong, the value, what is allowed."""
+    """A message cannot be converted; the text gives the field, its value and what is allowed."""
 
 
 def to_rgb(message: Image | CompressedImage) -> NDArray[np.uint8]:
-    """Turn a message into RGB pixels.
+    """Convert a message to RGB pixels.
 
     Args:
         message: a raw image, or a JPEG or PNG. 16-bit values are scaled by 255 / 65535.
 
     Returns:
-        (H, W, 3) uint8 RGB in [0, 255], as the camera saw it: an EXIF orientation is not applied.
-        For ``rgb8`` a view of ``message.data``, not contiguous if its rows are padded.
+        (H, W, 3) uint8 RGB in [0, 255]. EXIF orientation is not applied. For ``rgb8`` a view of
+        ``message.data``, which is not contiguous if its rows are padded.
 
     Raises:
-        ImageError: if the encoding or format is not known, or if sizes and data disagree.
+        ImageError: the encoding or format is unknown, or the sizes do not match the data.
     """
     if isinstance(message, CompressedImage):
         return _decode(message)
@@ -80,22 +80,22 @@ def to_rgb(message: Image | CompressedImage) -> NDArray[np.uint8]:
         pixels = _pixels(message, pixel_bytes)
         return pixels if code is None else np.asarray(cv2.cvtColor(pixels, code), np.uint8)
     known = ", ".join([*_LAYOUTS, *_DEEP])
-    raise ImageError(f"encoding {encoding!r} does not name known colours; allowed: {known}")
+    raise ImageError(f"encoding {encoding!r} is not a known color encoding; allowed: {known}")
 
 
 def to_message(image: NDArray[np.uint8], header: Header, encoding: str = "rgb8") -> Image:
     """Copy pixels into a new message.
 
     Args:
-        image: (H, W, 3) uint8, contiguous or not, its channels in the order of `encoding`.
-        header: the message's header.
+        image: (H, W, 3) uint8, contiguous or not, with channels in the order of `encoding`.
+        header: of the message.
         encoding: ``rgb8`` or ``bgr8``.
 
     Returns:
-        The message, its rows without padding.
+        The message; its rows are not padded.
 
     Raises:
-        ValueError: if the encoding or the array is of another kind.
+        ValueError: the encoding, shape or type is not one of these.
     """
     if encoding not in ("rgb8", "bgr8"):
         raise ValueError(f"encoding must be rgb8 or bgr8, got {encoding!r}")
@@ -103,26 +103,26 @@ def to_message(image: NDArray[np.uint8], header: Header, encoding: str = "rgb8")
         raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
     height, width, _ = image.shape
     message = Image(header=header, width=width, height=height, encoding=encoding, step=3 * width)
-    # Assigning bytes would take twice as long, assigning the array two thousand times.
+    # Assigning bytes takes twice as long, assigning the array 2000 times as long.
     message.data.frombytes(np.ascontiguousarray(image))
     return message
 
 
 def _rows(message: Image) -> int:
-    """Count the rows of data: below those of brightness, 4:2:0 has half as many of colour."""
+    """Return the number of data rows; 4:2:0 has half as many chroma rows below the luma rows."""
     height: int = message.height
     return height * 3 // 2 if message.encoding in _SEMI_PLANAR else height
 
 
 def _check(message: Image, pixel_bytes: int) -> None:
-    """Raise ImageError unless sizes and data agree; by numbers only, so nothing is allocated."""
+    """Raise ImageError unless the sizes match the data; allocates no memory."""
     encoding, width, height, step = message.encoding, message.width, message.height, message.step
     _check_size(encoding, width, height)
     row = width * pixel_bytes
     if step < row:
         raise ImageError(f"step is {step} bytes; allowed for {width} {encoding} pixels: >= {row}")
-    # The last row may lack its padding. Data beyond the rows means that a size or the encoding is
-    # wrong, and then the picture is too; cv_bridge (C++) refuses it as well.
+    # The last row may lack its padding. Data after the last row means that a size or the encoding
+    # is wrong; cv_bridge (C++) rejects it too.
     length, most = len(message.data), step * _rows(message)
     least = most - step + row
     if not least <= length <= most:
@@ -133,8 +133,8 @@ def _check(message: Image, pixel_bytes: int) -> None:
 
 
 def _check_size(encoding: str, width: int, height: int) -> None:
-    """Raise ImageError unless there are pixels, and even numbers where two share a colour."""
-    # OpenCV turns a Bayer image of fewer than 3 x 3 pixels into black.
+    """Raise ImageError if the image is empty, or its size is odd with subsampled chroma."""
+    # OpenCV returns black for a Bayer image of fewer than 3 x 3 pixels.
     least = 3 if encoding.startswith("bayer_") else 1
     size = f"size is {width} x {height} pixels; allowed for {encoding}:"
     if min(width, height) < least:
@@ -146,7 +146,7 @@ def _check_size(encoding: str, width: int, height: int) -> None:
 
 
 def _pixels(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
-    """View the data without its padding as (rows, W, pixel_bytes); mono16 is scaled, (H, W)."""
+    """Return a view (rows, W, pixel_bytes) without padding; for mono16 scaled values (H, W)."""
     if message.encoding == "mono16":
         return np.asarray(cv2.convertScaleAbs(_words(message, 1), alpha=255 / 65535), np.uint8)
     shape, strides = (_rows(message), message.width, pixel_bytes), (message.step, pixel_bytes, 1)
@@ -156,7 +156,7 @@ def _pixels(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
 def _words(message: Image, channels: int) -> NDArray[np.uint16]:
     """Copy 16-bit data without its padding to (H, W * channels), in native byte order.
 
-    OpenCV ignores the byte order of an array, and misreads rows of an odd number of bytes.
+    OpenCV ignores the byte order of an array and misreads rows with an odd number of bytes.
     """
     shape, order = (message.height, message.width * channels), "<>"[bool(message.is_bigendian)]
     words = np.ndarray(shape, f"{order}u2", message.data, strides=(message.step, 2))
@@ -164,10 +164,10 @@ def _words(message: Image, channels: int) -> NDArray[np.uint16]:
 
 
 def _convert_deep(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
-    """Convert a 16-bit colour or Bayer image with cv_bridge, or else with rosbags-image.
+    """Convert a 16-bit color or Bayer image with cv_bridge, otherwise with rosbags-image.
 
-    They get it without padding and in native byte order: rosbags-image ignores `step`, and
-    cv_bridge swaps bytes by a method that NumPy 2 no longer has.
+    The data is passed without padding and in native byte order: rosbags-image ignores `step`, and
+    cv_bridge swaps bytes with a method that was removed in NumPy 2.
     """
     encoding, width = message.encoding, message.width
     packed = Image(width=width, height=message.height, encoding=encoding, step=width * pixel_bytes)
@@ -177,7 +177,7 @@ def _convert_deep(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
     for convert in (_with_cv_bridge, _with_rosbags_image):
         try:
             return np.asarray(convert(packed), np.uint8)
-        except Exception as error:  # They share no class; one built for another NumPy adds more.
+        except Exception as error:  # there is no common base class
             failures.append(f"{type(error).__name__}: {error}".splitlines()[0])
     raise ImageError(
         f"encoding {encoding!r} needs cv_bridge or rosbags-image ({'; '.join(failures)}): "
@@ -198,39 +198,39 @@ def _with_rosbags_image(message: Image) -> Any:
 
 
 def _decode(message: CompressedImage) -> NDArray[np.uint8]:
-    """Decode a JPEG or PNG, told by its first bytes: `format` is written in many ways."""
+    """Decode a JPEG or PNG, identified by its first bytes; `format` is not standardized."""
     data, name = bytes(message.data), f"compressed image of format {message.format!r}"
     if not data:
         raise ImageError(f"{name} has no data; allowed: a JPEG or PNG")
     if _NO_PICTURE.match(message.format):
-        raise ImageError(f"{name} holds depths or a mosaic; allowed: a grey or colour image")
+        raise ImageError(f"{name} is a depth or Bayer image; allowed: a gray or color image")
     if not data.startswith((_JPEG, _PNG)):
         raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: a JPEG or PNG")
     bgr = None
     if _is_whole(data):
-        # Pixels have to stay where camera_info has them, so the EXIF orientation is ignored.
+        # EXIF orientation is ignored: camera_info describes the image without it.
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         with suppress(cv2.error):
             bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if bgr is None:
         raise ImageError(
-            f"{name} is cut off or damaged, {len(data)} bytes; allowed: a whole JPEG or PNG"
+            f"{name} is truncated or damaged, {len(data)} bytes; allowed: a complete JPEG or PNG"
         )
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _is_whole(data: bytes) -> bool:
-    """Tell whether a JPEG has its end mark, or a PNG all of its chunks; padding may follow.
+    """Return whether a JPEG has its end marker, or a PNG all of its chunks; padding may follow.
 
-    OpenCV 4.6 fills what is missing of a JPEG with grey; OpenCV 5 allocates as many bytes as the
-    damaged length of a PNG's chunk says, up to 4 GB.
+    OpenCV 4.6 fills the missing part of a JPEG with gray. OpenCV 5 allocates the number of bytes
+    in the length field of a PNG chunk, which can be 4 GB if it is damaged.
     """
     if data.startswith(_JPEG):
-        # The end mark (FF D9) cannot occur in the data after the last start of a scan (FF DA).
+        # The end marker (FF D9) cannot occur in the data after the last start of scan (FF DA).
         return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
     place, kind = len(_PNG), b""
     while kind != b"IEND" and place < len(data):
-        # A chunk is its length, its kind, its content and a checksum.
+        # A chunk consists of length, type, content and checksum.
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         place += length + 12
     return kind == b"IEND" and place <= len(data)

@@ -1,4 +1,4 @@
-"""The inference loop: owner of the network, its thread, its failures and the frame path."""
+"""The inference loop: network, thread, failure handling and the path of a frame."""
 
 import threading
 import traceback
@@ -21,22 +21,22 @@ from poseflow_ros.ros.images import ImageError, to_rgb
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.memory import resident_bytes
 
-# After this many failures in a row the loop gives up.
+# The loop reports a failure to the node after this many consecutive failures.
 _MAX_FAILURES = 10
-# A transform is published a little later than the image. A replay waits for what an image needs.
+# Transforms are published slightly later than images. Replay waits for depth and transforms.
 _TRANSFORM_WAIT_S = 0.05
 _REPLAY_WAIT_S = 2.0
 _MIB = 2**20
 
 FramePath = Generator[Image, tuple[Poses, FloatArray, float], None]
-"""Yields the image of a job; is sent its poses, their appearances, and the seconds for both."""
+"""Yields the image of a job; receives its poses, their appearances, and the seconds for both."""
 
 
 class InferenceLoop:
-    """Processes the images of all cameras in a thread of its own.
+    """Processes the images of all cameras in its own thread.
 
-    The thread works until `stop` and then closes the estimator, even if `stop` did not wait for
-    it. Everything public is called by the executor's thread.
+    The thread runs until `stop` and then closes the estimator, even if `stop` times out. All
+    public methods are called by the executor's thread.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class InferenceLoop:
         """Start the thread.
 
         Args:
-            node: whose loop it is.
+            node: owner of the loop.
             config: all parameters.
             estimator: used and closed by the thread only.
             appearance: describes the people of all cameras.
             cameras: by name.
             queue: filled by the cameras; closed by `stop`.
-            on_failure: called by the thread with the generation and the reason when no image can
-                be processed any more.
+            on_failure: called by the thread, with the generation and the reason, when images can
+                no longer be processed.
         """
         self._node = node
         self._config = config
@@ -81,30 +81,30 @@ class InferenceLoop:
 
     @property
     def generation(self) -> int:
-        """The present generation; `invalidate` and `clear` start a new one."""
+        """The current generation; `invalidate` and `clear` start a new one."""
         return self._queue.generation
 
     def reset_failures(self) -> None:
-        """Count failures from zero."""
+        """Reset the count of failures."""
         self._failures = 0
 
     def invalidate(self, reason: str) -> None:
-        """Drop the images in progress, for this reason; those that wait are kept."""
+        """Drop the images in progress for this reason; waiting images are kept."""
         self._queue.invalidate(reason)
 
     def clear(self, reason: str) -> None:
-        """Drop the images in progress and those that wait, for this reason."""
+        """Drop the images in progress and the waiting images for this reason."""
         for job in self._queue.clear(reason):
             self._cameras[job.camera].statistics.drop(reason)
 
     def stop(self, timeout_s: float) -> bool:
-        """End the thread after the images in progress; return whether it ended in time."""
+        """Stop the thread after the images in progress; return False if it times out."""
         self._queue.close()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def watchdog(self) -> str:
-        """Return that the network exceeds `estimator.timeout_s`; empty if it does not."""
+        """Return an error text if the network exceeds `estimator.timeout_s`, otherwise ""."""
         limit_s = self._config.estimator.timeout_s
         if not 0 < limit_s < self._busy_s():
             return ""
@@ -128,11 +128,11 @@ class InferenceLoop:
         return make_status(name, description, alerts, values)
 
     def _busy_s(self) -> float:
-        """Return for how long the same images have been in progress."""
+        """Return how long the present images have been in progress, seconds."""
         since_s = self._busy_since_s
         return 0.0 if since_s is None else perf_counter() - since_s
 
-    # In the thread
+    # Called by the thread
 
     def _run(self) -> None:
         try:
@@ -143,7 +143,7 @@ class InferenceLoop:
             self._estimator.close()
 
     def _process(self, generation: int, jobs: Sequence[ImageJob]) -> None:
-        """Process one image of each of these cameras; the network takes them together."""
+        """Process one image per camera, all in one batch of the network."""
         for job in jobs if self._config.cameras.replay else ():
             self._cameras[job.camera].wait_for_depth(job, _REPLAY_WAIT_S)
         self._busy_since_s, self._error = perf_counter(), None
@@ -157,9 +157,9 @@ class InferenceLoop:
         self._busy_since_s, self._idle_since_s = None, perf_counter()
 
     def _frame_path(self, generation: int, job: ImageJob, timer: StageTimer) -> FramePath:
-        """Take an image from its message to the messages about the people in it.
+        """Process an image, from its message to the published messages.
 
-        A generator, because the network takes the images of several cameras together.
+        A generator, because the network processes the images of several cameras in one batch.
         """
         camera, config = self._cameras[job.camera], self._config
         with self._drop_on_error(camera):
@@ -192,7 +192,7 @@ class InferenceLoop:
             camera.statistics.add_times(timer.stages(estimate_s))
 
     def _estimate(self, images: Sequence[tuple[FramePath, Image]]) -> None:
-        """Send each path the poses in its image, or the error where the network fails."""
+        """Send each frame path the poses in its image, or throw the error of the network."""
         start_s = perf_counter()
         try:
             batch = [image for _, image in images]
@@ -222,7 +222,7 @@ class InferenceLoop:
 
     @contextmanager
     def _drop_on_error(self, camera: Camera) -> Iterator[None]:
-        """Drop an image, with the reason, if anything in this context fails."""
+        """Drop an image and count the reason if anything in this context fails."""
         try:
             yield
         except DroppedImageError as error:
@@ -231,7 +231,7 @@ class InferenceLoop:
             camera.statistics.drop("malformed")
             camera.log_dropped(str(error))
         except Exception as error:
-            if self._node.context.ok():  # otherwise a signal shut ROS down under the publishers
+            if self._node.context.ok():  # otherwise a signal has shut down ROS
                 self._fail(camera, error)
 
     def _fail(self, camera: Camera, error: Exception) -> None:
@@ -245,7 +245,7 @@ class InferenceLoop:
             camera.log_dropped("".join(traceback.format_exception(error)))
 
     def _count_failure(self, generation: int) -> None:
-        """Count a failure of these images; give up after too many, or without a device."""
+        """Count consecutive failures; report a lost device or too many failures."""
         error = self._error
         self._failures = 0 if error is None else self._failures + 1
         if isinstance(error, DeviceLostError):

@@ -1,4 +1,4 @@
-"""The images that wait to be processed, and which results still count."""
+"""The queue of images to be processed, with a generation counter for their results."""
 
 import threading
 from collections import deque
@@ -7,18 +7,18 @@ from poseflow_ros.ros.image_job import ImageJob
 
 
 class JobQueue:
-    """Keeps the newest image of each camera, or all in order; cameras take turns.
+    """Queue of the newest image of each camera, or of all images; cameras take turns.
 
-    Reset, deactivation and cleanup start a new generation. Results of images that were taken in
-    an earlier generation must not be published. Every method may be called by any thread.
+    Reset, deactivation and cleanup start a new generation. Results of images that were taken from
+    the queue in an earlier generation must not be published. Thread-safe.
     """
 
     def __init__(self, *, batches: bool = False, keep_all: bool = False) -> None:
         """Make an empty queue.
 
         Args:
-            batches: `take` returns an image of every camera that has one; otherwise a single one.
-            keep_all: images wait in line; otherwise a newer one replaces the waiting one.
+            batches: `take` returns one image of every camera that has one, otherwise one image.
+            keep_all: keep all images; otherwise a newer image replaces the waiting one.
         """
         self._batches = batches
         self._keep_all = keep_all
@@ -32,7 +32,7 @@ class JobQueue:
 
     @property
     def generation(self) -> int:
-        """The present generation."""
+        """The current generation."""
         return self._generation
 
     def put(self, job: ImageJob) -> ImageJob | None:
@@ -47,7 +47,7 @@ class JobQueue:
     def take(self) -> tuple[int, list[ImageJob]] | None:
         """Wait for images; return them and their generation, None once the queue is closed.
 
-        The images are of different cameras, those first that have waited longest for their turn.
+        The images are of different cameras, in the order of their turns.
         """
         with self._condition:
             self._condition.wait_for(lambda: self._closed or self._waiting)
@@ -57,13 +57,13 @@ class JobQueue:
             return self._generation, [self._take(camera) for camera in cameras]
 
     def invalidate(self, reason: str) -> None:
-        """Start a new generation; the images that wait belong to it."""
+        """Start a new generation; it includes the waiting images."""
         with self._condition:
             self._generation += 1
             self.reason = reason
 
     def clear(self, reason: str) -> list[ImageJob]:
-        """Start a new generation without images; return those that waited."""
+        """Start a new generation, remove the waiting images and return them."""
         with self._condition:
             self.invalidate(reason)
             jobs = [job for line in self._waiting.values() for job in line]
@@ -71,18 +71,18 @@ class JobQueue:
         return jobs
 
     def waiting(self, camera: str) -> int:
-        """Return how many images of a camera wait."""
+        """Return the number of waiting images of a camera."""
         with self._condition:
             return len(self._waiting.get(camera, ()))
 
     def close(self) -> None:
-        """Let `take` return None from now on."""
+        """Close the queue; `take` then returns None."""
         with self._condition:
             self._closed = True
             self._condition.notify()
 
     def _take(self, camera: str) -> ImageJob:
-        """Take the first image of a camera, whose next turn comes after those of all others."""
+        """Take the first image of a camera and move the camera to the end of the turns."""
         line = self._waiting.pop(camera)
         job = line.popleft()
         if line:

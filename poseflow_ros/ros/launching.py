@@ -1,4 +1,4 @@
-"""Actions that the launch files share: the PoseFlow node, its transitions, and RViz."""
+"""Launch actions shared by the launch files: the PoseFlow node, its transitions, and RViz."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -45,8 +45,8 @@ def bring_up(
     """Return the node, its transitions at start and RViz, according to the launch arguments.
 
     Args:
-        remappings: (from, to) of topics, for node and RViz.
-        parameters: of the node; they override those of `params_file`.
+        remappings: (from, to) topic names, for the node and RViz.
+        parameters: of the node; they override `params_file`.
     """
     shared = {
         "namespace": LaunchConfiguration("namespace"),

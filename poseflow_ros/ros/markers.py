@@ -13,18 +13,19 @@ from poseflow_ros.ros.depth import UP, People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
-# Metres for people of the usual height; of the size that they have on a plane in proportion, so
-# that they look alike whether they are near or far.
+# Sizes for a person of typical height. On the plane they are scaled with the person's size, so
+# that near and far people look alike.
 _LINE_WIDTH_M, _JOINT_SIZE_M, _LABEL_SIZE_M = 0.03, 0.06, 0.15
 _USUAL_HEIGHT_M = 1.7
-_LEAST_SCALE = 0.01  # RViz shows nothing of a size of 0
+_LEAST_SCALE = 0.01  # RViz does not show markers of size 0
 
 
 class MarkerMaker:
-    """Makes the markers of one camera and remembers which are shown.
+    """Creates the markers of one camera and keeps track of those that are shown.
 
-    One namespace a kind (skeleton, joints, labels), id = track_id, color by the id. The markers
-    of a track that is no longer visible are deleted, once.
+    There is one namespace per kind (skeleton, joints, labels). The marker id is the track id,
+    which also determines the color. When a track is no longer visible, its markers are deleted
+    once.
     """
 
     def __init__(
@@ -35,13 +36,13 @@ class MarkerMaker:
         self._shown: set[tuple[str, int]] = set()
 
     def configure(self, min_keypoint_score: float, depth_m: float, lifetime_s: float) -> None:
-        """Use these options from the next markers on."""
+        """Set the options of the next markers."""
         self._min_keypoint_score = min_keypoint_score
         self._depth_m = depth_m
         self._lifetime = duration(lifetime_s)
 
     def on_plane(self, tracked: TrackedPoses, header: Header, lens: Lens) -> MarkerArray:
-        """Return the markers of everybody visible, on a plane before the camera, and deletions.
+        """Return markers of all visible people on a plane before the camera, and deletions.
 
         Args:
             tracked: the people.
@@ -57,7 +58,7 @@ class MarkerMaker:
         return self._make(tracked, points, labels, header, scales)
 
     def in_3d(self, tracked: TrackedPoses, header: Header, people: People3D) -> MarkerArray:
-        """Return the markers of everybody visible at their 3D positions, and deletions.
+        """Return markers of all visible people at their 3D positions, and deletions.
 
         Args:
             tracked: the people.
@@ -72,12 +73,12 @@ class MarkerMaker:
         return self._make(tracked, points, tops, in_frame, np.ones(len(tracked)))
 
     def clear(self) -> MarkerArray:
-        """Return the message that deletes everything."""
+        """Return the message that deletes all markers."""
         self._shown = set()
         return MarkerArray(markers=[Marker(action=Marker.DELETEALL)])
 
     def _drawn(self, tracked: TrackedPoses, points: FloatArray) -> NDArray[np.bool_]:
-        """Return (N, K), true for the keypoints that are drawn."""
+        """Return (N, K), true for keypoints that are drawn."""
         found = tracked.poses.keypoint_scores >= self._min_keypoint_score
         return np.asarray(found & np.isfinite(points).all(axis=2))
 
@@ -91,7 +92,7 @@ class MarkerMaker:
     ) -> MarkerArray:
         """Return the markers; (N, K, 3) points and (N, 3) labels in metres, NaN where unknown.
 
-        The (N,) scales are how much larger than usual the markers are.
+        The (N,) scales are factors of the marker sizes.
         """
         markers: list[Marker] = []
         drawn = self._drawn(tracked, points)
@@ -105,7 +106,7 @@ class MarkerMaker:
             ]
             if np.isfinite(labels[i]).all():
                 markers.append(self._label(track_id, labels[i], scale * _LABEL_SIZE_M))
-        # RViz complains about a list without points.
+        # RViz logs an error for a list without points.
         markers = [m for m in markers if m.points or m.type == Marker.TEXT_VIEW_FACING]
         now = {(marker.ns, marker.id) for marker in markers}
         gone = [Marker(ns=ns, id=i, action=Marker.DELETE) for ns, i in sorted(self._shown - now)]

@@ -1,4 +1,4 @@
-"""The lifecycle node: its transitions, and how its parts are wired."""
+"""The lifecycle node: transitions and wiring."""
 
 import sys
 from contextlib import ExitStack
@@ -33,7 +33,7 @@ from poseflow_ros.ros.rclpy_workarounds import log_exceptions, refuse_illegal_tr
 from poseflow_ros.ros.target_frame import make_target_frame
 
 _DIAGNOSTICS_PERIOD_S = 1.0
-# A transition answers within 100 ms; a network that takes longer is closed when it is done.
+# A transition takes at most 100 ms; a network that takes longer is closed when it has finished.
 _RELEASE_WAIT_S = 0.08
 _EXIT_WAIT_S = 0.5
 
@@ -41,9 +41,9 @@ _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class PoseFlowNode(LifecycleNode):
-    """Images in; tracked poses, markers, annotated images and diagnostics out.
+    """Subscribes to images; publishes tracked poses, markers, annotated images and diagnostics.
 
-    The executor's thread receives messages and calls; the inference loop processes images.
+    The executor's thread runs all callbacks; the inference loop processes images in its thread.
     """
 
     def __init__(self, node_name: str = "poseflow", **node_options: Any) -> None:
@@ -69,7 +69,7 @@ class PoseFlowNode(LifecycleNode):
 
     @log_exceptions
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read the parameters and load the model; fail with one line that says why."""
+        """Read the parameters and load the model; on failure log the reason in one line."""
         try:
             self.config = config = parameters.read(self)
             self.get_logger().info(f"loading {config.estimator.name} ...")
@@ -108,28 +108,28 @@ class PoseFlowNode(LifecycleNode):
 
     @log_exceptions
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything."""
+        """Release all resources."""
         self._release()
         self.get_logger().info("unconfigured")
         return TransitionCallbackReturn.SUCCESS
 
     @log_exceptions
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything, from any state."""
+        """Release all resources, from any state."""
         self._release()
         self.get_logger().info("shut down")
         return TransitionCallbackReturn.SUCCESS
 
     @log_exceptions
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything, so that the node can be configured again."""
+        """Release all resources, so that the node can be configured again."""
         self._release()
         self._gave_up = False
         self.get_logger().error("unconfigured after an error; configure to try again")
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
-        """Release everything, whatever the state."""
+        """Release all resources, in any state."""
         self._release(_EXIT_WAIT_S)
         super().destroy_node()
 
@@ -156,14 +156,14 @@ class PoseFlowNode(LifecycleNode):
         )
 
     def _create_outputs(self) -> None:
-        """Create what belongs to no camera."""
+        """Create the publishers, timer and service that all cameras share."""
         skeleton = create_publisher(self, SkeletonDefinition, "~/skeleton", _LATCHED)
         self._resources.callback(self.destroy_lifecycle_publisher, skeleton)
         self._skeleton_publisher = skeleton
         diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
         self._resources.callback(self.destroy_publisher, diagnostics)
         self._diagnostics_publisher = diagnostics
-        # The clock of a bag may stand still.
+        # ROS time stops while a bag is paused.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_timer, clock=clock)
         self._resources.callback(self.destroy_timer, timer)
@@ -171,7 +171,7 @@ class PoseFlowNode(LifecycleNode):
         self._resources.callback(self.destroy_service, reset)
 
     def _stop(self) -> None:
-        """Unsubscribe; images that wait or are in progress are dropped."""
+        """Unsubscribe and drop images that are waiting or in progress."""
         self._bond.stop()
         if self._loop is not None:
             self._loop.clear("deactivated")
@@ -179,13 +179,13 @@ class PoseFlowNode(LifecycleNode):
             camera.deactivate()
 
     def _release(self, wait_s: float = _RELEASE_WAIT_S) -> None:
-        """Release all that `on_configure` created, however far it got."""
+        """Release what `on_configure` created, even if it did not complete."""
         self._stop()
         for name, camera in self.cameras.items():
             self._counters[name] = camera.counters
         if self._loop is not None:
             if not self._loop.stop(wait_s):
-                self.get_logger().info("the network is still busy; it is closed when it is done")
+                self.get_logger().info("the network is still busy; it is closed afterwards")
         elif self.estimator is not None:
             self.estimator.close()
         self._resources.close()
@@ -195,12 +195,12 @@ class PoseFlowNode(LifecycleNode):
     # Callbacks
 
     def _on_failure(self, generation: int, reason: str) -> None:
-        """Give up; called by the inference loop."""
+        """Schedule the error transition; called by the inference loop."""
         if self.executor is not None:
             self.executor.create_task(self._give_up, generation, reason)
 
     def _give_up(self, generation: int, reason: str) -> None:
-        """Go through the error transition to unconfigured, unless this is out of date."""
+        """Go through the error transition to unconfigured, unless the generation has ended."""
         active = any(camera.active for camera in self.cameras.values())
         if active and self._loop and generation == self._loop.generation:
             self.get_logger().error(reason)
@@ -231,7 +231,7 @@ class PoseFlowNode(LifecycleNode):
         return response
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
-        """Use the changed parameters, or refuse all of them."""
+        """Apply all changed parameters, or reject all of them."""
         try:
             config = parameters.changed(self, self.config, changes)
         except ConfigError as error:

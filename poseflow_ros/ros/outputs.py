@@ -1,4 +1,4 @@
-"""What is published about one camera: its topics and their messages."""
+"""The publishers of one camera and their messages."""
 
 import threading
 from collections.abc import Callable
@@ -33,10 +33,10 @@ RELIABLE = QoSProfile(depth=10)
 def create_publisher(
     node: LifecycleNode, message_type: type[Any], topic: str, qos: QoSProfile
 ) -> Any:
-    """Return a lifecycle publisher whose QoS the node's parameters may override.
+    """Return a lifecycle publisher whose QoS can be overridden by parameters of the node.
 
     Raises:
-        InvalidQosOverridesError: a parameter overrides the QoS with an impossible one.
+        InvalidQosOverridesError: a parameter overrides the QoS with an invalid one.
     """
     overrides = QoSOverridingOptions.with_default_policies()
     return node.create_lifecycle_publisher(
@@ -47,7 +47,7 @@ def create_publisher(
 class Outputs:
     """Publishes the people in one camera's images.
 
-    `publish` is called by the inference loop, everything else by the executor's thread.
+    The inference loop calls `select` and `publish`, the executor's thread all other methods.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class Outputs:
         """Create the publishers.
 
         Args:
-            node: whose they are.
-            camera: its name, part of the topics'.
+            node: owner of the publishers.
+            camera: its name, used in the topics.
             skeleton: of the people.
             lens: returns the lens for images of a width and height, pixels.
-            statistics: knows how many images were dropped.
-            config: what is published, and how.
+            statistics: counts the dropped images.
+            config: all parameters.
 
         Raises:
-            InvalidQosOverridesError: a parameter overrides their QoS with an impossible one.
+            InvalidQosOverridesError: a parameter overrides a QoS with an invalid one.
         """
         self._node = node
         self._camera = camera
@@ -81,7 +81,7 @@ class Outputs:
         self.sequence = 0
         """The number of the next message."""
         self._markers = MarkerMaker(skeleton, *_marker_options(config.markers))
-        # Held while messages are published: after a reset or a deactivation none follows.
+        # Held during publishing, so that no message follows a reset or a deactivation.
         self._lock = threading.Lock()
         self._publishers: list[Any] = []
         try:
@@ -115,7 +115,7 @@ class Outputs:
             tracked: the selected tracks.
             people: their 3D positions, if any.
             frame: the image.
-            check: called with the generation of the image; raises where that has ended.
+            check: called with the generation of the image; raises if that has ended.
         """
         generation = frame.payload.generation
         message = self._message(tracked, people, frame)
@@ -147,7 +147,7 @@ class Outputs:
     def _message(
         self, tracked: TrackedPoses, people: People3D | None, frame: Frame[PendingOutput]
     ) -> TrackedPoseArray:
-        """Return the message, without its sequence number and the dropped images."""
+        """Return the message without sequence number and number of dropped images."""
         poses = tracked_pose_messages(tracked)
         if people is not None:
             set_positions_3d(poses, people.points, people.velocities)
@@ -179,7 +179,7 @@ class Outputs:
 
 
 def _published(tracked: TrackedPoses, config: TrackerConfig) -> NDArray[np.bool_]:
-    """Return (N,), true for the tracks that are published."""
+    """Return (N,), true for tracks that are published."""
     published = np.ones(len(tracked), bool)
     if not config.publish_lost:
         published &= tracked.states != TrackState.LOST

@@ -1,4 +1,4 @@
-"""Parameter files that set nothing, for a reason that ROS does not report."""
+"""Detection of parameter files that set no parameters of the node, which ROS does not report."""
 
 import difflib
 import itertools
@@ -17,7 +17,7 @@ def unmatched_files(arguments: Sequence[str], node_name: str) -> list[str]:
     """Return one line for each parameter file without parameters for the node.
 
     Args:
-        arguments: of the process; a file follows `--params-file`.
+        arguments: of the process; the path of a file follows `--params-file`.
         node_name: fully qualified, such as /robot/poseflow.
     """
     pairs = itertools.pairwise(arguments)
@@ -34,15 +34,13 @@ def _problem(file: Path, node_name: str) -> str:
     if any(_matches(name, node_name) for name in names):
         return ""
     if not names:
-        return (
-            f"{file} sets no parameters: expected {node_name}: or /**: with {_PARAMETERS}: below"
-        )
+        return f"{file} sets no parameters: expected {_PARAMETERS}: below {node_name}: or /**:"
     near = difflib.get_close_matches(node_name, names, n=1, cutoff=0.0)[0]
     return f"{file} sets no parameters of {node_name}: it names {near}; use {node_name} or /**"
 
 
 def _node_names(document: Mapping[Any, Any], namespace: str = "") -> Iterator[str]:
-    """Yield the nodes that have parameters; names may be nested in namespaces."""
+    """Yield the names of nodes with parameters; names may be nested in namespaces."""
     for key, value in document.items():
         name = f"{namespace}/{str(key).strip('/')}"
         if isinstance(value, Mapping):
@@ -52,7 +50,7 @@ def _node_names(document: Mapping[Any, Any], namespace: str = "") -> Iterator[st
 
 
 def _matches(pattern: str, node_name: str) -> bool:
-    """Return whether a name in a file, where * is one part and ** any number, is the node's."""
+    """Return whether a name in a file matches the node; * is one part, ** any number of parts."""
     parts = re.split(r"(/?\*\*|\*)", pattern)
     wild = {"/**": "(/[^/]+)*", "**": ".*", "*": "[^/]+"}
     return re.fullmatch("".join(wild.get(p) or re.escape(p) for p in parts), node_name) is not None

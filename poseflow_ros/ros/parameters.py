@@ -17,8 +17,8 @@ _FIXED = "read when the node is configured"
 def declare(node: Node) -> None:
     """Declare every parameter with its default and description.
 
-    Types and ranges are checked in `read` and not by rclpy, which would end the process over a
-    bad value in a YAML file; `read` names the value and what is allowed.
+    `read` checks types and ranges, not rclpy: rclpy would terminate the process on an invalid
+    value in a YAML file.
     """
     for parameter in parameters():
         spec = parameter.spec
@@ -34,9 +34,9 @@ def declare(node: Node) -> None:
 
 
 def unknown(node: Node) -> list[str]:
-    """Return one line for each parameter that is set, by a file or `-p`, but does not exist.
+    """Return one line for each unknown parameter that a file or `-p` sets.
 
-    Called after `declare`. QoS overrides are declared later, with their publishers.
+    Call it after `declare`. QoS overrides are declared later, with their publishers.
     """
     names = override_names(node)
     return [
@@ -50,7 +50,7 @@ def read(node: Node) -> Config:
     """Return the configuration of a node for which `declare` was called.
 
     Raises:
-        ConfigError: a wrong type or a value out of its range.
+        ConfigError: a value has the wrong type or is out of range.
     """
     names = [parameter.name for parameter in parameters()]
     values: dict[str, Any] = {p.name: p.value for p in node.get_parameters(names)}
@@ -61,12 +61,12 @@ def changed(node: Node, current: Config | None, changes: Iterable[Parameter]) ->
     """Return the configuration after a change of parameters.
 
     Args:
-        node: for which `declare` was called.
-        current: the configuration in use; None while the node is not configured.
-        changes: the changed ones; those that are not declared here are ignored.
+        node: on which `declare` was called.
+        current: the configuration in use; None if the node is not configured.
+        changes: the changed parameters; those that `declare` does not declare are ignored.
 
     Raises:
-        ConfigError: a wrong type, a value out of its range, or a parameter that is only read
+        ConfigError: a value has the wrong type or is out of range, or the parameter is only read
             when the node is configured.
     """
     live = {parameter.name: parameter.spec.live for parameter in parameters()}
@@ -79,7 +79,7 @@ def changed(node: Node, current: Config | None, changes: Iterable[Parameter]) ->
 
 
 def _present(node: Node, current: Config | None) -> dict[str, Any]:
-    """Return every parameter's value, none where they cannot be used as they are."""
+    """Return the values of all parameters; empty if they are invalid."""
     try:
         return (current or read(node)).as_parameters()
     except ConfigError:

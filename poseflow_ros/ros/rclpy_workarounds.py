@@ -1,4 +1,4 @@
-"""Workarounds for rclpy and bondpy: what goes wrong, where it is reported, when it is fixed."""
+"""Workarounds for defects of rclpy and bondpy, with their upstream issues and fixes."""
 
 import functools
 import signal
@@ -20,9 +20,9 @@ Transition = Callable[[NodeT, LifecycleState], TransitionCallbackReturn]
 
 
 def log_exceptions(transition: Transition[NodeT]) -> Transition[NodeT]:
-    """Log what a transition callback raises.
+    """Log exceptions of a transition callback.
 
-    rclpy takes the exception for ERROR and discards it: ros2/rclpy#1673 (open).
+    rclpy converts the exception to ERROR without logging it: ros2/rclpy#1673 (open).
     """
 
     @functools.wraps(transition)
@@ -37,9 +37,9 @@ def log_exceptions(transition: Transition[NodeT]) -> Transition[NodeT]:
 
 
 def refuse_illegal_transitions(node: LifecycleNode) -> None:
-    """Let the node answer an illegal transition with a refusal.
+    """Make the node reject illegal transitions.
 
-    rclpy before 8.0.0 (Humble, Jazzy) raises out of the executor instead, which ends the
+    rclpy before 8.0.0 (Humble, Jazzy) raises out of the executor instead, which terminates the
     process: ros2/rclpy#1209, fixed by ros2/rclpy#1319.
     """
     service = node._service_change_state
@@ -59,7 +59,7 @@ def refuse_illegal_transitions(node: LifecycleNode) -> None:
 
 
 def override_names(node: Node) -> list[str]:
-    """Return the parameters that are set from outside, declared or not.
+    """Return the names of parameter overrides, declared or not.
 
     rclpy ignores the undeclared ones and has no public way to list them. No upstream issue was
     found.
@@ -68,15 +68,15 @@ def override_names(node: Node) -> list[str]:
 
 
 def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
-    """Execute the node's callbacks until it is done or SIGINT or SIGTERM ends it.
+    """Spin the node until `done` returns true, or SIGINT or SIGTERM is received.
 
-    SIGINT is ignored from then on: nothing may follow but cleaning up.
+    SIGINT is ignored afterwards, during cleanup.
 
-    - About one signal in fifty does not wake the executor, which would wait until the next
-      message: no wait is longer than 0.5 s. No upstream issue was found.
-    - A signal between two steps of the executor invalidates the context under it, which raises
-      RCLError and not ExternalShutdownException: ros2/rclpy#1166.
-    - `ros2 launch` passes on a Ctrl-C that the process already has from the terminal:
+    - About 2 % of signals do not wake the executor, which would wait for the next message. Waits
+      are therefore limited to 0.5 s. No upstream issue was found.
+    - A signal between two steps of the executor invalidates the context, which raises RCLError
+      instead of ExternalShutdownException: ros2/rclpy#1166.
+    - `ros2 launch` forwards a Ctrl-C that the process has already received from the terminal:
       ros2/launch#830.
     """
     executor = SingleThreadedExecutor()
@@ -85,7 +85,7 @@ def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
         while rclpy.ok() and not done():
             executor.spin_once(timeout_sec=_MAX_WAIT_S)
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how a node is meant to end
+        pass  # the regular end of a node
     except rclpy_implementation.RCLError:
         if rclpy.ok():
             raise
@@ -95,10 +95,10 @@ def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
 
 
 def make_bond(node: Node, topic: str, bond_id: str) -> Any:
-    """Return a bond that does not raise after a signal has shut ROS down under its thread.
+    """Return a bond whose thread does not raise after a signal has shut down ROS.
 
-    bondpy publishes its heartbeat without asking whether the context is still valid. It also
-    cannot be told to ignore the other end's silence, so that its timeout is a year. No upstream
+    bondpy publishes its heartbeat without checking that the context is valid. It has no option
+    to ignore missing heartbeats of the other end, so the timeout is set to a year. No upstream
     issue was found for either.
 
     Raises:
@@ -122,8 +122,8 @@ def make_bond(node: Node, topic: str, bond_id: str) -> Any:
 def shut_down_bond(node: Node, bond: Any) -> None:
     """Shut a bond down and destroy its subscription and publisher.
 
-    bondpy leaves both in the node's lists, where the executor fails on them. No upstream issue
-    was found; ros/bond_core#113 reports errors of bondpy when a node is activated again.
+    bondpy leaves both in the node's lists, which makes the executor fail. No upstream issue was
+    found; ros/bond_core#113 reports errors of bondpy when a node is activated again.
     """
     node.destroy_subscription(bond.sub)
     bond.shutdown()

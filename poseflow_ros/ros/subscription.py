@@ -1,4 +1,4 @@
-"""A subscription whose reliability follows the publishers."""
+"""A subscription that adapts its reliability to the publishers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,17 +13,18 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-# The newest is all that counts, but what comes while the executor stalls is to be counted too.
+# Only the newest message is processed, but messages that arrive while the executor is busy must
+# be counted too.
 _DEPTH = 5
 _FIXED = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
 
 
 class AdaptiveSubscription:
-    """Subscribes to the newest messages, reliably where every publisher of the topic offers it.
+    """Subscribes to the newest messages, reliably if every publisher of the topic offers it.
 
-    A reliable subscription receives nothing from a best-effort publisher; a best-effort one loses
-    most large images. So `auto` begins reliably, changes over when a publisher turns out to offer
-    less, and looks again at each `refresh`.
+    A reliable subscription receives nothing from a best-effort publisher. A best-effort
+    subscription loses most large images. `auto` therefore starts with reliable, and switches to
+    best effort if a publisher offers no more. It checks the publishers at each `refresh`.
     """
 
     def __init__(
@@ -39,14 +40,13 @@ class AdaptiveSubscription:
         """Subscribe.
 
         Args:
-            node: whose subscription it is.
+            node: owner of the subscription.
             message_type: of the topic.
-            topic: relative to the node's namespace, remapped as usual.
+            topic: relative to the node's namespace, before remapping.
             reliability: auto, reliable or best_effort.
             callback: called with each message.
-            keep_all: messages wait in line to be taken; otherwise only the newest do.
-            on_lost: called with the number of messages that the transport lost, as far as it
-                notices: best effort does not send them again.
+            keep_all: queue all messages, otherwise only the newest ones.
+            on_lost: called with the number of lost messages that the middleware detects.
         """
         self._node = node
         self._message_type = message_type
@@ -65,16 +65,16 @@ class AdaptiveSubscription:
 
     @property
     def publishers(self) -> int:
-        """How many publishers the topic has, of whatever type and QoS."""
+        """Number of publishers of the topic, of any type and QoS."""
         return int(self._node.count_publishers(self.topic))
 
     def why_silent(self) -> str:
-        """Return what keeps each publisher's messages from coming; that there is none, if so."""
+        """Return the reason why no messages arrive, for each publisher."""
         publishers = self._node.get_publishers_info_by_topic(self.topic)
         return "; ".join(map(self._why_silent, publishers)) or "the topic has no publishers"
 
     def refresh(self) -> None:
-        """Subscribe again where the publishers now offer another reliability."""
+        """Subscribe again if the publishers now offer another reliability."""
         if self._reliability in _FIXED or self._subscription is None:
             return
         offered = self._offered()
@@ -89,7 +89,7 @@ class AdaptiveSubscription:
             self._subscription = None
 
     def _offered(self) -> ReliabilityPolicy:
-        """Return best effort where any publisher offers no more."""
+        """Return best effort if any publisher offers only that, otherwise reliable."""
         publishers = self._node.get_publishers_info_by_topic(self.topic)
         best_effort = ReliabilityPolicy.BEST_EFFORT
         if any(p.qos_profile.reliability == best_effort for p in publishers):
@@ -104,8 +104,8 @@ class AdaptiveSubscription:
             return f"{name} publishes {publisher.topic_type}, not {wanted}"
         best_effort = publisher.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
         if best_effort and self._reliability == "reliable":
-            return f"{name} offers best effort, and reliable is asked for"
-        return f"{name} fits, and sends nothing"
+            return f"{name} offers best effort, but cameras.reliability is reliable"
+        return f"{name} is compatible but publishes nothing"
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
         self._node.get_logger().debug(f"subscribing to {self.topic}, {reliability.name}")

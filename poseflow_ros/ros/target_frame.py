@@ -1,4 +1,4 @@
-"""Transforms from a camera's frame to the frame of 3D positions, through TF."""
+"""TF transforms from a camera's frame to the frame of the 3D positions."""
 
 import threading
 import time
@@ -13,25 +13,25 @@ from scipy.spatial.transform import Rotation
 from poseflow_ros.poses import FloatArray
 
 _LOOKUP_PERIOD_S = 0.005
-# TF's own default. It refuses what is older than its newest by more.
+# Default cache time of TF, which rejects transforms older than this relative to the newest one.
 _KEPT_NS = 10_000_000_000
 
 
 class FrameError(RuntimeError):
-    """A transform that is not available: between which frames, when, and why."""
+    """A transform is not available; the message gives the frames, the stamp and the reason."""
 
 
 class TargetFrame:
-    """Looks up transforms from a camera's frame to `target_frame` at the image's stamp.
+    """Looks up transforms from a camera's frame to `target_frame` at the stamp of an image.
 
-    The node's executor receives TF's messages; lookups are made by one other thread.
+    The executor's thread receives the messages of TF; one other thread calls `lookup`.
     """
 
     def __init__(self, node: Node, target_frame: str) -> None:
         """Subscribe to TF.
 
         Raises:
-            FrameError: tf2_ros does not import.
+            FrameError: tf2_ros cannot be imported.
         """
         try:
             from tf2_ros import Buffer, TransformListener
@@ -40,7 +40,7 @@ class TargetFrame:
                 f"depth.target_frame is {target_frame!r}, which needs tf2_ros ({error})"
             ) from error
         self.name = target_frame
-        # Not with the node: that would leave a service behind on it.
+        # Passing the node would create a service that is never destroyed.
         self._buffer = Buffer()
         self._listener: TransformListener | None = TransformListener(self._buffer, node)
         self._ended = threading.Event()
@@ -49,19 +49,19 @@ class TargetFrame:
     def lookup(
         self, frame_id: str, stamp: Stamp, timeout_s: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the transform from `frame_id` to the target frame: R and t of R p + t.
+        """Return the transform R p + t from `frame_id` to the target frame.
 
         Args:
             frame_id: of the points.
-            stamp: when; zero means the latest transform.
-            timeout_s: how long to wait, by the wall clock, where the frames are connected but
-                not yet at this stamp. Frames that are not connected fail at once.
+            stamp: zero means the latest transform.
+            timeout_s: maximum wait, by the wall clock, if the frames are connected but not yet
+                at this stamp. Frames that are not connected fail immediately.
 
         Returns:
-            The rotation (3, 3), for columns, and the translation (3,) in metres.
+            The rotation R (3, 3) and the translation t (3,) in metres.
 
         Raises:
-            FrameError: there is no transform, or `destroy` was called meanwhile.
+            FrameError: there is no transform, or `destroy` was called during the wait.
         """
         from tf2_ros import TransformException
 
@@ -79,7 +79,7 @@ class TargetFrame:
         return rotation, np.array([shift.x, shift.y, shift.z])
 
     def destroy(self) -> None:
-        """Unsubscribe; a lookup that waits fails."""
+        """Unsubscribe; a waiting lookup fails."""
         self._ended.set()
         if self._listener is not None:
             self._listener.unregister()
@@ -98,7 +98,7 @@ class TargetFrame:
                     raise
 
     def _clear_if_time_went_back(self, frame_id: str, stamp_ns: int) -> None:
-        """Clear the buffer when a bag starts again; TF would refuse the older transforms."""
+        """Clear the buffer when a bag restarts; TF would reject the older transforms."""
         newest_ns = self._newest_ns.get(frame_id, 0)
         if 0 < stamp_ns < newest_ns - _KEPT_NS:
             self._buffer.clear()
@@ -108,7 +108,7 @@ class TargetFrame:
 
 
 def make_target_frame(node: Node, name: str) -> TargetFrame | None:
-    """Return the frame of 3D positions; None for their camera's own, also without tf2_ros."""
+    """Return the target frame; None for the camera's optical frame or if tf2_ros is missing."""
     if not name:
         return None
     try:

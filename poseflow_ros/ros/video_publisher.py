@@ -1,4 +1,4 @@
-"""A video file, a folder of images or a camera as image topic: for the demo, tests and trials."""
+"""A node that publishes a video file, a folder of images or a camera, for demos and tests."""
 
 import math
 import sys
@@ -24,23 +24,23 @@ _RELIABILITIES = {
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
 }
 _ACK_TIMEOUT = Duration(seconds=5)
-# The publisher sees a subscriber before that one sees the publisher: images sent in between are
-# lost.
+# The publisher discovers a subscriber before the subscriber discovers the publisher; images sent
+# in between are lost.
 _SETTLE_S = 0.5
 
 
 class VideoPublisher(Node):
-    """Publishes `image` and `camera_info` at the source's own rate, then ends.
+    """Publishes `image` and `camera_info` at the rate of the source, then exits.
 
-    The camera is not known, so `camera_info` is that of a pinhole with the field of view
-    `horizontal_fov_deg`.
+    The camera of the source is unknown, so `camera_info` describes a pinhole camera with the
+    field of view `horizontal_fov_deg`.
     """
 
     def __init__(self) -> None:
         """Open the source.
 
         Raises:
-            VideoError: there is none, or a parameter is wrong.
+            VideoError: the source cannot be opened or a parameter is invalid.
         """
         super().__init__("video_publisher")
         self._video: str = self._parameter("video", "")
@@ -66,11 +66,11 @@ class VideoPublisher(Node):
         self.get_logger().info(
             f"{self._source.name}: {self._source.n_frames or 'unknown number of'} frames at "
             f"{self._source.rate_hz:g} Hz on {self._images.topic_name}; "
-            f"starts with {self._subscribers} subscribers"
+            f"publishing starts when there are {self._subscribers} subscribers"
         )
 
     def _parameter(self, name: str, default: Any) -> Any:
-        """Return a parameter's value; rclpy itself would end the process over a wrong type."""
+        """Return the value of a parameter; rclpy would terminate the process on a wrong type."""
         value = self.declare_parameter(
             name, default, ParameterDescriptor(dynamic_typing=True)
         ).value
@@ -86,7 +86,7 @@ class VideoPublisher(Node):
             raise VideoError("parameter video is empty, must be a file, a folder or a number")
         if not 0 <= rate_hz <= MAX_RATE_HZ:
             raise VideoError(
-                f"parameter rate_hz is {rate_hz}, must be from 0 (its own) to {MAX_RATE_HZ}"
+                f"parameter rate_hz is {rate_hz}, must be from 0 (own rate) to {MAX_RATE_HZ}"
             )
         if not 1 <= self._fov_deg <= 179:
             raise VideoError(f"parameter horizontal_fov_deg is {self._fov_deg}, must be 1 to 179")
@@ -95,7 +95,7 @@ class VideoPublisher(Node):
             raise VideoError(f"parameter reliability is {reliability!r}, must be one of {allowed}")
 
     def finish(self) -> None:
-        """Wait until every reliable subscriber has every image, and say how many there were."""
+        """Wait until all reliable subscribers have received all images; log their number."""
         self._publish_diagnostics()
         for publisher in (self._images, self._diagnostics):
             publisher.wait_for_all_acked(_ACK_TIMEOUT)
@@ -118,7 +118,7 @@ class VideoPublisher(Node):
         self.published += 1
 
     def _is_heard(self) -> bool:
-        """Return whether there are subscribers enough, and for long enough."""
+        """Return whether there have been enough subscribers for long enough."""
         if self._images.get_subscription_count() < self._subscribers:
             self._heard_since_s = math.inf
         else:
@@ -139,7 +139,7 @@ class VideoPublisher(Node):
 
 
 def camera_info(header: Header, size: tuple[int, int], fov_deg: float) -> CameraInfo:
-    """Return an ideal pinhole camera's, its principal point in the middle of the image."""
+    """Return the calibration of a pinhole camera with the principal point at the image centre."""
     height, width = size
     f = width / 2 / math.tan(math.radians(fov_deg) / 2)
     cx, cy = (width - 1) / 2, (height - 1) / 2
@@ -156,7 +156,7 @@ def camera_info(header: Header, size: tuple[int, int], fov_deg: float) -> Camera
 
 
 def main(args: list[str] | None = None) -> int:
-    """Publish until the end; return 0, or 2 where the source cannot be read."""
+    """Publish until the end of the source; return 0, or 2 if the source cannot be read."""
     rclpy.init(args=args)
     node: Any = None
     try:

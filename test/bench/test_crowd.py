@@ -5,13 +5,13 @@ import pytest
 
 from poseflow_ros.bench.camera import Camera
 from poseflow_ros.bench.camera_motion import Rotation, Shake
+from poseflow_ros.bench.camera_view import hidden_points, hidden_shares, look
 from poseflow_ros.bench.crowd import Bodies, Crowd
 from poseflow_ros.bench.detector import Detector
 from poseflow_ros.bench.detector_model import MODELS
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.scene import SCENES
 from poseflow_ros.bench.simulation import Settings, simulate
-from poseflow_ros.bench.view import hidden_points, hidden_shares, look
 from poseflow_ros.bench.walker import boxes_px, keypoints_m
 
 MODEL = MODELS["movenet_tiled"]

@@ -96,5 +96,5 @@ def test_a_sequence_that_cannot_be_used_is_named_with_its_file(write, sequences,
 def test_no_yaml_is_refused(write, text):
     path = write("")
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError, match="is no YAML"):
+    with pytest.raises(ConfigError, match="is not valid YAML"):
         read_dataset(path)

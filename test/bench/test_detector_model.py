@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from poseflow_ros.bench.camera import AT_REST, Camera
+from poseflow_ros.bench.camera_view import CameraView
 from poseflow_ros.bench.detector import Detector
 from poseflow_ros.bench.detector_model import MODELS
-from poseflow_ros.bench.view import View
 from poseflow_ros.bench.walker import boxes_px
 from poseflow_ros.tracking.similarity import box_iou
 
@@ -30,7 +30,7 @@ def people_apart(hidden=0.0):
     x, y = np.meshgrid(np.linspace(60, SIZE_PX[0] - 60, 10), np.linspace(10, SIZE_PX[1] - 110, 5))
     keypoints = np.stack([x.ravel(), y.ravel()], axis=1)[:, None] + 100 * STANDING
     share, points = np.full(PEOPLE, hidden), np.zeros((PEOPLE, 17), bool)
-    return View(keypoints, boxes_px(keypoints), np.ones(PEOPLE), share, points, AT_REST)
+    return CameraView(keypoints, boxes_px(keypoints), np.ones(PEOPLE), share, points, AT_REST)
 
 
 def watch(model, view, dt_s=SELDOM_S, seed=0, frames=FRAMES):

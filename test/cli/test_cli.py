@@ -550,7 +550,7 @@ def test_weights_verify_loads_a_file(movenet, torchvision_file, tmp_path, capfd)
         pytest.param(
             "x.pkl",
             pickle.dumps({"model": {"kernel": np.zeros(3)}}, 2),
-            "is not a file of weights of movenet, keypoint_rcnn, detectron2",
+            "is not a weight file of movenet, keypoint_rcnn, detectron2",
             id="another network's",
         ),
         pytest.param(

@@ -384,7 +384,7 @@ def subscribed(node, reliability):
 
 
 SILENT = [
-    # what publishes, the reliability asked for, what is said of it
+    # publisher, configured reliability, diagnostics text
     pytest.param(None, "auto", "the topic has no publishers", id="nobody"),
     pytest.param(
         (CompressedImage, 5), "auto",
@@ -393,12 +393,15 @@ SILENT = [
     ),
     pytest.param(
         (Image, qos_profile_sensor_data), "reliable",
-        "/driver offers best effort, and reliable is asked for",
-        id="less than is asked for",
+        "/driver offers best effort, but cameras.reliability is reliable",
+        id="less than required",
     ),
-    pytest.param((Image, 5), "auto", "/driver fits, and sends nothing", id="a silent camera"),
     pytest.param(
-        (Image, qos_profile_sensor_data), "best_effort", "/driver fits, and sends nothing",
+        (Image, 5), "auto", "/driver is compatible but publishes nothing", id="a silent camera"
+    ),
+    pytest.param(
+        (Image, qos_profile_sensor_data), "best_effort",
+        "/driver is compatible but publishes nothing",
         id="a silent camera of best effort",
     ),
 ]  # fmt: skip

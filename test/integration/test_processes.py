@@ -160,7 +160,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
     [
         ([], "parameter video is empty"),
         (["video:=/nowhere.mp4"], "/nowhere.mp4 is no file"),
-        (["video:=/etc/passwd"], "/etc/passwd is no video"),
+        (["video:=/etc/passwd"], "/etc/passwd is not a video"),
         (["video:=/tmp", "rate_hz:=-1.0"], "rate_hz is -1.0, must be from 0"),
         (["video:=/tmp", "reliability:=best"], "reliability is 'best', must be one of"),
         (["video:=/tmp", "horizontal_fov_deg:=200.0"], "horizontal_fov_deg is 200.0"),

@@ -117,11 +117,11 @@ def test_a_replay_follows_the_clock_of_the_bag(driver, active_node):
     [
         (
             {"cameras.max_image_age_s": 1.0},
-            "cameras.max_image_age_s is 1, must be 0 where cameras.replay is true",
+            "cameras.max_image_age_s is 1, must be 0 if cameras.replay is true",
         ),
         (
             {"cameras.reliability": "best_effort"},
-            "must be auto or reliable where cameras.replay is true",
+            "must be auto or reliable if cameras.replay is true",
         ),
     ],
 )

@@ -1,7 +1,7 @@
-"""Ten minutes at 30 Hz: what the node takes and tells, second by second.
+"""Ten minutes at 30 Hz: memory, latency and counts of the node, sampled every second.
 
-Not in the default run: `python -m pytest test/integration/test_soak.py -m soak -s`. SOAK_S is its length
-in seconds (600), SOAK_OUT where the plot goes (out/soak.png), with the figures beside it as CSV.
+Not run by default: `python -m pytest test/integration/test_soak.py -m soak -s`. SOAK_S is the
+duration in seconds (600), SOAK_OUT the path of the plot (out/soak.png), with a CSV next to it.
 """
 
 import csv

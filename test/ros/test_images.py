@@ -456,7 +456,7 @@ def test_a_thumbnail_is_no_end():
     scan = whole.rindex(b"\xff\xda")
     assert f"{scan + 40} bytes" in refusal(compressed(whole[: scan + 40]))
     # Cut before its own scan begins, it has the marks of the thumbnail, but no picture.
-    assert f"cut off or damaged, {scan} bytes" in refusal(compressed(whole[:scan]))
+    assert f"truncated or damaged, {scan} bytes" in refusal(compressed(whole[:scan]))
 
 
 @pytest.mark.parametrize("data", [JPEG, PNG, PROGRESSIVE.tobytes()], ids=["JPEG", "PNG", "scans"])
@@ -478,13 +478,13 @@ REFUSED_FILES = [
     ("unknown bytes", b"GIF89a\1\0\1\0", "gif", "begins with 47 49 46 38 39 61 01 00"),
     ("one byte", b"\xff", "jpeg", "begins with ff;"),
     ("a TIFF", b"II*\0\x08\0\0\0", "rgb8; tiff compressed ", "begins with 49 49 2a 00"),
-    ("compressed depth", bytes(12) + PNG, "16UC1; compressedDepth png", "holds depths"),
-    ("compressed depth without header", PNG, "32FC1; compressedDepth", "holds depths"),
-    ("depth as it was in a PNG", PNG, "16UC1; png compressed ", "holds depths"),
-    ("a Bayer mosaic in a PNG", PNG, "bayer_rggb8; png compressed ", "or a mosaic"),
-    ("a JPEG without content", b"\xff\xd8\xff\xe0", "jpeg", "cut off or damaged, 4 bytes"),
-    ("a JPEG without a scan", b"\xff\xd8\xff\xd9", "jpeg", "cut off or damaged, 4 bytes"),
-    ("a PNG without content", PNG[:8], "png", "cut off or damaged, 8 bytes"),
+    ("compressed depth", bytes(12) + PNG, "16UC1; compressedDepth png", "a depth or Bayer image"),
+    ("compressed depth without header", PNG, "32FC1; compressedDepth", "a depth or Bayer image"),
+    ("depth as it was in a PNG", PNG, "16UC1; png compressed ", "a depth or Bayer image"),
+    ("a Bayer mosaic in a PNG", PNG, "bayer_rggb8; png compressed ", "or Bayer image"),
+    ("a JPEG without content", b"\xff\xd8\xff\xe0", "jpeg", "truncated or damaged, 4 bytes"),
+    ("a JPEG without a scan", b"\xff\xd8\xff\xd9", "jpeg", "truncated or damaged, 4 bytes"),
+    ("a PNG without content", PNG[:8], "png", "truncated or damaged, 8 bytes"),
     ("a PNG with a wrong checksum", PNG[:60] + bytes([PNG[60] ^ 1]) + PNG[61:], "png", "damaged"),
     # OpenCV 5 would allocate 4 GB.
     ("a PNG with a chunk longer than itself", PNG[:33] + b"\xff" * 4 + PNG[37:], "png", "damaged"),

@@ -70,7 +70,7 @@ def test_of_several_names_one_that_matches_is_enough(lines_for):
 @pytest.mark.parametrize("text", ["", "poseflow: 3\n", "- a\n", "tracker: {max_lost_s: 3.0}\n"])
 def test_a_file_without_any_parameters_is_reported(text, lines_for):
     assert lines_for(text) == [
-        "FILE sets no parameters: expected /poseflow: or /**: with ros__parameters: below"
+        "FILE sets no parameters: expected ros__parameters: below /poseflow: or /**:"
     ]
 
 

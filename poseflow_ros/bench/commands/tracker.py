@@ -18,7 +18,7 @@ from poseflow_ros.bench.observation import Observation
 from poseflow_ros.bench.peer_fit import run_peers
 from poseflow_ros.bench.peers import PeerSequence, require_peers
 from poseflow_ros.bench.scene import SCENES
-from poseflow_ros.bench.simulation import Settings, Sight, simulate
+from poseflow_ros.bench.simulation import Settings, SimulatedFrame, simulate
 from poseflow_ros.bench.trial import Trial
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.poses import TrackedPoses
@@ -35,7 +35,7 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--people", type=int, default=20, metavar="N")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S")
     parser.add_argument("--seed", type=int, default=1, metavar="K")
-    parser.add_argument("--fps", type=float, default=10.0, help="pictures a second")
+    parser.add_argument("--fps", type=float, default=10.0, help="images per second")
     parser.add_argument("--scene", choices=tuple(SCENES), default="street")
     parser.add_argument("--camera", choices=CAMERA_MOTIONS, default="still")
     parser.add_argument(
@@ -71,21 +71,21 @@ def run(args: argparse.Namespace) -> None:
     trackers = {
         name: PoseFlowTracker(c.tracker, COCO_17, c.classic) for name, c in configs(args).items()
     }
-    outputs = {name: DelayedOutput[Sight](tracker) for name, tracker in trackers.items()}
+    outputs = {name: DelayedOutput[SimulatedFrame](tracker) for name, tracker in trackers.items()}
     trials = {name: Trial(None if args.memory else Score()) for name in trackers}
     memory_mib: dict[str, float] = {}
     observations: list[Observation] = []
-    for sight in tqdm(simulate(settings), total=settings.n_frames, unit="frame", disable=None):
-        cues = sight.cues
+    for frame in tqdm(simulate(settings), total=settings.n_frames, unit="frame", disable=None):
+        cues = frame.cues
         for name, tracker in trackers.items():
             start = perf_counter()
-            tracked = tracker.update(sight.poses, cues, sight.stamp_s)
-            ready = outputs[name].push(tracked, sight)
+            tracked = tracker.update(frame.poses, cues, frame.stamp_s)
+            ready = outputs[name].push(tracked, frame)
             trials[name].add_time(perf_counter() - start)
             _add(trials[name], ready)
         if args.peers:
-            observations.append(_observed(sight))
-        if args.memory and sight.stamp_s >= _MINUTE_S:
+            observations.append(_observed(frame))
+        if args.memory and frame.stamp_s >= _MINUTE_S:
             memory_mib.setdefault("after_a_minute", _resident_mib())
     for name, output in outputs.items():
         _add(trials[name], output.flush())
@@ -100,13 +100,13 @@ def run(args: argparse.Namespace) -> None:
     finish(args, report, {name: [trial] for name, trial in trials.items()}, peers)
 
 
-def _add(trial: Trial, frames: Iterable[tuple[TrackedPoses, Sight]]) -> None:
-    for tracked, sight in frames:
-        trial.add(sight.truth_ids, sight.truth_boxes, tracked)
+def _add(trial: Trial, frames: Iterable[tuple[TrackedPoses, SimulatedFrame]]) -> None:
+    for tracked, frame in frames:
+        trial.add(frame.truth_ids, frame.truth_boxes, tracked)
 
 
-def _observed(sight: Sight) -> Observation:
-    return Observation(sight.truth_ids, sight.truth_boxes, sight.poses.boxes, sight.poses.scores)
+def _observed(frame: SimulatedFrame) -> Observation:
+    return Observation(frame.truth_ids, frame.truth_boxes, frame.poses.boxes, frame.poses.scores)
 
 
 def _check_peers(args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ _GRID = 10  # points along a side of a box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class CameraView:
     """N people in one picture, whether they are in sight or not.
 
     Attributes:
@@ -34,11 +34,11 @@ class View:
     offset: ViewOffset
 
 
-def look(camera: Camera, bodies: Bodies, offset: ViewOffset = AT_REST) -> View:
+def look(camera: Camera, bodies: Bodies, offset: ViewOffset = AT_REST) -> CameraView:
     """Return what the camera shows."""
     keypoints = camera.project(bodies.keypoints_m, offset)
     boxes, distances_m = walker.boxes_px(keypoints), bodies.places_m[:, 1]
-    return View(
+    return CameraView(
         keypoints,
         boxes,
         distances_m,
