@@ -1,4 +1,4 @@
-"""What the keypoints of a pose mean."""
+"""Definition of a skeleton."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,21 +10,21 @@ from poseflow_ros.poses import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """What the K keypoints of a pose mean.
+    """The meaning of the K keypoints of a pose.
 
-    The first `n_body` keypoints are the body. They alone count for a person's confidence and
-    identity; the others (feet, face, hands) are tracked along with them.
+    The first `n_body` keypoints are the body. Only these are used for confidence and association;
+    the others (feet, face, hands) are carried along.
 
     Attributes:
-        name: how messages refer to it.
+        name: used in messages.
         keypoint_names: K names.
-        n_body: how many of the keypoints are the body.
-        edges: pairs of keypoint indices to draw a line between.
-        flip_pairs: pairs of keypoint indices that change places in a mirror.
-        torso: indices of the body's keypoints that move least against it.
-        limbs: pairs of body keypoint indices, the ends of bones whose length tells a person's
-            size.
-        limb_lengths: of the limbs, relative to a standing person's height.
+        n_body: number of body keypoints.
+        edges: pairs of keypoint indices that are connected by a line.
+        flip_pairs: pairs of left and right keypoint indices, exchanged when an image is mirrored.
+        torso: indices of the torso keypoints.
+        limbs: pairs of body keypoint indices, the ends of the limbs from which the size of a
+            person is estimated.
+        limb_lengths: of the limbs, relative to the height of a standing person.
         oks_sigmas: K standard deviations of the object keypoint similarity, relative to the
             square root of the person's area.
     """

@@ -12,41 +12,40 @@ DepthImage = NDArray[np.float32]
 """(H, W) metres along the optical axis; NaN, 0 or below, or beyond 1000 km where unknown."""
 _BoolArray = NDArray[np.bool_]
 
-# A keypoint's depth is that of a patch around it: this far to each side, relative to the
-# height of the person's box (2.5 cm for an upright person of 1.7 m, about half of a forearm),
-# within these limits in pixels.
+# Half size of the patch around a keypoint, relative to the height of the person's box (2.5 cm for
+# an upright person of 1.7 m, about half of a forearm), and its limits in pixels.
 _RADIUS = 0.015
 _MIN_RADIUS_PX, _MAX_RADIUS_PX = 1, 6
 # A larger patch is sampled in as many rows and columns, which is enough for a median.
 _SIDE = 7
-# No keypoint is farther in depth from the torso's middle: an arm reaches some 0.7 m from the
-# shoulder, a leg 0.9 m from the hip, and what is a metre behind is a wall.
+# Maximum difference of the depths of keypoint and torso: an arm reaches about 0.7 m from the
+# shoulder, a leg 0.9 m from the hip; a surface one metre behind is background.
 _REACH_M = 1.0
-# Keypoints of the torso lie near its outline: the torso's depth is sampled this far on the way
-# from them to their middle.
+# Torso keypoints lie near the outline. The torso depth is sampled at points that are moved by this
+# share of the way to their centre.
 _INWARD = 0.25
-# A patch consists of limb and background where two groups of depths explain this much of its
-# variance (Otsu, 1979) and lie this far apart. Two halves of a slanted plane explain 0.75 of it,
-# those of normal noise 0.64; the back of a limb is nearer to its front.
+# A patch is split into limb and background if two groups of depths explain this share of its
+# variance (Otsu, 1979) and have this distance. The two halves of a slanted plane explain 0.75 of
+# the variance, those of normal noise 0.64.
 _MIN_EXPLAINED = 0.85
 _MIN_GAP_M = 0.15
-# The plausible pixels have to be at least this share of a patch: 3 pixels of the largest, which
-# leaves room for holes on a limb two pixels wide. Of the torso's patches it is more, or a hand
-# in front of the chest would be taken for the torso.
+# Minimum share of plausible pixels in a patch: 3 pixels of the largest patch, which allows holes
+# on a limb that is two pixels wide. It is larger for the torso, so that a hand in front of the
+# chest is not mistaken for the torso.
 _MIN_SHARE = 0.06
 _MIN_TORSO_SHARE = 0.25
-# The standard deviation of normal noise in its median absolute deviations, and the variance of
-# a median of n values in variances of one, times n.
+# Ratio of standard deviation and median absolute deviation of normal noise; and n times the
+# variance of the median of n values, relative to the variance of one value.
 _STDDEV_PER_MAD = 1.4826
 _MEDIAN_VARIANCE = np.pi / 2
 # Squares of larger depths would overflow in single precision.
 _MAX_DEPTH_M = 1e6
-# A few pixels do not show the noise of a depth camera; it is about this share of the depth.
+# Noise of a depth camera relative to the depth, used if there are too few pixels to measure it.
 _TYPICAL_NOISE = 0.01
 
 
 def _offsets() -> tuple[IntArray, _BoolArray]:
-    """Return each radius' pixel offsets along one axis of a patch, and which are not repeated."""
+    """Return the pixel offsets along one axis of a patch per radius, and a mask of unique ones."""
     radii = np.arange(_MAX_RADIUS_PX + 1)[:, None]
     offsets = np.rint(radii * np.linspace(-1, 1, _SIDE)).astype(np.int64)
     return offsets, np.diff(offsets, axis=1, prepend=offsets[:, :1] - 1) != 0
@@ -96,7 +95,7 @@ def keypoint_depths(
     radii = _radii(heights)
     torso_depths = _torso_depths(depth, keypoints[:, torso], visible[:, torso], radii)
     pixels = _patches(depth, keypoints, visible, radii)
-    # Where the torso's depth is unknown no pixel is too far from it.
+    # If the torso depth is unknown, all pixels are plausible.
     too_far = np.abs(pixels - torso_depths[:, None, None]) > _REACH_M
     pixels[too_far] = np.inf
     ordered, n_plausible = _ordered(pixels)
@@ -108,7 +107,7 @@ def keypoint_depths(
 
 
 def _radii(heights: FloatArray) -> IntArray:
-    """Return (N,) pixels from the middle of a patch to its sides."""
+    """Return (N,) pixels, the half size of the patches."""
     radii = np.nan_to_num(heights * _RADIUS).clip(_MIN_RADIUS_PX, _MAX_RADIUS_PX)
     return np.rint(radii).astype(np.int64)
 
@@ -148,14 +147,14 @@ def _torso_depths(
 
 
 def _ordered(pixels: DepthImage) -> tuple[DepthImage, IntArray]:
-    """Return each patch of (..., P), the nearest pixel first, and (...) how many are known."""
+    """Return each patch of (..., P) sorted by depth, and (...) the number of known pixels."""
     return np.sort(pixels, axis=-1), np.isfinite(pixels).sum(axis=-1)
 
 
 def _count_nearer(ordered: DepthImage, n: IntArray, least: FloatArray) -> IntArray:
-    """Return (...) how many of the first n of (..., P) depths belong to the nearer group.
+    """Return (...) the number of the first n of (..., P) depths that belong to the nearer group.
 
-    The nearer group has at least `least` pixels. Where there are no two groups it is all n.
+    The nearer group has at least `least` pixels. It has n if there are no two groups.
     """
     size = ordered.shape[-1]
     n_near = np.arange(1, size + 1, dtype=np.float32)
@@ -165,7 +164,7 @@ def _count_nearer(ordered: DepthImage, n: IntArray, least: FloatArray) -> IntArr
     values = np.subtract(ordered, ordered[..., :1], out=np.zeros_like(ordered), where=known)
     sums = np.cumsum(values, axis=-1)
     mean = sums[..., -1:] / n_all
-    # The groups' means from the mean of all: the nearer's excess is the farther's deficit.
+    # The sums of the deviations of both groups from the common mean are opposite.
     excess = n_near * mean - sums
     n_far = np.maximum(n_all - n_near, 1)
     between = excess**2 * n_all / (n_near * n_far)

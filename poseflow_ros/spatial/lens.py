@@ -33,7 +33,7 @@ class Lens:
         distortion: coefficients in CameraInfo's order: none, 4 or 5 (plumb_bob), none, 8, 12 or
             14 (rational_polynomial), none or 4 (equidistant).
         model: "plumb_bob", "rational_polynomial" or "equidistant". Without distortion the first
-            two are a pinhole camera; the third is always a fisheye lens.
+            two models are a pinhole camera; the third is always a fisheye lens.
 
     Raises:
         ValueError: a number is not finite, a focal length is not above 0, the model is unknown,

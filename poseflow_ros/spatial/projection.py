@@ -38,28 +38,28 @@ def lift(
 ) -> Points:
     """Return the 3D keypoints of 2D poses.
 
-    A keypoint's depth is the median of a patch around it, without the pixels farther than an arm
-    or a leg from the torso's depth, and of a limb in front of a background only the limb's. It is
-    the depth of the visible surface, not of the joint below it. Where the torso is not visible
-    every depth is plausible.
+    The depth of a keypoint is the median of a patch around it. Pixels beyond the reach of an arm
+    or a leg from the torso's depth are excluded, as is the background of a limb. The depth is
+    that of the visible surface, not of the joint below it. If the torso is not visible, every
+    depth is plausible.
 
     Args:
         poses: the people; keypoints in pixels of the colour image.
         depth: (H, W) metres, registered to the colour image.
         lens: of the colour image.
         image_size: (height, width) of the colour image, pixels.
-        skeleton: the meaning of the keypoints.
-        min_keypoint_score: in [0, 1]; keypoints below it are unknown, as are those outside the
-            image.
+        skeleton: of the poses.
+        min_keypoint_score: in [0, 1]; keypoints with a lower score or outside the image are
+            unknown.
 
     Raises:
-        ValueError: the depth image is not as large as the colour image, or not in metres.
+        ValueError: the depth image has another size than the colour image, or is not in metres.
     """
     if depth.dtype.kind != "f":
         raise ValueError(f"the depth image must be float metres, got {depth.dtype}")
     if depth.shape != tuple(image_size):
         (h, w), have = image_size, " x ".join(str(n) for n in depth.shape[::-1])
-        raise ValueError(f"the depth image must be {w} x {h}, as the colour image, got {have}")
+        raise ValueError(f"the depth image must be {w} x {h} as the colour image, got {have}")
     torso = list(skeleton.torso)
     visible = _inside(poses.keypoints, depth) & (poses.keypoint_scores >= min_keypoint_score)
     z, stddevs = keypoint_depths(depth, poses.keypoints, visible, poses.heights, torso)

@@ -5,22 +5,20 @@ from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray
 
-# The weight of a position decays with its age by this time constant: long enough for the noise of
-# depth cameras, short enough for a person who turns round.
+# Time constant with which the weight of a position decays: long enough to average the noise of
+# depth cameras, short enough to follow a person who turns around.
 _TIME_CONSTANT_S = 0.4
-# After a longer time without a position the earlier ones are discarded: a line through both sides
-# of the gap is not a velocity.
+# Earlier positions are discarded after a longer gap: a line across the gap is not a velocity.
 _MAX_GAP_S = 1.0
-# Below this the positions have the same stamp: a tenth of a millisecond, squared.
+# Minimum variance of the stamps, s^2: below it all positions have the same stamp.
 _MIN_SPREAD_S2 = 1e-8
 
 
 class SpatialVelocity:
     """Estimates people's velocities from their positions, by track id.
 
-    The slope of a straight line through the positions at their times (constant velocity), least
-    squares with weights that decay exponentially with age. In seconds, at any frame rate. Only
-    the track ids of the last update are kept.
+    The velocity is the slope of a weighted least-squares line through the positions over time;
+    the weights decay exponentially with age. Only the track ids of the last update are kept.
     """
 
     def __init__(self) -> None:
@@ -38,8 +36,8 @@ class SpatialVelocity:
     def update(self, track_ids: IntArray, positions: FloatArray, stamp_s: float) -> FloatArray:
         """Return (N, 3) metres per second, NaN where fewer than two positions are known.
 
-        Where a position is unknown the person keeps their velocity, for a second at most. Where
-        the last position is older than that, or newer than the stamp, estimation restarts.
+        If a position is unknown, the velocity is kept for at most one second. If the last
+        position is older than that, or newer than the stamp, the estimation restarts.
 
         Args:
             track_ids: (N,) without duplicates.

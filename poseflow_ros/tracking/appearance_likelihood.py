@@ -1,4 +1,4 @@
-"""How much an appearance says about whose it is."""
+"""Log-likelihood ratios of appearances."""
 
 from dataclasses import dataclass
 
@@ -12,20 +12,21 @@ _MIN_DISTANCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class AppearanceLikelihood:
-    """How alike the appearances of one person and of different people are.
+    """Distribution of the distances between appearances, of one person and of different people.
 
-    The model that makes the vectors provides the constants. The log-likelihood ratio of an
-    appearance is weight * ln(typical / distance), with the distance 1 - cosine. What is typical
-    of a person is the geometric mean of the distances to everybody else: a striped shirt that
-    nobody else wears is more distinctive than a dark coat.
+    The appearance model provides the constants. The log-likelihood ratio of an appearance is
+    weight * ln(typical / distance), with the distance 1 - cosine. The typical distance of a
+    person is the geometric mean of the distances to all other people: a striped shirt that nobody
+    else wears is more distinctive than a dark coat.
 
     Attributes:
         weight: factor of the logarithm.
-        max_ratio: limit of the log-likelihood ratio, either way.
-        min_hits: independent observations from which a track's appearance is compared.
-        typical_distance: geometric mean of the distances of different people.
-        prior_people: people at `typical_distance` that are assumed beside those known.
-        max_distinctiveness: limit of a person's typical distance, in units of `typical_distance`.
+        max_ratio: maximum absolute value of the log-likelihood ratio.
+        min_hits: minimum number of independent observations of a track that is compared.
+        typical_distance: geometric mean of the distances between different people.
+        prior_people: number of people at `typical_distance` that is added to the known people.
+        max_distinctiveness: maximum typical distance of a person, relative to
+            `typical_distance`.
     """
 
     weight: float
@@ -38,7 +39,7 @@ class AppearanceLikelihood:
     def ratios(self, tracks: RobustTracks, i: IntArray, appearances: FloatArray) -> FloatArray:
         """Return (P,) log-likelihood ratios of (P, D) appearances being those of tracks `i`.
 
-        0 where either is unknown.
+        0 if either appearance is unknown.
         """
         if not appearances.shape[1]:
             return np.zeros(len(i))
@@ -51,7 +52,7 @@ class AppearanceLikelihood:
         return np.where(known, ratio.clip(-self.max_ratio, self.max_ratio), 0.0)
 
     def _typical_logs(self, tracks: RobustTracks) -> FloatArray:
-        """Return (M,) natural logarithms of the distances that are typical of each track."""
+        """Return (M,) natural logarithms of the typical distance of each track."""
         logs = np.full(len(tracks), np.log(self.typical_distance))
         known = tracks.confirmed & (tracks.appearance_hits >= self.min_hits)
         n_others = np.count_nonzero(known) - 1
@@ -75,4 +76,4 @@ NOT_COMPARED = AppearanceLikelihood(
     prior_people=1,
     max_distinctiveness=1.0,
 )
-"""Says nothing, whatever the appearances are."""
+"""Constants with which appearances have no effect."""

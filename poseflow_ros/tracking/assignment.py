@@ -1,4 +1,4 @@
-"""Which track gets which detection."""
+"""Assignment of detections to tracks."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -7,9 +7,10 @@ from poseflow_ros.poses import FloatArray, IntArray
 
 
 def assign(similarity: FloatArray, threshold: float) -> IntArray:
-    """Return the pairs of greatest total similarity among those above the threshold.
+    """Return the pairs above the threshold with the maximum total similarity.
 
-    Gated before it is solved: a pair below the threshold displaces nothing.
+    Pairs are gated before the assignment is solved, so a pair below the threshold cannot displace
+    another pair.
 
     Args:
         similarity: (M, N), higher is better.

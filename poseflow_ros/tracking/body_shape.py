@@ -1,4 +1,4 @@
-"""Where a person's keypoints are around the tracked position."""
+"""Offsets of a person's keypoints from the tracked position."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,10 +8,10 @@ import numpy as np
 from poseflow_ros.poses import FloatArray, IntArray, Poses
 from poseflow_ros.skeletons.skeleton import Skeleton
 
-# How much a keypoint counts for the position of the body: limbs swing.
+# Weights of keypoints in the position of the body; limbs swing and have lower weights.
 _OFF_TORSO_WEIGHT = 0.3
-# A remembered offset weighs less than a new one after this time, and a keypoint that is not
-# visible is forgotten over the second.
+# Time constants with which a stored offset is replaced by new ones, and with which the score of a
+# keypoint that is not visible decays.
 _OFFSET_MEMORY_S = 0.1
 _SCORE_MEMORY_S = 1.0
 
@@ -20,12 +20,12 @@ _SCORE_MEMORY_S = 1.0
 class BodyShape:
     """The keypoints of M tracks, relative to their positions.
 
-    The position is measured with the keypoints that are visible now and were before, so it does
-    not jump when others appear or disappear.
+    A position is measured with the keypoints that are visible in both the track and the pose, so
+    it does not jump when keypoints appear or disappear.
 
     Attributes:
         offsets: (M, K, 2) pixels, of the K body keypoints.
-        scores: (M, K) in [0, 1], of the keypoint when last visible, fading since.
+        scores: (M, K) in [0, 1], of the keypoint when last visible, decaying since then.
     """
 
     offsets: FloatArray
@@ -33,11 +33,11 @@ class BodyShape:
 
     @classmethod
     def starting(cls, poses: Poses, anchors: FloatArray) -> "BodyShape":
-        """Return the shapes of people first observed in N poses with (N, 2) anchors."""
+        """Return the shapes of N new tracks from their poses and (N, 2) anchors."""
         return cls(poses.keypoints - anchors[:, None], poses.keypoint_scores.copy())
 
     def measure(self, rows: IntArray, poses: Poses, skeleton: Skeleton) -> FloatArray:
-        """Return (P, 2) pixels, where these tracks are if the P poses are theirs, row by row."""
+        """Return (P, 2) pixels, the position of track `i` measured with pose `i` of P poses."""
         weights = _position_weights(skeleton) * self.scores[rows] * poses.keypoint_scores + 1e-6
         return _weighted_mean(poses.keypoints - self.offsets[rows], weights)
 
@@ -49,17 +49,17 @@ class BodyShape:
         elapsed_s: FloatArray,
         skeleton: Skeleton,
     ) -> FloatArray:
-        """Update these tracks with a pose each.
+        """Update tracks with one pose each.
 
         Args:
             rows: (P,) tracks.
             poses: P of them.
-            positions: (P, 2) pixels, as `measure` gave them.
+            positions: (P, 2) pixels, from `measure`.
             elapsed_s: (P,) seconds since the last pose.
             skeleton: of the poses.
 
         Returns:
-            (P, 2) pixels by which the positions have to move so that they stay the torso's middle.
+            (P, 2) pixels, the shift that keeps the positions at the centre of the torso.
         """
         fading = np.exp(-elapsed_s / _SCORE_MEMORY_S)[:, None] * self.scores[rows]
         remembered = np.exp(-elapsed_s / _OFFSET_MEMORY_S)[:, None] * self.scores[rows]
@@ -75,14 +75,14 @@ class BodyShape:
 
 @cache
 def _position_weights(skeleton: Skeleton) -> FloatArray:
-    """Return (K,), how much each body keypoint counts for the position."""
+    """Return (K,), the weight of each body keypoint in the position."""
     weights = np.full(skeleton.n_body, _OFF_TORSO_WEIGHT)
     weights[skeleton.torso_indices] = 1.0
     return weights
 
 
 def torso_centers(keypoints: FloatArray, scores: FloatArray, skeleton: Skeleton) -> FloatArray:
-    """Return (N, 2), the middle of the torso's keypoints of (N, K, 2), weighted by (N, K)."""
+    """Return (N, 2), the weighted mean of the torso keypoints of (N, K, 2), weights (N, K)."""
     torso = skeleton.torso_indices
     return _weighted_mean(keypoints[:, torso], scores[:, torso] + 1e-3)
 

@@ -1,4 +1,4 @@
-"""How the image moved because the camera did."""
+"""The motion of the image caused by the camera."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from poseflow_ros.poses import FloatArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraMotion:
-    """Where the points of the previous image are in this one: p -> linear @ p + shift.
+    """Transform from the previous image to this one: p -> linear @ p + shift.
 
     Attributes:
         linear: (2, 2) rotation times scale.

@@ -19,8 +19,8 @@ from poseflow_ros.tracking.similarity import (
 )
 from poseflow_ros.tracking.tracks import Tracks, append, put, select
 
-# Weights of box correspondence IoU, box IoU, pose correspondence IoU and pose IoU. There are
-# correspondences with the previous frame only, so older observations are scored by overlap alone.
+# Weights of box correspondence IoU, box IoU, pose correspondence IoU and pose IoU. Correspondences
+# exist for the previous frame only, so older observations are scored by overlap alone.
 PREVIOUS_FRAME_WEIGHTS = np.array([1.0, 2.0, 1.0, 2.0])
 OLDER_WEIGHTS = np.array([0.0, 1.0, 0.0, 1.0])
 
@@ -32,7 +32,7 @@ class ClassicTracks(Tracks):
     """M tracks.
 
     Attributes:
-        velocities: (M, 2) pixels a second, from the last two observations.
+        velocities: (M, 2) pixels per second, from the last two observations.
         last_seen_frame: (M,)
     """
 
@@ -41,13 +41,13 @@ class ClassicTracks(Tracks):
 
 
 class ClassicAssociation:
-    """Gives poses to tracks by their `grade`, best total first.
+    """Assigns poses to tracks with the maximum total `grade`.
 
     An unassigned pose starts a track; a track without a hit for `link_len` frames is removed.
 
     Attributes:
-        unassigned: none: each pose of a frame belongs to a track.
-        merged_ids: empty: tracks never merge.
+        unassigned: always empty, because each pose of a frame belongs to a track.
+        merged_ids: always empty, because tracks never merge.
     """
 
     def __init__(self, config: ClassicConfig, skeleton: Skeleton, ids: Iterator[int]) -> None:
@@ -64,7 +64,7 @@ class ClassicAssociation:
         self._frame = 0
 
     def update(self, poses: Poses, cues: Cues, stamp_s: float) -> TrackedPoses:
-        """See PoseFlowTracker.update; of the cues, only the correspondences are used."""
+        """See PoseFlowTracker.update; the only cue is the correspondences."""
         self._frame += 1
         if self._tracks is None:
             self._tracks = self._born(poses[:0], stamp_s)
@@ -82,7 +82,7 @@ class ClassicAssociation:
     def _associate(
         self, tracks: ClassicTracks, poses: Poses, correspondences: FloatArray
     ) -> tuple[IntArray, IntArray, FloatArray]:
-        """Return P rows of tracks, of poses, and the match scores."""
+        """Return P rows of tracks, P indices of poses, and their match scores."""
         if not len(tracks) or not len(poses):
             return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
         in_previous = tracks.last_seen_frame == self._frame - 1
@@ -137,18 +137,18 @@ def grade(
     correspondences: FloatArray,
     config: ClassicConfig,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return how well each pose continues each track.
+    """Return the grade of each pair of a track and a pose.
 
     Args:
-        tracks: the last pose seen of M tracks.
-        in_previous: (M,) true for those seen in the previous frame.
+        tracks: the last observed poses of M tracks.
+        in_previous: (M,) true for tracks observed in the previous frame.
         poses: N poses of this frame.
         correspondences: (C, 4) pixels, (x_prev, y_prev, x_now, y_now), of the previous frame and
             this one.
         config: `num` and `mag`.
 
     Returns:
-        (M, N) grades, and the (M, 1) greatest that each track can have.
+        (M, N) grades, and (M, 1) maximum possible grades of each track.
     """
     weights = np.where(in_previous[:, None], PREVIOUS_FRAME_WEIGHTS, OLDER_WEIGHTS)
     boxes = pose_boxes(poses.keypoints)

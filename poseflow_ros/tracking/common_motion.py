@@ -1,8 +1,7 @@
-"""How the image moved because the camera did, judged by the people alone.
+"""Estimation of the camera motion from people alone, without images.
 
-Without images, or where the background shows nothing to follow, everybody is displaced by about
-the same if the camera turns. The displacement that explains most tracks
-is found by voting (as in a Hough transform) and refined to a similarity transform.
+If the camera turns, all people are displaced by about the same. The displacement that explains
+most tracks is found by voting (as in a Hough transform) and refined to a similarity transform.
 """
 
 from dataclasses import dataclass
@@ -14,32 +13,33 @@ from poseflow_ros.poses import FloatArray, IntArray
 from poseflow_ros.tracking.camera_motion import CameraMotion
 
 _MIN_TRACKS = 3
-# A displacement explains a track if a detection is this near (standard deviation, body scales)
-# and of a similar size (natural logarithm of the ratio).
+# A displacement explains a track if a detection is close to it (standard deviation in body scales)
+# and has a similar size (natural logarithm of the ratio).
 _TOLERANCE = 0.12
 _SAME_SIZE = 0.35
-# The camera stands still where no displacement explains this share of the tracks, or one track
-# more than none does; displacements are not looked for where none explains this share.
+# The camera is still unless a displacement explains this share of the tracks, and one track more
+# than no displacement does. No displacement is searched if zero displacement explains this share.
 _MIN_SHARE = 0.4
 _MIN_GAIN = 1.0
 _STILL_SHARE = 0.85
-# Only so many tracks vote, and only the nearest detections of so many propose displacements.
+# Maximum numbers of tracks that vote, of tracks that propose displacements, and of the detections
+# that each proposes.
 _MAX_VOTERS = 32
 _MAX_PROPOSERS = 8
 _NEAREST = 6
-# Pairs that vote less than this do not count for the fit, which is drawn to a pure displacement
-# by a weight equal to that of a pair this many body scales from the middle.
+# Pairs with a lower vote are excluded from the fit. A prior pulls the fit to a pure displacement
+# with the weight of a pair this many body scales from the centre.
 _LEAST_VOTE = 0.3
 _RIGID_SCALES = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Votes:
-    """How well displacements explain tracks.
+    """Agreement of displacements with tracks.
 
     Attributes:
-        votes: (S, V) in [0, 1], of S displacements and V tracks.
-        partners: (S, V) the detection that each track would have.
+        votes: (S, V) in [0, 1], of V tracks for S displacements.
+        partners: (S, V) index of the detection that each track would be assigned.
     """
 
     votes: FloatArray
@@ -53,17 +53,17 @@ def estimate_common_motion(
     detection_scales: FloatArray,
     last_displacement: FloatArray,
 ) -> CameraMotion | None:
-    """Return the motion that most people have in common.
+    """Return the common motion of most people.
 
     Args:
-        positions: (M, 2) pixels, where recently observed people are expected.
-        scales: (M,) pixels, their body scales.
-        detections: (N, 2) pixels, where people are found.
-        detection_scales: (N,) pixels, their body scales.
-        last_displacement: (2,) pixels by which the image would move if the camera went on.
+        positions: (M, 2) pixels, predicted positions of recently observed tracks.
+        scales: (M,) pixels, body scales of the tracks.
+        detections: (N, 2) pixels, positions of the detections.
+        detection_scales: (N,) pixels, body scales of the detections.
+        last_displacement: (2,) pixels, displacement of the image if the camera motion continues.
 
     Returns:
-        None where the people are better explained by a camera that stands still.
+        None if a still camera explains the detections as well.
     """
     if min(len(positions), len(detections)) < _MIN_TRACKS:
         return None
@@ -77,7 +77,7 @@ def estimate_common_motion(
     displacements = np.vstack([last_displacement, _proposals(apart, comparable)])
     result = _vote(displacements, apart, comparable, scales)
     totals = result.votes.sum(axis=1)
-    # Of those that explain as much, the one that goes on as before.
+    # Among equal displacements prefer the one that continues the last motion.
     best = int(np.lexsort([np.hypot(*(displacements - last_displacement).T), -totals.round(6)])[0])
     if totals[best] < max(_MIN_SHARE * len(voters), still + _MIN_GAIN):
         return None
@@ -86,7 +86,7 @@ def estimate_common_motion(
 
 
 def _proposals(apart: FloatArray, comparable: NDArray[np.bool_]) -> FloatArray:
-    """Return (S, 2) displacements of some tracks to their nearest detections."""
+    """Return (S, 2) displacements from some tracks to their nearest detections."""
     chosen = np.linspace(0, len(apart) - 1, min(len(apart), _MAX_PROPOSERS)).astype(int)
     distances = np.where(comparable, (apart * apart).sum(axis=2), np.inf)[chosen]
     nearest = np.argsort(distances, axis=1)[:, :_NEAREST]
@@ -98,7 +98,7 @@ def _proposals(apart: FloatArray, comparable: NDArray[np.bool_]) -> FloatArray:
 def _vote(
     displacements: FloatArray, apart: FloatArray, comparable: NDArray[np.bool_], scales: FloatArray
 ) -> _Votes:
-    """Return the votes for (S, 2) displacements by (V, N, 2) offsets of detections to tracks."""
+    """Return the votes for (S, 2) displacements, from (V, N, 2) offsets of the detections."""
     dx = apart[..., 0] - displacements[:, None, None, 0]
     dy = apart[..., 1] - displacements[:, None, None, 1]
     distances = np.where(comparable, dx * dx + dy * dy, np.inf)
@@ -107,10 +107,10 @@ def _vote(
 
 
 def _fit(before: FloatArray, now: FloatArray, votes: FloatArray, scale: float) -> CameraMotion:
-    """Return the similarity transform of weighted least squares (Umeyama, PAMI 13, 1991)."""
+    """Return the weighted least-squares similarity transform (Umeyama, PAMI 13, 1991)."""
     weights = np.where(votes >= _LEAST_VOTE, votes, 0.0)
     weights /= weights.sum()
-    # As complex numbers, a similarity transform is a product and a sum.
+    # With points as complex numbers, a similarity transform is a z + b.
     p, q = before[:, 0] + 1j * before[:, 1], now[:, 0] + 1j * now[:, 1]
     p_mean, q_mean = (weights * p).sum(), (weights * q).sum()
     rigid = (_RIGID_SCALES * scale) ** 2 / np.count_nonzero(weights)

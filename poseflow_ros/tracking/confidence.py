@@ -1,12 +1,13 @@
-"""How sure it is that a pose is a person's."""
+"""The confidence of a detection."""
 
 from poseflow_ros.poses import FloatArray, Poses
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 
 def confidences(poses: Poses, skeleton: Skeleton) -> FloatArray:
-    """Return (N,) in [0, 1]: half the person's score, half the mean of the body keypoints'.
+    """Return (N,) in [0, 1]: the mean of the person score and the mean body keypoint score.
 
-    Detectors differ in which of the two tells people from false positives; the sum does in all.
+    Detectors differ in which of the two separates people from false positives; the mean works for
+    all of them.
     """
     return (poses.scores + poses.keypoint_scores[:, : skeleton.n_body].mean(axis=1)) / 2

@@ -1,4 +1,4 @@
-"""What the images say about who is who, beyond the poses."""
+"""Cues for the association that are extracted from images."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from poseflow_ros.tracking.camera_motion import CameraMotion
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cues:
-    """What one image and the previous one say about the N poses of the image.
+    """Cues for the N poses of one image.
 
     Attributes:
-        camera_motion: None where unknown.
+        camera_motion: None if unknown.
         correspondences: (C, 4) pixels, (x_prev, y_prev, x_now, y_now).
-        appearances: (N, D) unit vectors, 0 where unknown; D is 0 where appearances are not
-            described.
+        appearances: (N, D) unit vectors, zero vectors if unknown; D is 0 without appearance
+            model.
     """
 
     camera_motion: CameraMotion | None

@@ -1,4 +1,4 @@
-"""A tracker's output, delayed by `flow_window_s` to improve it."""
+"""Output of a tracker, delayed by `flow_window_s` to improve it."""
 
 from typing import Generic, TypeVar
 
@@ -10,9 +10,9 @@ Payload = TypeVar("Payload")
 
 
 class DelayedOutput(Generic[Payload]):
-    """Delays the frames of one tracker, each with whatever the caller gives with it.
+    """Delays the frames of one tracker together with a payload of the caller.
 
-    Without a delay every frame is returned at once, as the tracker made it.
+    Without a delay every frame is returned immediately and unchanged.
     """
 
     def __init__(self, tracker: PoseFlowTracker) -> None:
@@ -25,14 +25,14 @@ class DelayedOutput(Generic[Payload]):
         return 0 if self._window is None else len(self._window)
 
     def push(self, tracked: TrackedPoses, payload: Payload) -> list[tuple[TrackedPoses, Payload]]:
-        """Add the frame that the tracker has just returned; return those that are ready.
+        """Add the last frame of the tracker; return the frames that are ready.
 
         Args:
-            tracked: what the tracker's last `update` returned.
+            tracked: the result of the tracker's last `update`.
             payload: returned with the frame.
 
         Returns:
-            Frames and their payloads, oldest first; with a delay as `FlowWindow` improves them.
+            Frames and their payloads, oldest first, improved by `FlowWindow` if delayed.
         """
         if self._window is None:
             return [(tracked, payload)]
@@ -42,10 +42,10 @@ class DelayedOutput(Generic[Payload]):
         )
 
     def flush(self) -> list[tuple[TrackedPoses, Payload]]:
-        """Return the frames still delayed, oldest first."""
+        """Return all delayed frames, oldest first."""
         return [] if self._window is None else self._window.flush()
 
     def reset(self) -> None:
-        """Discard the frames still delayed."""
+        """Discard all delayed frames."""
         if self._window is not None:
             self._window.reset()

@@ -1,4 +1,4 @@
-"""The poses of one frame, and what association asks of them."""
+"""The detections of one frame, with the values that association needs."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from poseflow_ros.tracking.confidence import confidences
 from poseflow_ros.tracking.pose_flow import SAME_PERSON, pose_distances
 from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 
-# A detection speaks for a person by how far its confidence exceeds this.
+# The existence score of a track grows by the confidence of its detections above this.
 _NO_EVIDENCE = 0.25
-# Appearance is learned where boxes overlap less than this.
+# Maximum overlap of boxes at which the appearance of a track is updated.
 _ISOLATED_IOU = 0.2
-# Two detections of one frame are one person found twice where boxes or poses are this alike.
-# Two people who embrace share most of a box, but not the pose.
+# Two detections of one frame are duplicates if boxes or poses are at least this similar. Two
+# people who embrace have similar boxes, but not similar poses.
 _DUPLICATE_IOU = 0.7
 _DUPLICATE_OKS = 0.4
 
@@ -29,15 +29,15 @@ class Detections:
 
     Attributes:
         poses: with all keypoints of the skeleton.
-        body: the same with the body keypoints alone.
+        body: the poses with the body keypoints only.
         skeleton: of the poses.
-        anchors: (N, 2) pixels, the torso's middle.
+        anchors: (N, 2) pixels, centre of the torso.
         scales: (N,) pixels, body scales.
         confidences: (N,) in [0, 1].
         appearances: (N, D) unit vectors, 0 where unknown.
-        overlaps: (N, N) IoU of the boxes, 0 with itself.
-        coincident: (N, N) whether the keypoints of two coincide.
-        duplicates: (N, N) whether two are likely one person.
+        overlaps: (N, N) IoU of the boxes, 0 on the diagonal.
+        coincident: (N, N) true for pairs whose keypoints coincide.
+        duplicates: (N, N) true for pairs that are likely the same person.
     """
 
     poses: Poses
@@ -74,19 +74,19 @@ class Detections:
 
     @property
     def existence_gains(self) -> FloatArray:
-        """(N,) how much each detection speaks for there being a person."""
+        """(N,) contribution of each detection to the existence score."""
         return np.maximum(self.confidences - _NO_EVIDENCE, 0.0)
 
     @property
     def isolated(self) -> NDArray[np.bool_]:
-        """(N,) true for those whose box overlaps no other much."""
+        """(N,) true for detections whose box has little overlap with others."""
         return self.overlaps.max(axis=1, initial=0.0) < _ISOLATED_IOU
 
 
 def _coincident_and_duplicates(
     body: Poses, scales: FloatArray, overlaps: FloatArray, skeleton: Skeleton
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return (N, N), by the keypoints that coincide; and by box, all keypoints, or those."""
+    """Return (N, N) coincident pairs, and (N, N) duplicates by boxes, OKS or coincidence."""
     coincident, duplicates = np.zeros(overlaps.shape, bool), overlaps > _DUPLICATE_IOU
     i, j = np.nonzero(np.triu(overlaps))
     if len(i):

@@ -1,4 +1,4 @@
-"""Delayed output: pose flows over a window of time."""
+"""Pose flows over a time window, for delayed output."""
 
 import itertools
 from collections import deque
@@ -21,7 +21,7 @@ class PoseObservation:
     Attributes:
         pose: a single pose.
         match_score: in [0, 1].
-        velocity: (2,) pixels a second.
+        velocity: (2,) pixels per second.
     """
 
     pose: Poses
@@ -38,7 +38,7 @@ class WindowFrame(Generic[Payload]):
         observations: the observed tracks by their ids.
         unassigned: detections that belong to no track.
         removed: ids of the tracks that ended in this frame.
-        payload: what the caller gave with the frame.
+        payload: of the caller.
     """
 
     stamp_s: float
@@ -50,7 +50,7 @@ class WindowFrame(Generic[Payload]):
 
 @dataclass(slots=True)
 class PublishedTrack:
-    """A track that was output before: its first and last observation and their number."""
+    """A track in the output so far: first and last observation, number of observations."""
 
     first_seen_s: float
     last_seen_s: float
@@ -59,12 +59,12 @@ class PublishedTrack:
 
 
 class FlowWindow(Generic[Payload]):
-    """Delays frames by some seconds and outputs them with what was learned since.
+    """Delays frames and improves them with the results of later frames.
 
-    A track that is confirmed by then is confirmed from its first observation on, and before it
-    for as far back as a flow can be built of unassigned detections; a track that is not is left
-    out. Tracks that turned out to be one person are one, and where both have the same pose the
-    output is the average of the two.
+    A track that is confirmed within the window is output as confirmed from its first observation,
+    and before that as far back as a flow can be built from unassigned detections. A track that is
+    not confirmed is left out. Tracks of the same person are merged. If both have the same pose in
+    a frame, the output is the average.
     """
 
     def __init__(self, window_s: float, skeleton: Skeleton) -> None:
@@ -73,7 +73,7 @@ class FlowWindow(Generic[Payload]):
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Remove all tracks and discard all frames."""
         self._frames: deque[WindowFrame[Payload]] = deque()
         self._confirmed: set[int] = set()
         self._published: dict[int, PublishedTrack] = {}
@@ -89,13 +89,13 @@ class FlowWindow(Generic[Payload]):
         stamp_s: float,
         payload: Payload,
     ) -> list[tuple[TrackedPoses, Payload]]:
-        """Add a frame; return those that are at least `window_s` old, oldest first.
+        """Add a frame; return the frames that are at least `window_s` old, oldest first.
 
         Args:
             tracked: the tracker's output for the frame.
             unassigned: detections that belong to no track.
-            merged_ids: ids that turned out to be another's, and that other id.
-            stamp_s: seconds, not before the last frame's.
+            merged_ids: id of each merged track -> id of the track that it was merged into.
+            stamp_s: seconds, not before the stamp of the last frame.
             payload: returned with the frame.
         """
         self._frames.append(_window_frame(tracked, unassigned, stamp_s, payload))
@@ -111,7 +111,7 @@ class FlowWindow(Generic[Payload]):
         return ready
 
     def flush(self) -> list[tuple[TrackedPoses, Payload]]:
-        """Return the frames still delayed, oldest first, with what is known by now."""
+        """Return all delayed frames, oldest first."""
         return [self._pop() for _ in range(len(self._frames))]
 
     def _merge(self, track_id: int, former_id: int) -> None:
@@ -123,7 +123,7 @@ class FlowWindow(Generic[Payload]):
                 frame.observations[former_id] = _merged(first, duplicate, self._skeleton)
 
     def _extend_back(self, track_id: int) -> None:
-        """Give a new track the unassigned detections of a flow before its first observation."""
+        """Extend a new track backwards by a flow of unassigned detections."""
         frames = list(self._frames)
         first = next(i for i, frame in enumerate(frames) if track_id in frame.observations)
         before = frames[:first][::-1]
@@ -191,16 +191,16 @@ def _window_frame(
 
 
 def _final_id(track_id: int, merged_ids: dict[int, int]) -> int:
-    """Follow a chain of merges: an id may have merged into one that merged into a third."""
+    """Return the final id of a track, which may have been merged several times."""
     return _final_id(merged_ids[track_id], merged_ids) if track_id in merged_ids else track_id
 
 
 def _merged(
     first: PoseObservation | None, duplicate: PoseObservation, skeleton: Skeleton
 ) -> PoseObservation:
-    """Return one observation of two: the average of two equal poses, otherwise the first.
+    """Return the average of two coincident observations, otherwise the first one.
 
-    The keypoints are averaged with their scores as weights.
+    Keypoints are averaged with their scores as weights.
     """
     if first is None:
         return duplicate

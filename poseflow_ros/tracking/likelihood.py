@@ -1,7 +1,8 @@
-"""How likely a detection is to be somebody: log-likelihood ratios, which add up.
+"""Log-likelihood ratios of pairs of a track and a detection.
 
-Each part compares how often it is observed of the same person with how often of another, and what
-is not known adds nothing. Above 0 the detection is likelier this person than anybody else.
+Each term compares the likelihood of a measurement for the same person and for another person.
+The terms are added; an unknown measurement adds nothing. If the sum is above 0, the detection is
+more likely this person than another one.
 """
 
 import numpy as np
@@ -12,22 +13,22 @@ from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.robust_tracks import RobustTracks
 from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 
-# Positions farther off than this many standard deviations, or with a lower log-likelihood, are
-# somebody else's. The middle of the torso may be this many body scales off the position.
+# Gates of the position: standard deviations, and log-likelihood. Maximum distance of the centre of
+# the torso from the tracked position, in body scales.
 _GATE_SIGMAS = 4.25
 _LEAST_POSITION = -9.0
 _ANCHOR_SLACK = 0.5
-# Below this no similarity of pose and box makes up for the rest.
+# Below this ratio no similarity of pose and box can make a pair acceptable.
 _HOPELESS = -4.0
-# Natural logarithms of the ratio of sizes: gate and spread, and the most that it speaks against,
-# as people are half hidden at times.
+# Natural logarithm of the ratio of sizes: gate and standard deviation; and the minimum of its
+# log-likelihood ratio, because people can be partly occluded.
 _SIZE_GATE = 1.0
 _SIZE_SPREAD = 0.22
 _SIZE_MOST = 3.0
-# How much the similarity of pose and box, in [0, 1], counts above or below a half.
+# Factor of the similarity of pose and box above 0.5.
 _SIMILARITY_WEIGHT = 3.0
-# What must be made up for, and the more the longer a person was not seen: to split a person in
-# two is better than to join two people.
+# Prior, and its decrease with the time since the last observation: splitting one person into two
+# tracks is better than merging two people.
 _PRIOR = -0.6
 _UNSEEN_PRIOR = -0.6
 _UNSEEN_SCALE_S = 1.0
@@ -42,15 +43,15 @@ def score_pairs(
     """Score every pair of M tracks, predicted to `stamp_s`, and N detections.
 
     Returns:
-        (M, N) log-likelihood ratios of the detection being the track's person, -inf beyond the
-        gates; (M, N) similarity of pose and box in [0, 1].
+        (M, N) log-likelihood ratios of track and detection being the same person, -inf outside
+        the gates; (M, N) similarity of pose and box in [0, 1].
     """
     shape = len(tracks), len(detections)
     ratios, similarities = np.full(shape, -np.inf), np.zeros(shape)
     i, j = _near_pairs(tracks, detections, appearance)
     ratio = _ratio_without_pose(tracks, i, detections, j, stamp_s)
     ratio += appearance.ratios(tracks, i, detections.appearances[j])
-    # Poses are compared, which takes longest, where the ratio could still come to matter.
+    # Comparing poses takes longest, so it is limited to pairs that can still be accepted.
     hopeful = ratio > _HOPELESS
     i, j, ratio = i[hopeful], j[hopeful], ratio[hopeful]
     similarity = _similarity(tracks, i, detections, j)
@@ -76,10 +77,10 @@ def _ratio_without_pose(
 
 
 def reidentify(tracks: RobustTracks, row: int, appearance: AppearanceLikelihood) -> int:
-    """Return the row of the lost person who the young track of row `row` is; -1 for nobody.
+    """Return the row of the lost track that the new track in row `row` continues; -1 for none.
 
-    By where they are now and the mean of the young track's appearances. Pose and box are not
-    compared: the lost person's are too old.
+    Position, size and the mean appearance of the new track are compared. Pose and box of the lost
+    track are too old.
     """
     i = _lost_before(tracks, row)
     if not len(i):
@@ -93,19 +94,19 @@ def reidentify(tracks: RobustTracks, row: int, appearance: AppearanceLikelihood)
 
 
 def may_be_reidentified(tracks: RobustTracks, row: int, appearance: AppearanceLikelihood) -> bool:
-    """Return whether appearance could show the young track of row `row` to be somebody lost."""
+    """Return whether appearance could re-identify the new track in row `row` as a lost track."""
     i = _lost_before(tracks, row)
     i = i[tracks.appearance_hits[i] >= appearance.min_hits]
     return bool((_ratio_without_appearance(tracks, i, row) > -appearance.max_ratio).any())
 
 
 def _lost_before(tracks: RobustTracks, row: int) -> IntArray:
-    """Return the (P,) rows of people last observed before the track of row `row` began."""
+    """Return (P,) rows of confirmed tracks last observed before the track in row `row` started."""
     return np.flatnonzero(tracks.confirmed & (tracks.last_seen_s < tracks.first_seen_s[row]))
 
 
 def _ratio_without_appearance(tracks: RobustTracks, i: IntArray, row: int) -> FloatArray:
-    """Return (P,) log-likelihood ratios of the tracks `i` being that of row `row`."""
+    """Return (P,) log-likelihood ratios of tracks `i` and the track in row `row`."""
     return (
         _position(tracks, i, np.broadcast_to(tracks.motion.positions[row], (len(i), 2)))
         + _size(tracks.scales[row] / tracks.scales[i])
@@ -116,9 +117,10 @@ def _ratio_without_appearance(tracks: RobustTracks, i: IntArray, row: int) -> Fl
 def _near_pairs(
     tracks: RobustTracks, detections: Detections, appearance: AppearanceLikelihood
 ) -> tuple[IntArray, IntArray]:
-    """Return the (P,) rows and (P,) columns that may belong together: the rest costs nothing.
+    """Return (P,) rows and (P,) columns of pairs within a wide gate, to save time.
 
-    Generously by the torsos' middles, which jump where keypoints appear or disappear.
+    The gate is on the centre of the torso and wide, because the centre jumps when keypoints
+    appear or disappear.
     """
     positions, slack = tracks.motion.positions, _ANCHOR_SLACK * tracks.scales
     reach = tracks.motion.gates(tracks.scales, _GATE_SIGMAS) + slack
@@ -134,13 +136,13 @@ def _near_pairs(
 
 
 def _position(tracks: RobustTracks, i: IntArray, measured: FloatArray) -> FloatArray:
-    """Return (P,): of (P, 2) measured positions, -inf beyond the gate."""
+    """Return (P,) log-likelihood ratios of (P, 2) measured positions, -inf outside the gate."""
     ratio = tracks.motion.log_likelihoods(i, measured, tracks.scales[i])
     return np.where(ratio > _LEAST_POSITION, ratio, -np.inf)
 
 
 def _size(growth: FloatArray) -> FloatArray:
-    """Return (P,): of (P,) ratios of sizes, -inf beyond the gate."""
+    """Return (P,) log-likelihood ratios of (P,) ratios of sizes, -inf outside the gate."""
     logs = np.log(growth)
     ratio = -np.minimum((logs / _SIZE_SPREAD) ** 2 / 2, _SIZE_MOST)
     return np.where(np.abs(logs) < _SIZE_GATE, ratio, -np.inf)
@@ -155,8 +157,8 @@ def _similarity(
 ) -> FloatArray:
     """Return (P,) in [0, 1], the mean of OKS and box IoU.
 
-    With the prediction or with the last observation, whichever is higher: somebody who is where
-    they were is the same person, whatever the filter expects.
+    It is computed with the prediction and with the last observation; the higher value is used, as
+    a person may have stopped although the filter predicts a motion.
     """
     body, skeleton = detections.body[j], detections.skeleton
     predicted, last = tracks.motion.positions[i], tracks.moved_anchors[i]

@@ -1,10 +1,10 @@
-"""Where people will be: an interacting multiple model (IMM) filter for each track.
+"""Motion prediction: an interacting multiple model (IMM) filter for each track.
 
-Two Kalman filters run side by side: one for somebody who walks, one for somebody who runs, jumps
-or turns. The probability of each model follows from how well it predicted the measurements, so
-that one set of constants serves pedestrians and athletes (Blom and Bar-Shalom, The interacting
-multiple model algorithm for systems with Markovian switching coefficients, IEEE Transactions on
-Automatic Control 33, 1988).
+Each track has two Kalman filters: one for walking, one for running, jumping and turning. The
+probability of each model depends on how well it predicted the measurements, so one set of
+constants is valid for pedestrians and athletes (Blom and Bar-Shalom, The interacting multiple
+model algorithm for systems with Markovian switching coefficients, IEEE Transactions on Automatic
+Control 33, 1988).
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _POSITION_NOISE = 0.06
 # second, and its correlation time, in seconds.
 _SPEEDS = np.array([0.65, 3.0])
 _VELOCITY_MEMORY_S = np.array([8.0, 0.7])
-# Rates of changing from walking to agile and back, per second.
+# Transition rates from walking to agile and back, per second.
 _SWITCH_RATES = np.array([0.15, 0.8])
 _LEAST_PROBABILITY = 1e-6
 
@@ -32,11 +32,11 @@ _N_MODELS = len(_SPEEDS)
 
 @dataclass(slots=True, eq=False)
 class Motion:
-    """J = 2 Kalman filters for each of M tracks; x and y are alike and independent.
+    """J = 2 Kalman filters for each of M tracks; x and y are independent with equal variance.
 
-    The velocity of a model is an Ornstein-Uhlenbeck process, integrated exactly: one step of a
-    second spreads as far as ten of a tenth, and somebody unseen is not expected to go straight on
-    for ever (Uhlenbeck and Ornstein, Physical Review 36, 1930).
+    The velocity of a model is an Ornstein-Uhlenbeck process, integrated exactly: one step of 1 s
+    gives the same covariance as ten steps of 0.1 s, and the velocity of an unobserved track decays
+    (Uhlenbeck and Ornstein, Physical Review 36, 1930).
 
     Attributes:
         means: (M, J, 2) position in pixels and velocity in pixels per second, each x + i y.
@@ -51,7 +51,7 @@ class Motion:
 
     @classmethod
     def starting(cls, positions: FloatArray, scales: FloatArray) -> "Motion":
-        """Return the motion of people first observed at (N, 2) pixels, with (N,) body scales."""
+        """Return the initial state of N tracks at (N, 2) pixels, with (N,) body scales."""
         means = np.zeros((len(scales), _N_MODELS, 2), complex)
         means[..., 0] = _complex(positions)[:, None]
         covariances = np.zeros((len(scales), _N_MODELS, 3))
@@ -77,13 +77,13 @@ class Motion:
         return (self.probabilities * (self.covariances[..., 0] + _squared(apart) / 2)).sum(axis=1)
 
     def predict(self, dt_s: float, scales: FloatArray, observed: NDArray[np.bool_]) -> None:
-        """Go on by `dt_s` seconds.
+        """Predict by `dt_s` seconds.
 
         Args:
             dt_s: at least 0.
             scales: (M,) body scales, pixels.
-            observed: (M,) whether the last frame had a measurement. Only then the models exchange
-                what they know: without measurements the wide one would blur the other.
+            observed: (M,) whether the last frame had a measurement. Only then the models are
+                mixed: without measurements the wide model would widen the narrow one.
         """
         if dt_s <= 0:
             return
@@ -103,7 +103,7 @@ class Motion:
         velocity += speed * (1 - kept**2)
 
     def _mix(self, dt_s: float, observed: NDArray[np.bool_]) -> None:
-        """Let people change from one model to the other during `dt_s` seconds."""
+        """Mix the models by their transition probabilities during `dt_s` seconds."""
         stays = np.exp(-_SWITCH_RATES.sum() * dt_s)
         transitions = stays * np.eye(_N_MODELS) + (1 - stays) * _STATIONARY
         transitions = np.where(observed[:, None, None], transitions, np.eye(_N_MODELS))
@@ -111,7 +111,7 @@ class Motion:
         self.probabilities = joint.sum(axis=1)
         weights = (joint / self.probabilities[:, None]).transpose(0, 2, 1)  # (M, to, from)
         means = weights @ self.means
-        # Of two models, as the sum of w1 w2 |a - b|^2.
+        # For two models the spread of the means is w1 w2 |a - b|^2.
         shares = weights[..., 0] * weights[..., 1] / 2
         apart = self.means[:, 0] - self.means[:, 1]
         position, velocity = apart[:, 0], apart[:, 1]
@@ -124,9 +124,10 @@ class Motion:
     def log_likelihoods(
         self, rows: IntArray, measured: FloatArray, scales: FloatArray
     ) -> FloatArray:
-        """Return (P,) log-likelihoods of measured positions, relative to an even density.
+        """Return (P,) log-likelihoods of measured positions, relative to a uniform density.
 
-        The even density is 1 / (2 pi scale^2), so that pixels do not count.
+        The uniform density is 1 / (2 pi scale^2), so the result does not depend on the image
+        resolution.
 
         Args:
             rows: (P,) tracks.
@@ -142,7 +143,7 @@ class Motion:
         return sigmas * np.sqrt(variances)
 
     def correct(self, rows: IntArray, measured: FloatArray, scales: FloatArray) -> None:
-        """Take in measured positions; arguments as in `log_likelihoods`."""
+        """Update with measured positions; arguments as in `log_likelihoods`."""
         logs = self._logs(rows, measured, scales)
         weights = self.probabilities[rows] * np.exp(logs - logs.max(axis=1, keepdims=True))
         weights = np.maximum(weights / weights.sum(axis=1, keepdims=True), _LEAST_PROBABILITY)
@@ -160,11 +161,11 @@ class Motion:
         self.covariances[rows] = covariances
 
     def shift(self, rows: IntArray, offsets: FloatArray) -> None:
-        """Move the positions of P rows by (P, 2) pixels: another point of the body is tracked."""
+        """Shift the positions of P rows by (P, 2) pixels, to track another point of the body."""
         self.means[rows, :, 0] += _complex(offsets)[:, None]
 
     def move(self, linear: FloatArray, shift: FloatArray) -> None:
-        """Follow the camera: a point p of the last image is at linear @ p + shift in this one.
+        """Apply the camera motion: point p of the last image is at linear @ p + shift in this one.
 
         Args:
             linear: (2, 2) rotation times scale.

@@ -1,8 +1,8 @@
 """Pose flows (Xiu et al., Pose Flow: Efficient Online Pose Tracking, BMVC 2018).
 
-A pose flow is the sequence of one person's poses. The paper builds flows over a window of time
-and lets flow NMS merge those of one person; the formulas here are the paper's, the distances made
-independent of how large people are.
+A pose flow is the sequence of one person's poses. The paper builds flows over a time window and
+merges the flows of one person by flow NMS. The formulas are those of the paper, with distances
+relative to the size of the person.
 """
 
 from collections.abc import Sequence
@@ -14,34 +14,33 @@ from poseflow_ros.poses import FloatArray, IntArray, Poses
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.similarity import oks, oks_variances
 
-# Two keypoints are one where the second lies in the box around the first, a tenth of the
-# person's size (of RMPE, Fang et al., ICCV 2017); how fast scores count as sure; the weight of
-# the spatial part.
+# Pose distance of RMPE (Fang et al., ICCV 2017): keypoints coincide if the second lies in a box of
+# a tenth of the person's size around the first; scale of the scores; weight of the spatial term.
 _KEYPOINT_BOX = 0.1
 _SCORE_SCALE = 0.3
 _SPATIAL_WEIGHT = 1.0
-# Poses nearer than this are of one person; and a chance meeting is not taken for a flow.
+# Poses with a smaller distance are of one person; minimum number of common frames of two flows.
 SAME_PERSON = 0.4
 _LEAST_OBSERVATIONS = 3.0
-# A flow goes on to a pose at least this alike, people walking up to so many heights a second,
-# that adds at least so much to the sum of `pose_scores`.
+# A flow continues with a pose of at least this OKS, allowing this walking speed in heights per
+# second, if the pose adds at least this to the sum of `pose_scores`.
 _NEAR_IN_TIME = 0.5
 _WALKING = 0.8
 _LEAST_GAIN = 0.9
 
 
 def pose_scores(poses: Poses, skeleton: Skeleton) -> FloatArray:
-    """Return (N,) in [0, 3], the paper's s(P): of the box, and mean and best of the body's."""
+    """Return (N,) in [0, 3], s(P) of the paper: person score + mean + maximum keypoint score."""
     keypoint_scores = poses.keypoint_scores[:, : skeleton.n_body]
     return poses.scores + keypoint_scores.mean(axis=1) + keypoint_scores.max(axis=1)
 
 
 def pose_distances(a: Poses, b: Poses, skeleton: Skeleton) -> FloatArray:
-    """Return (P,), how unlike the poses of one frame are, row by row: 1 / K + 1 / H.
+    """Return (P,) distances of pairs of poses of one frame: 1 / K + 1 / H.
 
-    K counts the body keypoints that fall together and are sure in both poses, H how near all are
-    to each other, here in units of what OKS allows to the larger person; infinite where no
-    keypoints fall together.
+    K is the number of coinciding body keypoints, weighted by their scores. H is the proximity of
+    all keypoints, in units of the OKS standard deviation of the larger person. The distance is
+    infinite if no keypoints coincide.
     """
     a, b = (poses.first_keypoints(skeleton.n_body) for poses in (a, b))
     heights = np.maximum(a.heights, b.heights)
@@ -59,15 +58,15 @@ def pose_distances(a: Poses, b: Poses, skeleton: Skeleton) -> FloatArray:
 def build_flow(
     start: Poses, steps: Sequence[Poses], waits_s: Sequence[float], skeleton: Skeleton
 ) -> list[int]:
-    """Return which pose of each step continues the flow, up to where it ends.
+    """Return the index of the pose in each step that continues the flow, until it ends.
 
-    Of all sequences in which each pose is near enough to the one before, that of the greatest sum
-    of `pose_scores`; a pose that adds too little ends it.
+    The result is the sequence of similar poses with the maximum sum of `pose_scores`. A pose that
+    adds too little ends the flow.
 
     Args:
-        start: the one pose where the flow begins.
-        steps: the poses of one frame after another, forward or backward in time.
-        waits_s: (len(steps),) seconds from one to the next.
+        start: the single pose at which the flow starts.
+        steps: the poses of consecutive frames, forward or backward in time.
+        waits_s: (len(steps),) seconds between consecutive frames.
         skeleton: of the poses.
     """
     before, totals = start, np.zeros(1)
@@ -92,7 +91,7 @@ def build_flow(
 
 
 def _near_in_time(a: Poses, b: Poses, wait_s: float, skeleton: Skeleton) -> NDArray[np.bool_]:
-    """Return (M, N), true where a pose may be the next of the same person, `wait_s` later."""
+    """Return (M, N), true if a pose can be the next one of the same person, `wait_s` later."""
     a, b = (poses.first_keypoints(skeleton.n_body) for poses in (a, b))
     heights = a.heights
     walked = _WALKING * wait_s * heights[:, None]
@@ -108,11 +107,11 @@ def _near_in_time(a: Poses, b: Poses, wait_s: float, skeleton: Skeleton) -> NDAr
 
 
 class FlowSuppression:
-    """Flow NMS as poses come in: finds flows that are of one person.
+    """Incremental flow NMS: finds flows of the same person.
 
-    The distance of two flows is the median of their poses' distances over the frames that both
-    have, so it lies below a threshold where more than half of those do: counting is enough, and
-    no past pose is kept.
+    The distance of two flows is the median distance of their poses over common frames. It is below
+    a threshold if more than half of the distances are, so it is sufficient to count frames and no
+    past poses are stored.
     """
 
     def __init__(self) -> None:
@@ -126,14 +125,14 @@ class FlowSuppression:
         alike: NDArray[np.bool_],
         remembered: IntArray,
     ) -> list[tuple[int, int]]:
-        """Return pairs of rows, (one, the same person again), the longer flow first.
+        """Return pairs of rows that are one person, the longer flow first.
 
         Args:
-            track_ids: (M,) of the flows seen in this frame.
-            observations: (M,) independent observations of them so far.
-            independence: how much this frame counts, in [0, 1].
-            alike: (M, M) whether the poses of two in this frame are of one person.
-            remembered: ids of all flows that may still be seen again.
+            track_ids: (M,) of the flows observed in this frame.
+            observations: (M,) number of independent observations of each flow.
+            independence: weight of this frame, in [0, 1].
+            alike: (M, M) true for pairs whose poses in this frame are of one person.
+            remembered: ids of all flows that still exist.
         """
         if self._near:
             alive = set(remembered.tolist())
@@ -143,7 +142,7 @@ class FlowSuppression:
             longer, shorter = (a, b) if observations[a] >= observations[b] else (b, a)
             pair = frozenset((int(track_ids[a]), int(track_ids[b])))
             self._near[pair] = near = self._near.get(pair, 0.0) + independence
-            # Both have a pose in as many frames at most as the shorter was seen in.
+            # The number of common frames is at most the length of the shorter flow.
             if near >= _LEAST_OBSERVATIONS and near > observations[shorter] / 2:
                 same.append((longer, shorter))
         return same

@@ -1,4 +1,4 @@
-"""Detections become people by motion, pose, box and appearance: the `robust` association."""
+"""The `robust` association: log-likelihood ratios of motion, pose, box and appearance."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,36 +21,36 @@ from poseflow_ros.tracking.robust_tracks import RobustTracks, independence
 from poseflow_ros.tracking.tracks import append, select
 from poseflow_ros.tracking.uncontested import uncontested_pairs
 
-# The existence score that makes a person, and how long a tentative one may go unseen.
+# Existence score that confirms a track, and maximum time that a tentative track is unobserved.
 _EXISTENCE = 0.8
 _TENTATIVE_S = 0.9
-# A detection this confident is a person at once, unless its box overlaps another this much.
+# A detection with this confidence confirms a track at once, unless its box overlaps another one.
 _CERTAIN_CONFIDENCE = 0.55
 _CERTAIN_MAX_IOU = 0.5
-# A person observed so recently, or in the frame before, is more likely to have moved on than to
-# have vanished just where somebody new appears: what that adds to the log-likelihood ratio.
+# Addition to the log-likelihood ratio of tracks observed this recently or in the previous frame:
+# it is more likely that a person moved on than that one disappeared where another one appeared.
 _RECENT_S = 0.3
 _RECENT_BONUS = 2.5
 # A track without an observation for longer than this is not paired as uncontested.
 _LONGEST_JUMP_S = 1.0
-# What a detection of confidence 0 lacks, per unit below `confident_pose_score`.
+# Decrease of the log-likelihood ratio per unit of confidence below `confident_pose_score`.
 _WEAKNESS = 13.0
-# People observed within this time before the last frame show how the camera moved.
+# Tracks observed within this time before the last frame are used to estimate camera motion.
 _VOTER_S = 0.1
 
 _NONE = np.zeros(0, np.int64)
 
 
 class RobustAssociation:
-    """Gives detections to tracks by their log-likelihood ratio, all that is known taken together.
+    """Assigns detections to tracks by log-likelihood ratios.
 
-    A confident detection that continues nobody begins a track: a person at once if it is certain,
-    otherwise tentative until the existence score suffices. Then it is somebody new, or turns out
-    to be somebody lost. Flows that turn out to be of one person become one.
+    A confident detection without a track starts one, which is confirmed at once if the detection
+    is certain, and otherwise tentative until its existence score suffices. Then it is a new
+    person, or re-identified as a lost one. Flows of the same person are merged.
 
     Attributes:
-        unassigned: the poses of the last frame that are nobody's.
-        merged_ids: ids that turned out in the last frame to be another's.
+        unassigned: the poses of the last frame that belong to no track.
+        merged_ids: id of each track merged in the last frame -> id of the remaining track.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RobustAssociation:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Remove all tracks."""
         nobody = Poses.empty(self._skeleton.n_keypoints)
         nothing = Detections.of(nobody, np.zeros((0, 0)), self._skeleton)
         self._tracks = RobustTracks.born(nothing, _NONE, [], 0.0)
@@ -104,7 +104,7 @@ class RobustAssociation:
         tracks.detection_index[:] = -1
 
     def _follow_common_motion(self, detections: Detections, dt_s: float) -> None:
-        """Take the camera's motion from the people, where no image shows it."""
+        """Estimate the camera motion from people if it is not known from images."""
         tracks = self._tracks
         voters = tracks.confirmed & (self._stamp_s - tracks.last_seen_s < dt_s + _VOTER_S)
         positions = tracks.motion.positions[voters]
@@ -125,11 +125,11 @@ class RobustAssociation:
             self._camera_velocity = (moved - center) / dt_s
 
     def _associate(self, detections: Detections) -> tuple[IntArray, IntArray, FloatArray]:
-        """Return P rows of tracks, their detections and the similarity of the two.
+        """Return P rows of tracks, their detections and the similarities.
 
-        First confident detections, and weak ones that are nobody's duplicate, to those they fit;
-        then other weak ones to people who are left; then confident ones to people who have only
-        just been observed, by a lower bar; and last the uncontested pairs.
+        First confident detections and weak detections that are no duplicates are assigned, then
+        the remaining weak detections, then confident detections to recently observed tracks with
+        a lower threshold, and finally uncontested pairs.
         """
         tracks = self._tracks
         ratios, similarity = score_pairs(tracks, detections, self._stamp_s, self._appearance)
@@ -158,7 +158,7 @@ class RobustAssociation:
         return rows, columns, similarity[rows, columns]
 
     def _suppress(self, detections: Detections) -> None:
-        """Remove those who turn out to be somebody else found twice."""
+        """Merge tracks of the same person."""
         tracks = self._tracks
         seen = np.flatnonzero(tracks.observed)
         columns = tracks.detection_index[seen]
@@ -172,13 +172,13 @@ class RobustAssociation:
         for longer, shorter in same:
             kept, gone = seen[longer], seen[shorter]
             if tracks.confirmed[gone] and not tracks.confirmed[kept]:
-                kept, gone = gone, kept  # a person outlasts what may be none
+                kept, gone = gone, kept  # a confirmed track outlasts a tentative one
             self.merged_ids[int(tracks.track_ids[gone])] = int(tracks.track_ids[kept])
             tracks.states[gone] = TrackState.REMOVED
             tracks.detection_index[gone] = -1
 
     def _give_birth(self, detections: Detections) -> None:
-        """Begin a track for each confident detection that is nobody's, nor another's duplicate."""
+        """Start a track for each confident, unassigned detection that is no duplicate."""
         tracks = self._tracks
         taken = np.zeros(len(detections), bool)
         taken[tracks.detection_index[tracks.observed]] = True
@@ -196,13 +196,13 @@ class RobustAssociation:
             self._tracks = append(tracks, newborn)
 
     def _confirm(self, detections: Detections) -> None:
-        """Make people of tentative tracks, or those lost that they turn out to be."""
+        """Confirm tentative tracks or re-identify them as lost tracks."""
         tracks = self._tracks
         enough, certain = tracks.existence_scores >= _EXISTENCE, self._certain(detections)
         candidates = (enough | certain) & tracks.observed & ~tracks.confirmed
         for row in np.flatnonzero(candidates).tolist():
             if not enough[row] and may_be_reidentified(tracks, row, self._appearance):
-                continue  # more observations tell better who it is
+                continue  # more observations can re-identify it
             former = reidentify(tracks, row, self._appearance)
             if former >= 0:
                 tracks.join(former, row)
@@ -211,7 +211,7 @@ class RobustAssociation:
             tracks.confirmed[row if former < 0 else former] = True
 
     def _certain(self, detections: Detections) -> NDArray[np.bool_]:
-        """Return (M,), whether the present detection alone makes a person of a track."""
+        """Return (M,), whether the present detection alone confirms a track."""
         certain = detections.confidences >= _CERTAIN_CONFIDENCE
         certain &= detections.overlaps.max(axis=1, initial=0.0) < _CERTAIN_MAX_IOU
         return np.append(certain, False)[self._tracks.detection_index]
@@ -226,7 +226,7 @@ class RobustAssociation:
         tracks.states[gone] = TrackState.REMOVED
 
     def _snapshot(self) -> TrackedPoses:
-        """Return the observed in the order of their poses, then the lost, then the removed."""
+        """Return observed tracks in the order of their poses, then lost, then removed ones."""
         tracks = self._tracks
         removed = tracks.states == TrackState.REMOVED
         order = np.lexsort([tracks.detection_index, removed, ~tracks.observed])

@@ -1,4 +1,4 @@
-"""The table of the `robust` association: everybody who is remembered."""
+"""The table of tracks of the `robust` association."""
 
 from dataclasses import dataclass
 
@@ -12,35 +12,35 @@ from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.motion import Motion
 from poseflow_ros.tracking.tracks import Tracks, put, select
 
-# Over how long scales are smoothed.
+# Time constant for smoothing the scales.
 _SCALE_MEMORY_S = 0.3
-# Consecutive observations at a shorter interval are not independent and count for less.
+# Observations at a shorter interval are not independent and have a lower weight.
 _INDEPENDENT_S = 0.09
-# Appearance is the mean of so many independent observations.
+# The appearance is the mean of at most this many independent observations.
 _MAX_APPEARANCE_HITS = 30.0
 
 
 def independence(elapsed_s: FloatArray) -> FloatArray:
-    """Return (...) weights in [0, 1] of observations that follow the last after (...) seconds."""
+    """Return (...) weights in [0, 1] of observations (...) seconds after the previous ones."""
     return np.minimum(elapsed_s / _INDEPENDENT_S, 1.0)
 
 
 @dataclass(slots=True, eq=False)
 class RobustTracks(Tracks):
-    """M tracks, and what is needed to find the people again.
+    """M tracks with the state of the `robust` association.
 
     Attributes:
-        confirmed: (M,) whether it is a person; false while it may be none.
-        motion: of the position, which starts in the middle of the torso.
-        shape: where the keypoints are around the position.
-        anchors: (M, 2) pixels, the position last measured, in the image of that time.
-        moved_anchors: (M, 2) pixels, the same in the present image: the camera may have moved.
-        scales: (M,) pixels, body scales, smoothed.
-        existence_scores: (M,) what speaks for there being a person, summed up.
-        appearances: (M, D) mean of those learned.
-        appearance_hits: (M,) of how many independent observations that is the mean.
-        observations: (M,) independent observations so far.
-        detection_index: (M,) which detection of this frame is theirs; -1 for none.
+        confirmed: (M,) true for confirmed tracks, false for tentative ones.
+        motion: of the position, which starts at the centre of the torso.
+        shape: offsets of the keypoints from the position.
+        anchors: (M, 2) pixels, the last measured position, in the image of that time.
+        moved_anchors: (M, 2) pixels, the anchors after the camera motion since then.
+        scales: (M,) pixels, smoothed body scales.
+        existence_scores: (M,) sum of the existence scores of the detections.
+        appearances: (M, D) mean appearances.
+        appearance_hits: (M,) number of independent observations in the mean appearance.
+        observations: (M,) number of independent observations.
+        detection_index: (M,) index of the detection in this frame; -1 for none.
     """
 
     confirmed: NDArray[np.bool_]
@@ -59,7 +59,7 @@ class RobustTracks(Tracks):
     def born(
         cls, detections: Detections, columns: IntArray, track_ids: list[int], stamp_s: float
     ) -> "RobustTracks":
-        """Return tentative tracks that begin with these detections."""
+        """Return tentative tracks that start with these detections."""
         n, poses, anchors = len(columns), detections.poses[columns], detections.anchors[columns]
         learned = detections.isolated[columns] & detections.appearances[columns].any(axis=1)
         return cls(
@@ -85,16 +85,16 @@ class RobustTracks(Tracks):
 
     @property
     def observed(self) -> NDArray[np.bool_]:
-        """(M,) true for those with a detection in this frame."""
+        """(M,) true for tracks with a detection in this frame."""
         return self.detection_index >= 0
 
     @property
     def has_appearance(self) -> bool:
-        """Whether appearances are compared at all."""
+        """Whether there are appearances to compare."""
         return bool(self.appearances.shape[1])
 
     def follow_camera(self, motion: CameraMotion) -> None:
-        """Move all positions with the image."""
+        """Apply the camera motion to all positions."""
         self.motion.move(motion.linear, motion.shift)
         self.moved_anchors = self.moved_anchors @ motion.linear.T + motion.shift
 
@@ -106,7 +106,7 @@ class RobustTracks(Tracks):
         detections: Detections,
         stamp_s: float,
     ) -> None:
-        """Take these detections as these tracks'."""
+        """Update tracks with their assigned detections."""
         body, skeleton = detections.body[columns], detections.skeleton
         elapsed_s = stamp_s - self.last_seen_s[rows]
         measured = self.shape.measure(rows, body, skeleton)
@@ -130,7 +130,7 @@ class RobustTracks(Tracks):
     def _gain_existence(
         self, rows: IntArray, columns: IntArray, detections: Detections, weights: FloatArray
     ) -> None:
-        # One of two detections of a person is no evidence for a second.
+        # A duplicate detection does not increase the existence score.
         taken_by = np.full(len(detections), len(self))
         taken_by[columns] = rows
         second = (detections.duplicates[columns] & (taken_by < rows[:, None])).any(axis=1)
@@ -143,10 +143,10 @@ class RobustTracks(Tracks):
         self.appearance_hits[rows] = hits
 
     def comparable(self, appearances: FloatArray) -> FloatArray:
-        """Return (N, D) appearances to compare with those learned.
+        """Return (N, D) appearances that are comparable with those of the tracks.
 
-        Without dimensions they are unknown; where they have others than before, what was learned
-        says nothing any more and is forgotten.
+        If D is 0, the appearances are unknown. If D differs from before, the appearances of the
+        tracks are discarded.
         """
         dimensions = self.appearances.shape[1]
         if not appearances.shape[1]:
@@ -157,7 +157,7 @@ class RobustTracks(Tracks):
         return appearances
 
     def join(self, former: int, row: int) -> None:
-        """Let the person of row `former` go on as what row `row` is; the caller removes that."""
+        """Continue the track in row `former` with the state of row `row`; remove that afterwards."""
         old, new = self.appearance_hits[former], self.appearance_hits[row]
         total = self.appearances[former] * old + self.appearances[row] * new
         track_id, first_seen_s = self.track_ids[former], self.first_seen_s[former]

@@ -1,8 +1,8 @@
-"""How alike two sets of poses are, all pairs at once: every function returns (M, N) in [0, 1].
+"""Similarity of all pairs of two sets of poses; every function returns (M, N) in [0, 1].
 
 Shapes: M tracks and N detections, K keypoints, C correspondences. Boxes are x1 y1 x2 y2 in
-pixels; `matches` is (C, 4) pixels, (x_prev, y_prev, x_now, y_now). The x and y comparisons are
-kept apart because broadcasting over a trailing axis of two is several times slower.
+pixels; `matches` is (C, 4) pixels, (x_prev, y_prev, x_now, y_now). The comparisons of x and y are
+separate because broadcasting over a trailing axis of two is several times slower.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray
 
-# Of a standing person's box, relative to the square of its height.
+# Area of a standing person's box, relative to the square of its height.
 _AREA_OF_HEIGHT = 0.35
 
 
@@ -31,10 +31,10 @@ def pose_iou(keypoints_a: FloatArray, keypoints_b: FloatArray, num: int, mag: fl
     Args:
         keypoints_a: (M, K, 2) pixels.
         keypoints_b: (N, K, 2) pixels.
-        num: how many of the K keypoints count.
-        mag: how far the box around a keypoint reaches to each side, pixels.
+        num: number of the K keypoints that are used.
+        mag: half the side of the box around a keypoint, pixels.
     """
-    # Boxes of one size: the overlap of two is set by the distance of their centres alone.
+    # The overlap of boxes of equal size depends only on the distance of their centres.
     side = 2 * mag
     width = side - np.abs(keypoints_a[:, None, :, 0] - keypoints_b[None, :, :, 0])
     height = side - np.abs(keypoints_a[:, None, :, 1] - keypoints_b[None, :, :, 1])
@@ -51,15 +51,15 @@ def oks(
 ) -> FloatArray:
     """Return the object keypoint similarity (...,) of poses that broadcast against each other.
 
-    As COCO's keypoint evaluation has it, the mean over the keypoints of exp(-d^2 / 2 v), here
-    weighted by how sure both poses are of a keypoint.
+    As in COCO's keypoint evaluation it is the mean over the keypoints of exp(-d^2 / 2 v), here
+    weighted by the scores of the keypoint in both poses.
 
     Args:
         keypoints_a: (..., K, 2) pixels.
         scores_a: (..., K) in [0, 1].
         keypoints_b: (..., K, 2) pixels.
         scores_b: (..., K) in [0, 1].
-        variances: (..., K) pixels^2, `oks_variances`, and more where a position is uncertain.
+        variances: (..., K) pixels^2, `oks_variances`, larger if the position is uncertain.
     """
     dx = keypoints_a[..., 0] - keypoints_b[..., 0]
     dy = keypoints_a[..., 1] - keypoints_b[..., 1]
@@ -69,9 +69,9 @@ def oks(
 
 
 def oks_variances(heights: FloatArray, sigmas: FloatArray) -> FloatArray:
-    """Return (..., K) pixels^2, the spread that OKS allows to people of (...) `heights`, pixels.
+    """Return (..., K) pixels^2, the variances of OKS for people of (...) `heights`, pixels.
 
-    With COCO's constants twice the `sigmas` (K,) and the area of a person.
+    As in COCO, the standard deviation is 2 `sigmas` (K,) times the square root of the area.
     """
     area = _AREA_OF_HEIGHT * heights**2
     return area[..., None] * (2 * sigmas) ** 2
@@ -80,10 +80,10 @@ def oks_variances(heights: FloatArray, sigmas: FloatArray) -> FloatArray:
 def box_correspondence_iou(
     boxes_a: FloatArray, boxes_b: FloatArray, matches: FloatArray
 ) -> FloatArray:
-    """Return the share of correspondences that lead from box a into box b.
+    """Return the share of correspondences that lead from box a to box b.
 
-    Of those that start in `boxes_a` (M, 4) or end in `boxes_b` (N, 4), how many do both; 0 where
-    there are none.
+    It is the share of those starting in `boxes_a` (M, 4) or ending in `boxes_b` (N, 4) that do
+    both; 0 if there are none.
     """
     starts = _inside(boxes_a, matches[:, 0], matches[:, 1])
     ends = _inside(boxes_b, matches[:, 2], matches[:, 3])
@@ -95,9 +95,8 @@ def pose_correspondence_iou(
 ) -> FloatArray:
     """Return the share of correspondences that lead from keypoint to keypoint.
 
-    As `box_correspondence_iou`, between the boxes that reach `mag` pixels to each side of the
-    same keypoint of `keypoints_a` (M, K, 2) and `keypoints_b` (N, K, 2); the mean of the `num`
-    best keypoints.
+    As `box_correspondence_iou`, with boxes of half side `mag` pixels around the same keypoint of
+    `keypoints_a` (M, K, 2) and `keypoints_b` (N, K, 2); the mean of the `num` best keypoints.
     """
     starts = _inside(_keypoint_boxes(keypoints_a, mag), matches[:, 0], matches[:, 1])
     ends = _inside(_keypoint_boxes(keypoints_b, mag), matches[:, 2], matches[:, 3])
@@ -111,7 +110,7 @@ def _keypoint_boxes(keypoints: FloatArray, mag: float) -> FloatArray:
 
 
 def _inside(boxes: FloatArray, x: FloatArray, y: FloatArray) -> NDArray[np.float32]:
-    """Return (..., C), 1 where the point lies in the (..., 4) box, as floats: BLAS counts."""
+    """Return (..., C), 1 if the point lies in the (..., 4) box, as floats for matrix products."""
     x1, y1, x2, y2 = (boxes[..., i, None] for i in range(4))
     return ((x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)).astype(np.float32)
 
@@ -128,6 +127,6 @@ def _ratio(part: NDArray[np.floating], whole: NDArray[np.floating]) -> FloatArra
 
 
 def _top_mean(values: FloatArray, num: int) -> FloatArray:
-    """Return the mean of the `num` largest along the last axis, of all where there are fewer."""
+    """Return the mean of the `num` largest values along the last axis, or of all if fewer."""
     num = min(num, values.shape[-1])
     return np.partition(values, -num, axis=-1)[..., -num:].mean(axis=-1)

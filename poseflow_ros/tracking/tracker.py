@@ -1,4 +1,4 @@
-"""Assigns identities to the poses of consecutive frames."""
+"""The tracker: assigns track ids to the poses of consecutive frames."""
 
 import itertools
 import math
@@ -18,11 +18,11 @@ from poseflow_ros.tracking.robust import RobustAssociation
 
 
 class PoseFlowTracker:
-    """Tracks people by the association that the configuration names.
+    """Tracks people with the configured association.
 
     Attributes:
         skeleton: of the poses.
-        delay_s: by how much `DelayedOutput` delays the output; 0 with `classic`, always.
+        delay_s: delay of the output by `DelayedOutput`; always 0 with `classic`.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class PoseFlowTracker:
             config: thresholds, memory and the association.
             skeleton: of the poses.
             classic: parameters of the association `classic`; None: the defaults.
-            appearance: the constants of the model that makes the appearances.
+            appearance: the constants of the appearance model.
         """
         self.skeleton = skeleton
         self._config = config
@@ -54,7 +54,7 @@ class PoseFlowTracker:
 
     @property
     def stamp_s(self) -> float:
-        """The stamp that counted for the last frame, seconds; 0 before the first."""
+        """The stamp used for the last frame, seconds; 0 before the first."""
         return self._stamp_s or 0.0
 
     @property
@@ -64,13 +64,13 @@ class PoseFlowTracker:
 
     @property
     def merged_ids(self) -> dict[int, int]:
-        """Ids that turned out in the last frame to be another's, and that other id."""
+        """Id of each track merged in the last frame -> id of the remaining track."""
         return self._association.merged_ids
 
     def configure(self, config: TrackerConfig, classic: ClassicConfig) -> None:
-        """Use other thresholds and memory from the next frame on; all tracks are kept.
+        """Change thresholds and `max_lost_s` from the next frame on; all tracks are kept.
 
-        The association and `delay_s` stay what they were.
+        The association and `delay_s` do not change.
         """
         self._config = config
         if isinstance(self._association, ClassicAssociation):
@@ -79,7 +79,7 @@ class PoseFlowTracker:
             self._association.config = config
 
     def reset(self) -> None:
-        """Forget all tracks. The next ones get ids that were never used before."""
+        """Remove all tracks. Ids are not reused."""
         self._association.reset()
         self._stamp_s = None
 
@@ -92,14 +92,14 @@ class PoseFlowTracker:
         """Return the tracks after one frame.
 
         Args:
-            poses: the detections in it; those that are not finite or whose confidence is below
-                `min_pose_score` are ignored.
-            cues: what the image says about them; None without an image.
-            stamp_s: seconds; one before the last frame's, or not finite, counts as the last
-                frame's.
+            poses: the detections of the frame; those that are not finite or whose confidence is
+                below `min_pose_score` are ignored.
+            cues: of the image; None without an image.
+            stamp_s: seconds; if it is not finite or before the last stamp, the last stamp is
+                used.
 
         Returns:
-            The observed tracks in the order of `poses`, then the lost, then those removed now.
+            Observed tracks in the order of `poses`, then lost ones, then those removed now.
 
         Raises:
             ValueError: the poses do not have the skeleton's keypoints.
@@ -118,7 +118,7 @@ class PoseFlowTracker:
 
 
 def _monotonic(last_s: float | None, stamp_s: float) -> float:
-    """Return the stamp unless it is before the last, which counts then; 0 without either."""
+    """Return the stamp, or the last one if it is invalid or earlier; 0 if there is none."""
     if last_s is None:
         return stamp_s if math.isfinite(stamp_s) else 0.0
     return max(last_s, stamp_s) if math.isfinite(stamp_s) else last_s

@@ -1,4 +1,4 @@
-"""What is remembered of people: a table, one row a track."""
+"""Tables of tracks, one row per track."""
 
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -12,11 +12,11 @@ Table = TypeVar("Table")
 
 @dataclass(slots=True, eq=False)
 class Tracks:
-    """M tracks as last seen.
+    """The last observations of M tracks.
 
     Attributes:
         track_ids, states, hits, match_scores: as in TrackedPoses.
-        poses: the last pose seen of each.
+        poses: the last observed pose of each.
         first_seen_s, last_seen_s: (M,) stamps, seconds.
     """
 
@@ -46,7 +46,7 @@ class Tracks:
 
 
 def select(table: Table, index: Any) -> Table:
-    """Return the rows of a table (a dataclass of arrays and tables) that `index` selects."""
+    """Return the rows of a table (a dataclass of arrays and tables) selected by `index`."""
     values = (getattr(table, item.name) for item in fields(table))  # type: ignore[arg-type]
     return type(table)(
         *(v[index] if isinstance(v, np.ndarray | Poses) else select(v, index) for v in values)
@@ -54,7 +54,7 @@ def select(table: Table, index: Any) -> Table:
 
 
 def append(table: Table, other: Table) -> Table:
-    """Return a table with the rows of both."""
+    """Return a table with the rows of two tables."""
     pairs = ((getattr(table, f.name), getattr(other, f.name)) for f in fields(table))  # type: ignore[arg-type]
     return type(table)(
         *(np.concatenate(p) if isinstance(p[0], np.ndarray) else append(*p) for p in pairs)
@@ -62,7 +62,7 @@ def append(table: Table, other: Table) -> Table:
 
 
 def put(table: Table, index: Any, other: Table) -> None:
-    """Overwrite the rows of a table that `index` selects with those of `other`."""
+    """Overwrite the rows of a table selected by `index` with those of `other`."""
     for item in fields(table):  # type: ignore[arg-type]
         value, new = getattr(table, item.name), getattr(other, item.name)
         if isinstance(value, np.ndarray):

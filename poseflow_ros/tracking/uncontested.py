@@ -1,8 +1,8 @@
 """Pairs of a track and a detection that no other track or detection contests.
 
-A person who jumps, or whom a jerk of the camera displaces, is outside the gate of the motion
-model. If a recent track has no detection, a detection has no track, and no other person is near
-either, they are paired all the same.
+A sudden motion of a person or of the camera can exceed the gate of the motion model. If a recently
+observed track has no detection, a detection has no track, and no other person is near either, they
+are paired without the motion model.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.robust_tracks import RobustTracks
 
-# Maximum distance of the two, and minimum distance of everybody else, in body scales.
+# Maximum distance of the pair, and minimum distance of all other people, in body scales.
 _REACH = 1.0
 _ALONE = 0.5
 # Maximum difference of their sizes (natural logarithm of the ratio), and minimum log-likelihood
@@ -36,9 +36,9 @@ def uncontested_pairs(
         tracks: M tracks, predicted.
         recent: (M,) true for confirmed tracks that were observed recently.
         detections: N detections.
-        confident: (N,) true for those that may be paired.
-        assigned: (Q, 2) rows and columns that are assigned already.
-        appearance: the constants of the detections' appearances.
+        confident: (N,) true for detections that may be paired.
+        assigned: (Q, 2) rows and columns of assigned pairs.
+        appearance: the constants of the appearance model.
     """
     rows, columns = assigned.T
     missing = recent.copy()
@@ -60,7 +60,7 @@ def uncontested_pairs(
 
 
 def _alone(positions: FloatArray, scales: FloatArray, others: FloatArray) -> NDArray[np.bool_]:
-    """Return (P,), true where none of (Q, 2) other positions is near the (P, 2) positions."""
+    """Return (P,), true for (P, 2) positions without any of (Q, 2) other positions nearby."""
     distances = _distances(positions, others).min(axis=1, initial=np.inf)
     alone: NDArray[np.bool_] = distances >= _ALONE * scales
     return alone
@@ -69,7 +69,7 @@ def _alone(positions: FloatArray, scales: FloatArray, others: FloatArray) -> NDA
 def _near(
     tracks: RobustTracks, i: IntArray, detections: Detections, j: IntArray
 ) -> NDArray[np.bool_]:
-    """Return (P, Q), true where rows `i` and columns `j` agree in position and size.
+    """Return (P, Q), true if rows `i` and columns `j` agree in position and size.
 
     The position is the predicted one or the last observed one, whichever is nearer.
     """
