@@ -1,1 +1,1 @@
-"""Benchmarks: a simulated crowd, real recordings, and the figures they give."""
+"""Benchmarks on a simulated crowd, on recordings and on the running node."""

@@ -1,4 +1,4 @@
-"""The camera that looks at the simulated crowd."""
+"""The camera of the simulation."""
 
 from dataclasses import dataclass, field
 
@@ -7,18 +7,18 @@ import numpy as np
 from poseflow_ros.bench.scene import STREET, Scene
 from poseflow_ros.poses import FloatArray
 
-# The picture of the sample video, in which this many people stand well apart.
+# Size of the sample video; in an image of this size, this many people do not crowd together.
 _WIDTH_PX, _HEIGHT_PX, _PEOPLE = 768, 576, 20
-_NEAREST_M = 0.1  # what is nearer, or behind the camera, is projected as if it were this far away
+_NEAREST_M = 0.1  # minimum depth for the projection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ViewOffset:
-    """By how much the camera's view differs from that at rest.
+    """Offset of the camera from its rest pose.
 
     Attributes:
-        rotation: (3, 3) turns coordinates of the camera at rest into those of the camera now.
-        shift_px: (2,) by which the image content is shifted.
+        rotation: (3, 3) from coordinates of the camera at rest to those of the moved camera.
+        shift_px: (2,) shift of the image content, pixels.
     """
 
     rotation: FloatArray = field(default_factory=lambda: np.eye(3))
@@ -30,15 +30,15 @@ AT_REST = ViewOffset()
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A pinhole camera above a plane ground, x right, y up and z ahead of its foot, in metres.
+    """A pinhole camera above a ground plane; x right, y up, z forward from its foot, metres.
 
-    For more than 20 people it stands farther away with more pixels: the ground grows with the
-    people, who stay as large in the picture and as close to each other.
+    For more than 20 people the camera is farther away and has more pixels: the visible area grows,
+    while the size of people in the image and their density stay the same.
 
     Attributes:
-        people: how many shall be seen.
-        scene: where the camera stands and how it looks down.
-        size_px: (2,) width and height of the picture.
+        people: number of people.
+        scene: defines the position and pitch of the camera.
+        size_px: (2,) width and height of the image.
         focal_px: focal length.
     """
 
@@ -55,7 +55,7 @@ class Camera:
         object.__setattr__(self, "focal_px", self.scene.focal_px * scale)
 
     def project(self, points_m: FloatArray, offset: ViewOffset = AT_REST) -> FloatArray:
-        """Return where (..., 3) points appear, (..., 2) pixels."""
+        """Return the (..., 2) pixels of (..., 3) points."""
         x, up, ahead = (points_m[..., i] for i in range(3))
         below = self.scene.above_ground_m * self.scale - up
         cos, sin = np.cos(self.scene.pitch_rad), np.sin(self.scene.pitch_rad)
@@ -63,7 +63,7 @@ class Camera:
         return self._pixels(rays @ offset.rotation.T) + offset.shift_px
 
     def move(self, points_px: FloatArray, before: ViewOffset, now: ViewOffset) -> FloatArray:
-        """Return where the (..., 2) background points of one view are in another."""
+        """Return the (..., 2) background points of one camera offset at another offset."""
         if not np.array_equal(before.rotation, now.rotation):
             ratio = (points_px - before.shift_px - self.size_px / 2) / self.focal_px
             rays = np.concatenate([ratio, np.ones_like(ratio[..., :1])], axis=-1)
@@ -81,14 +81,14 @@ class Camera:
         return _turn(2, -roll_rad) @ _turn(0, tilt_rad) @ pan
 
     def half_width_m(self, ahead_m: FloatArray) -> FloatArray:
-        """Return how far the picture reaches to each side on the ground, `ahead_m` away."""
+        """Return half the width of the visible ground at the distance `ahead_m`."""
         pitch_rad, height_m = self.scene.pitch_rad, self.scene.above_ground_m * self.scale
         depth = ahead_m * np.cos(pitch_rad) + height_m * np.sin(pitch_rad)
         half_width_m: FloatArray = self.size_px[0] / 2 * depth / self.focal_px
         return half_width_m
 
     def ground(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """Return (n, 2) random places (x, z) on the ground in the picture."""
+        """Return (n, 2) random positions (x, z) on the visible ground."""
         ahead_m = self.scale * rng.uniform(*self.scene.ahead_m, n)
         x_m = rng.uniform(-0.95, 0.95, n) * self.half_width_m(ahead_m)
         return np.stack([x_m, ahead_m], axis=1)

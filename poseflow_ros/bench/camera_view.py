@@ -1,4 +1,4 @@
-"""What a picture shows of the crowd, and what nearer people or the picture's edge hide."""
+"""Projection of the crowd into the image, with occlusion by nearer people and the border."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from poseflow_ros.bench.camera import AT_REST, Camera, ViewOffset
 from poseflow_ros.bench.crowd import Bodies
 from poseflow_ros.poses import FloatArray
 
-_GRID = 10  # points along a side of a box
+_GRID = 10  # sample points along a side of a box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraView:
-    """N people in one picture, whether they are in sight or not.
+    """N people in one image, visible or not.
 
     Attributes:
         keypoints: (N, 17, 2) pixels.
-        boxes: (N, 4) pixels, of whole bodies, which may reach out of the picture.
+        boxes: (N, 4) pixels, of whole bodies; may exceed the image.
         distances_m: (N,) from the camera.
-        hidden: (N,) in [0, 1], which part of the box is not to be seen.
-        hidden_keypoints: (N, 17) true for those not to be seen.
-        offset: by how much the camera's motion changed the view.
+        hidden: (N,) in [0, 1], hidden share of the box.
+        hidden_keypoints: (N, 17) true for hidden keypoints.
+        offset: of the camera.
     """
 
     keypoints: FloatArray
@@ -35,7 +35,7 @@ class CameraView:
 
 
 def look(camera: Camera, bodies: Bodies, offset: ViewOffset = AT_REST) -> CameraView:
-    """Return what the camera shows."""
+    """Return the view of the camera."""
     keypoints = camera.project(bodies.keypoints_m, offset)
     boxes, distances_m = walker.boxes_px(keypoints), bodies.places_m[:, 1]
     return CameraView(
@@ -51,13 +51,13 @@ def look(camera: Camera, bodies: Bodies, offset: ViewOffset = AT_REST) -> Camera
 def hidden_points(
     points: FloatArray, boxes: FloatArray, distances: FloatArray, size_px: FloatArray
 ) -> NDArray[np.bool_]:
-    """Return (N, K), true where a point lies in a nearer person's box or not in the picture.
+    """Return (N, K), true for points in the box of a nearer person or outside the image.
 
     Args:
-        points: (N, K, 2) pixels, K points of each person.
-        boxes: (N, 4) pixels, of the whole bodies.
+        points: (N, K, 2) pixels, K points per person.
+        boxes: (N, 4) pixels, of whole bodies.
         distances: (N,) of the people from the camera, in any unit.
-        size_px: (2,) width and height of the picture.
+        size_px: (2,) width and height of the image.
     """
     hidden: NDArray[np.bool_] = np.any((points < 0) | (points >= size_px), axis=-1)
     x1, y1, x2, y2 = boxes.T
@@ -74,7 +74,7 @@ def hidden_points(
 
 
 def hidden_shares(boxes: FloatArray, distances: FloatArray, size_px: FloatArray) -> FloatArray:
-    """Return (N,) in [0, 1], which part of each box is hidden. Arguments as `hidden_points`."""
+    """Return (N,) in [0, 1], hidden shares of the boxes. Arguments as in `hidden_points`."""
     steps = (np.arange(_GRID) + 0.5) / _GRID
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(1, -1, 2)
     points = boxes[:, None, :2] + grid * (boxes[:, None, 2:] - boxes[:, None, :2])

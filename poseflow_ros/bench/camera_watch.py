@@ -1,4 +1,4 @@
-"""One camera of a node as others see it: its poses and its diagnostics."""
+"""The published poses and diagnostics of one camera of a node."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ _DROPPED = "dropped: "
 
 
 def percentiles_ms(latencies_ms: FloatArray) -> dict[str, float | None]:
-    """Return the 50th and 99th percentile, None where there is no latency."""
+    """Return the 50th and 99th percentile, None if there are no latencies."""
     values = np.percentile(latencies_ms, [50, 99]).round(2).tolist() if len(latencies_ms) else []
     p50, p99 = values or (None, None)
     return {"latency_p50_ms": p50, "latency_p99_ms": p99}
@@ -27,7 +27,7 @@ def percentiles_ms(latencies_ms: FloatArray) -> dict[str, float | None]:
 
 @dataclass(slots=True)
 class PoseLog:
-    """The stamps of the poses received, and when they were received, seconds."""
+    """Stamps and reception times of the received poses, seconds."""
 
     stamps_s: list[float] = field(default_factory=list)
     received_s: list[float] = field(default_factory=list)
@@ -43,7 +43,7 @@ class PoseLog:
         node.create_subscription(TrackedPoseArray, topic, on_poses, 100)
 
     def latencies_ms(self) -> FloatArray:
-        """Return the times from publishing an image to its poses, without those of warm-up."""
+        """Return the latencies from publishing an image to receiving its poses, after warm-up."""
         stamps_s = np.array(self.stamps_s)
         warm = stamps_s >= stamps_s[:1] + WARM_UP_S if len(stamps_s) else np.zeros(0, bool)
         return np.asarray(1e3 * (np.array(self.received_s) - stamps_s)[warm], float)
@@ -72,7 +72,7 @@ class CameraWatch:
         self.poses.listen(node, f"{self._outputs}/tracked_poses")
 
     def listen_to_annotated(self) -> None:
-        """Let the node draw, and count the annotated images."""
+        """Subscribe to the annotated images and count them."""
 
         def on_image(_: bytes) -> None:
             self.annotated += 1
@@ -81,32 +81,32 @@ class CameraWatch:
         self._node.create_subscription(Image, topic, on_image, qos, raw=True)
 
     def status_stamp_s(self) -> float:
-        """Return when the last diagnostics were published, by the node's clock, seconds; or 0."""
+        """Return the stamp of the last diagnostics, by the node's clock, seconds; 0 if none."""
         return self._diagnostics.stamp_s(self._status)
 
     def in_progress(self) -> int:
-        """Return how many images were received, and neither processed nor dropped yet."""
+        """Return the number of images in progress: received, not yet processed or dropped."""
         received, processed, dropped = self.counts().values()
         return received - processed - dropped
 
     def counts(self) -> dict[str, int]:
-        """Return how many images were received, processed and dropped."""
+        """Return the numbers of received, processed and dropped images."""
         return {name: self._diagnostics.count(self._status, name) for name in _COUNTS}
 
     def reasons(self) -> dict[str, int]:
-        """Return how many images were dropped for which reason."""
+        """Return the number of dropped images by reason."""
         values = self._diagnostics.values(self._status)
         return {k.removeprefix(_DROPPED): int(v) for k, v in values.items() if _DROPPED in k}
 
     def number(self, key: str) -> float:
-        """Return a number in the camera's diagnostics, 0 where it is not there."""
+        """Return a number from the camera's diagnostics, 0 if missing."""
         return self._diagnostics.number(self._status, key)
 
     def figures(self, published: int, duration_s: float) -> dict[str, Any]:
         """Return the camera's part of the report.
 
         Args:
-            published: how many images were sent.
+            published: number of published images.
             duration_s: from the first image to the end, seconds.
         """
         latencies_ms = self.poses.latencies_ms()

@@ -1,4 +1,4 @@
-"""People who walk, run, stop, bend, sit, meet, walk together, leave the picture and come back."""
+"""Simulated people who walk, run, stop, bend, sit, walk together, leave the image and return."""
 
 from dataclasses import astuple, dataclass
 
@@ -11,29 +11,29 @@ from poseflow_ros.bench.walker import Posture
 from poseflow_ros.poses import FloatArray, IntArray
 
 _STEP_S = 0.05
-_WARM_UP_STEPS = 400  # until nobody remembers where the crowd was put
+_WARM_UP_STEPS = 400  # until the initial positions have no effect
 
 _SPEED_M_S = (0.5, 1.25, 0.3, 1.7)  # minimum, mean, standard deviation, maximum
 _MAX_SPEED_M_S = 1.8
 _HEIGHT_M = (1.72, 0.08)  # mean, standard deviation
 _STRIDE_M = 1.45
-_AGILITY_S = 0.4  # how long it takes to change the velocity
+_AGILITY_S = 0.4  # time constant of velocity changes
 _LEG_M = 10.0  # walked in one direction at most
 _ARRIVED_M = 0.4
 
-# Runners choose a place and a speed, run there, or as long as they like, and choose again.
+# Runners choose a goal, a speed and a duration, and choose again on arrival or after that time.
 _DASH_M_S, _DASH_S = (1.5, 6.0), (0.8, 3.5)
 _RUNNER_ARRIVED_M = 1.0
-_RUNNER_M_S2 = 8.0  # highest acceleration
-_FORESIGHT_S = 0.3  # by which they make way earlier
+_RUNNER_M_S2 = 8.0  # maximum acceleration
+_FORESIGHT_S = 0.3  # additional distance at which they evade others
 
-# How long people stay bent, seated or crouched, getting up included, and how long a change takes.
+# How long people stay bent, seated or crouched, including getting up, and how long a change takes.
 _POSTURE_S = {Posture.BEND: (2.0, 5.0), Posture.SIT: (4.0, 12.0), Posture.CROUCH: (2.5, 8.0)}
 _CHANGE_S = np.array([0.8, 1.0, 0.9])
 _UPRIGHT = -1
-_STOPPED_M_S = 0.3  # below which people bend, sit or crouch down
+_STOPPED_M_S = 0.3  # maximum speed at which people bend, sit or crouch
 
-# What somebody does who arrived, for how long.
+# Activities after arriving at a goal.
 _STAND_S, _AWAY_S, _JOIN_S = (1.0, 6.0), (1.0, 17.0), (4.0, 12.0)
 _BEYOND_EDGE_M = (0.8, 1.5)
 _SIDE_BY_SIDE_M = 0.65
@@ -43,10 +43,10 @@ _CAMERA_ROOM_M, _CAMERA_M_S = 0.8, 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bodies:
-    """N people at one time; row i is always the same person.
+    """N people at one time; a row is always the same person.
 
     Attributes:
-        keypoints_m: (N, 17, 3) x right, y up, z ahead of the camera's foot, COCO order.
+        keypoints_m: (N, 17, 3) x right, y up, z forward from the camera's foot, COCO order.
         places_m: (N, 2) x and z on the ground.
     """
 
@@ -57,8 +57,8 @@ class Bodies:
 class Crowd:
     """The simulated people of one seed.
 
-    The world moves in steps of 50 ms; what lies between is interpolated, so that it is the same
-    at any rate of images. It keeps no history.
+    The simulation step is 50 ms; states in between are interpolated, so the world is the same at
+    any image rate. No history is stored.
     """
 
     def __init__(self, camera: Camera, rng: np.random.Generator) -> None:
@@ -72,22 +72,22 @@ class Crowd:
         self._velocities = np.zeros((n, 2))
         self._headings = _unit(self._goals - self._places)
         self._phases = rng.uniform(0, 2 * np.pi, n)
-        self._still_s = np.zeros(n)  # how long they go on standing
+        self._still_s = np.zeros(n)  # remaining time of standing
         self._leaving = np.zeros(n, bool)
-        self._leaders = np.full(n, -1)  # whom they follow; -1: nobody
-        self._joined_s = np.zeros(n)  # how long they go on following
+        self._leaders = np.full(n, -1)  # row of the person whom they follow; -1: none
+        self._joined_s = np.zeros(n)  # remaining time of following
         self._runs = np.arange(n) < round(camera.scene.runners * n)
-        self._dash_s = np.zeros(n)  # how long runners go on to their goal
+        self._dash_s = np.zeros(n)  # remaining time until runners choose a new goal
         self._fastest = np.where(self._runs, _DASH_M_S[1], _MAX_SPEED_M_S)
         self._postures = np.full(n, _UPRIGHT)
-        self._lowered = np.zeros((n, len(Posture)))  # share of the way into each posture
+        self._lowered = np.zeros((n, len(Posture)))  # progress into each posture, in [0, 1]
         for _ in range(_WARM_UP_STEPS):
             self._step()
         self._steps = 0
         self._before = self._now = self._state()
 
     def at(self, stamp_s: float) -> Bodies:
-        """Return the people at a time, which may not be before the last one asked for."""
+        """Return the people at a time, which must not be before that of the last call."""
         while self._steps * _STEP_S < stamp_s - 1e-9:
             self._step()
             self._steps += 1
@@ -101,7 +101,7 @@ class Crowd:
         return Bodies(points, places)
 
     def _state(self) -> FloatArray:
-        """Return (N, 9), what is interpolated: place, heading, phase, speed, postures."""
+        """Return (N, 9), the interpolated state: position, heading, phase, speed, postures."""
         speeds = np.hypot(*self._velocities.T)
         return np.column_stack([self._places, self._headings, self._phases, speeds, self._lowered])
 
@@ -123,7 +123,7 @@ class Crowd:
         self._lower(speeds)
 
     def _lower(self, speeds: FloatArray) -> None:
-        """Let people who stopped take their posture, and give it up before they move on."""
+        """Move people into their posture after they have stopped, and out of it before they go."""
         change_s = _CHANGE_S[self._postures]
         down = (self._postures != _UPRIGHT) & (speeds < _STOPPED_M_S) & (self._still_s > change_s)
         target = down[:, None] & (self._postures[:, None] == np.arange(len(Posture)))
@@ -131,7 +131,7 @@ class Crowd:
         self._lowered = np.clip(self._lowered + change, 0, 1)
 
     def _wanted(self) -> FloatArray:
-        """Return the (N, 2) velocities that bring everybody to the goal."""
+        """Return the (N, 2) velocities towards the goals."""
         following = self._leaders >= 0
         beside = self._places + _SIDE_BY_SIDE_M * self._headings[:, ::-1] * [1, -1]
         self._goals[following] = beside[self._leaders[following]]
@@ -142,7 +142,7 @@ class Crowd:
         return np.where(self._still_s[:, None] > 0, 0.0, velocities)
 
     def _elbow_room(self) -> FloatArray:
-        """Return the (N, 2) velocities that keep people out of each other and of the camera."""
+        """Return the (N, 2) velocities that avoid other people and the camera."""
         places = self._places + self._runs[:, None] * _FORESIGHT_S * self._velocities
         near = cKDTree(places).query_pairs(_ELBOW_ROOM_M, output_type="ndarray")
         apart = places[near[:, 0]] - places[near[:, 1]]
@@ -154,7 +154,7 @@ class Crowd:
         return velocities
 
     def _decide(self) -> None:
-        """Choose what those do next who arrived, or walked with somebody long enough."""
+        """Choose the next activity of people who have finished the present one."""
         arrived_m = np.where(self._runs, _RUNNER_ARRIVED_M, _ARRIVED_M)
         arrived = np.hypot(*(self._goals - self._places).T) < arrived_m
         arrived |= self._runs & (self._dash_s <= 0)
@@ -178,7 +178,7 @@ class Crowd:
             self._take(inside[choice == 3 + posture], posture)
 
     def _walk(self, who: IntArray) -> None:
-        """Send people to places in the picture."""
+        """Set goals in the image."""
         way = self._camera.ground(self._rng, len(who)) - self._places[who]
         self._goals[who] = self._places[who] + _shortened(way, _LEG_M)
         runners = who[self._runs[who]]
@@ -186,16 +186,16 @@ class Crowd:
         self._dash_s[runners] = self._rng.uniform(*_DASH_S, len(runners))
 
     def _stand(self, who: IntArray, range_s: tuple[float, float]) -> None:
-        """Let people stand before they walk on."""
+        """Make people stand before they continue."""
         self._still_s[who] = self._rng.uniform(*range_s, len(who))
 
     def _take(self, who: IntArray, posture: Posture) -> None:
-        """Let people bend, sit or crouch before they walk on."""
+        """Make people bend, sit or crouch before they continue."""
         self._postures[who] = posture
         self._stand(who, _POSTURE_S[posture])
 
     def _leave(self, who: IntArray) -> None:
-        """Send those who are near an edge beyond it; they will be back."""
+        """Set goals outside the image for people near its border; they return later."""
         x, z = self._places[who].T
         beyond = self._camera.half_width_m(z) + self._rng.uniform(*_BEYOND_EDGE_M, len(who))
         near = beyond - np.abs(x) < _LEG_M
@@ -204,7 +204,7 @@ class Crowd:
         self._dash_s[who[near]] = np.inf
 
     def _join(self, who: IntArray) -> None:
-        """Let people walk beside the nearest person who walks alone."""
+        """Make people walk beside the nearest person who walks alone."""
         alone = (self._leaders < 0) & (self._still_s <= 0)
         alone[self._leaders[self._leaders >= 0]] = False
         alone[who] = False
@@ -227,5 +227,5 @@ def _unit(vectors: FloatArray) -> FloatArray:
 
 
 def _shortened(vectors: FloatArray, length: float | FloatArray) -> FloatArray:
-    """Return (N, 2) vectors, those longer than `length`, one or (N,), cut to it."""
+    """Return (N, 2) vectors limited to `length`, a scalar or (N,)."""
     return vectors * np.minimum(1, length / np.maximum(np.hypot(*vectors.T), 1e-9))[:, None]

@@ -22,7 +22,7 @@ def _is_rate(value: Any) -> bool:
     return type(value) in (int, float) and 0 < value <= MAX_RATE_HZ
 
 
-# What a sequence may say: the check, and the same in words.
+# The keys of a sequence: check of the value, and its description.
 _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_text, "a name"),
     "detections": (_is_text, "the path of an archive of recorded poses (.npz)"),
@@ -34,25 +34,25 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def read_dataset(path: Path) -> list[Recording]:
-    """Return the sequences of a file, at least one, in its order, as they were recorded.
+    """Return the sequences of a file, at least one, in the order of the file.
 
     Args:
         path: the YAML file; paths in it are relative to its folder.
 
     Raises:
-        BenchError: a sequence cannot be used; the text names the file, the key and the value.
-        ConfigError: the file cannot be read, or is no YAML.
+        BenchError: a sequence is invalid; the message gives the file, the key and the value.
+        ConfigError: the file cannot be read or is not valid YAML.
     """
     document = read_yaml(path)
     entries = document.get("sequences") if isinstance(document, Mapping) else None
     if not (isinstance(entries, list) and entries and len(document) == 1):
-        raise BenchError(f"{path} must hold nothing but sequences: and a list of them below")
+        raise BenchError(f"{path} must contain only the key sequences: with a list of sequences")
     recordings = [_recording(path, i, entry) for i, entry in enumerate(entries)]
     names = [recording.name for recording in recordings]
     for name in names:
         if names.count(name) > 1:
-            raise BenchError(f"{path} has {names.count(name)} sequences called {name}, every "
-                             "name must differ")  # fmt: skip
+            raise BenchError(f"{path} has {names.count(name)} sequences named {name}; every "
+                             "name must be unique")  # fmt: skip
     return recordings
 
 
@@ -77,7 +77,7 @@ def _recording(path: Path, index: int, entry: Any) -> Recording:
 
 
 def _called(index: int, entry: object) -> str:
-    """Return what to call a sequence: its name, or where it stands in the list."""
+    """Return a label for a sequence: its name, or its number in the list."""
     name = entry.get("name") if isinstance(entry, Mapping) else None
     return f"sequence {name}" if isinstance(name, str) else f"sequence number {index + 1}"
 

@@ -1,4 +1,4 @@
-"""A detector that looks at the simulated crowd: what it misses, invents and gets wrong."""
+"""A simulated detector with misses, false positives and errors."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +11,18 @@ from poseflow_ros.bench.detector_model import DetectorModel
 from poseflow_ros.poses import FloatArray, Poses
 
 MIN_VISIBLE = 0.25
-"""A person who is visible to a lesser part is neither found nor missed."""
-_COVERED = 0.4  # hidden share from which on a person's box is that of a covered person
+"""People with a smaller visible share are neither detected nor counted as missed."""
+_COVERED = 0.4  # hidden share from which the box errors are those of an occluded person
 _PICTURE_PX = 768 * 576
-_SITES_PER_FALSE = 4  # places for each false positive that exists in the mean
+_SITES_PER_FALSE = 4  # sites per false positive that exists on average
 _OUTSIDE_SCORE = -1.5  # logit of a keypoint outside the image, instead of the model's
 _NARROWEST = 0.1  # box, as a share of the height
 
 
 class Detector:
-    """Sees people as its model says; keeps of the past what the next picture's errors need.
+    """Simulates detections with the errors of its model, which are correlated over time.
 
-    A row of its arrays is a person, then each person's duplicate, then each site where false
-    positives come and go.
+    The rows of its arrays are the people, their duplicates, and the sites of false positives.
     """
 
     def __init__(self, model: DetectorModel, camera: Camera, rng: np.random.Generator) -> None:
@@ -43,7 +42,7 @@ class Detector:
         self._figures = self._new_figures(sites)
 
     def see(self, view: CameraView, dt_s: float) -> Poses:
-        """Return the detections in a picture taken `dt_s` after the last, the surest first."""
+        """Return the detections in an image `dt_s` after the last, highest score first."""
         self._remember(dt_s)
         found = self._found(view, dt_s)
         figures = self._camera.move(self._figures, AT_REST, view.offset)
@@ -69,7 +68,7 @@ class Detector:
         return outside
 
     def _remember(self, dt_s: float) -> None:
-        """Let every error forget a little and change as much."""
+        """Advance the correlated errors by `dt_s` seconds."""
         model = self._model
         for values, memory_s in (
             (self._shifts, model.box_memory_s),
@@ -83,7 +82,7 @@ class Detector:
             values[:] = keep * values + np.sqrt(1 - keep**2) * change
 
     def _found(self, view: CameraView, dt_s: float) -> NDArray[np.bool_]:
-        """Return (R,), which rows are detected now."""
+        """Return (R,), true for rows that are detected."""
         model, rng = self._model, self._rng
         p_miss = expit(model.miss[0] + model.miss[1] * view.hidden)
         self._missed = _switch(self._missed, p_miss, dt_s / model.miss_memory_s, rng)
@@ -117,8 +116,8 @@ class Detector:
 
         Args:
             keypoints: (R, 17, 2) without errors.
-            hidden: (R, 17) true for those that are not to be seen.
-            covered: (2 N,) true for persons and duplicates whose box is that of covered people.
+            hidden: (R, 17) true for hidden keypoints.
+            covered: (2 N,) true for people and duplicates with the box errors of occluded people.
         """
         model, twice = self._model, 2 * self._n
         size_px, truncates = self._camera.size_px, self._camera.scene.truncates
@@ -139,7 +138,7 @@ class Detector:
         return keypoints, _with_area(boxes, heights)
 
     def _parts(self, boxes: FloatArray) -> FloatArray:
-        """Return (N, 2), top and bottom of the part of the (N, 4) boxes that a duplicate shows."""
+        """Return (N, 2), top and bottom of the duplicates' part of the (N, 4) boxes."""
         top, height = boxes[:, 1], boxes[:, 3] - boxes[:, 1]
         part = self._model.duplicate_height
         start = (1 - part) * ndtr(self._edges[self._n : 2 * self._n, 0])
@@ -148,7 +147,7 @@ class Detector:
     def _all_scores(
         self, view: CameraView, hidden: NDArray[np.bool_], outside: NDArray[np.bool_]
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the (R,) scores of the rows and the (R, 17) of their keypoints."""
+        """Return the (R,) scores of the rows and the (R, 17) scores of their keypoints."""
         model, n = self._model, self._n
         mean, slope, std = model.score
         person = mean + slope * view.hidden + std * self._scores[:n]
@@ -166,12 +165,12 @@ class Detector:
 
 
 def cut(boxes: FloatArray, size_px: FloatArray) -> FloatArray:
-    """Return the (N, 4) boxes without what lies outside the picture."""
+    """Return the (N, 4) boxes clipped at the image border."""
     return np.clip(boxes, 0, np.tile(size_px, 2))
 
 
 def _with_area(boxes: FloatArray, heights: FloatArray) -> FloatArray:
-    """Return the (N, 4) boxes, none narrower or lower than a share of the people's (N,) height."""
+    """Return the (N, 4) boxes with a minimum width and height, a share of the (N,) heights."""
     least = _NARROWEST * heights[:, None] / 2
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     low, high = boxes[:, :2], boxes[:, 2:]
@@ -181,11 +180,11 @@ def _with_area(boxes: FloatArray, heights: FloatArray) -> FloatArray:
 def _switch(
     on: NDArray[np.bool_], p: FloatArray, forgotten: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Return the next states of on and off, on with the probability p in the long run."""
+    """Return the next states of a two-state process that is on with the probability p."""
     switched: NDArray[np.bool_] = rng.random(len(on)) < p + (on - p) * np.exp(-forgotten)
     return switched
 
 
 def _each(values: tuple[float, ...]) -> FloatArray:
-    """Return (17,) of the nose and of each pair's two keypoints."""
+    """Expand values of the nose and of left-right pairs to (17,)."""
     return np.repeat(values, [1, *[2] * (len(values) - 1)])

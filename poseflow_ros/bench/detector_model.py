@@ -1,40 +1,40 @@
-"""What describes a detector: how often and how much it errs."""
+"""Error models of detectors."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorModel:
-    """What describes a detector, as fitted by tools/fit_detector_model.py to real detections.
+    """The error model of a detector, fitted to real detections by tools/fit_detector_model.py.
 
     Lengths are shares of the person's height. Scores are logits: mean and standard deviation of
-    log(s / (1 - s)). What is remembered is so as exp(-t / memory).
+    log(s / (1 - s)). Correlations decay as exp(-t / memory).
 
     Attributes:
-        miss: logit of the probability of a miss, for nothing hidden and for each hidden share.
-        miss_memory_s: misses come in runs.
-        score: the person's, for nothing hidden; for each hidden share; standard deviation.
-        score_memory_s: how long a score stays high or low.
-        lowest_score: people below are not reported.
+        miss: logit of the probability of a miss: for a visible person, slope per hidden share.
+        miss_memory_s: time constant of misses.
+        score: person score: for a visible person, slope per hidden share, standard deviation.
+        score_memory_s: time constant of scores.
+        lowest_score: minimum score of detections.
         box_std: (4,) of the edges x1 y1 x2 y2.
-        box_std_covered: (4,) of people who are hidden to 0.4 and more.
-        box_shared: correlation of left and right edge, of top and bottom: the whole is shifted.
-        box_memory_s: how long an edge stays wrong.
+        box_std_covered: (4,) of people with a hidden share of 0.4 or more.
+        box_shared: correlation of left and right edge, and of top and bottom.
+        box_memory_s: time constant of box errors.
         keypoint_std: (9,) of x and of y: nose, then the pairs from eyes to ankles.
-        keypoint_hidden_factor: by how much larger it is of hidden keypoints.
-        keypoint_memory_s: how long a keypoint stays wrong.
-        keypoint_score: (9,) of keypoints in sight.
-        keypoint_score_std: (9,) of them.
-        keypoint_score_shared: correlation of a pose's keypoints: they go with the person's score.
-        keypoint_score_hidden: added for hidden ones.
-        duplicates: share of found people who are found twice.
-        duplicate_memory_s: duplicates come in runs.
+        keypoint_hidden_factor: factor of `keypoint_std` for hidden keypoints.
+        keypoint_memory_s: time constant of keypoint errors.
+        keypoint_score: (9,) of visible keypoints.
+        keypoint_score_std: (9,) their standard deviations.
+        keypoint_score_shared: correlation of the keypoint scores with the person score.
+        keypoint_score_hidden: added for hidden keypoints.
+        duplicates: share of detected people who are detected twice.
+        duplicate_memory_s: time constant of duplicates.
         duplicate_score: added to the person's score.
         duplicate_keypoint_score: added to `keypoint_score`.
-        duplicate_height: how much of the person's height a duplicate's box has.
-        false_per_picture: false positives in a picture of 768 x 576.
-        false_seen: share of the pictures in which one that exists is found.
-        false_life_s: how long one exists.
+        duplicate_height: height of a duplicate's box, relative to the person's.
+        false_per_picture: number of false positives per image of 768 x 576.
+        false_seen: share of images in which an existing false positive is detected.
+        false_life_s: mean lifetime of a false positive.
         false_size: log of the height relative to people's: mean and standard deviation.
         false_score: mean and standard deviation.
         false_keypoint_score: added to `keypoint_score`.

@@ -1,7 +1,7 @@
-"""What a benchmark refuses."""
+"""Errors of benchmarks."""
 
 from poseflow_ros.cli.errors import CommandError
 
 
 class BenchError(CommandError):
-    """Input that cannot be measured; the text names it and says what is allowed."""
+    """Invalid input of a benchmark; the message gives the value and what is allowed."""

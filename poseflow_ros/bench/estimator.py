@@ -9,12 +9,12 @@ from poseflow_ros.config import Config
 from poseflow_ros.estimation import detectron2_rcnn, torchvision_rcnn
 from poseflow_ros.estimation.factory import make_estimator
 
-# Networks that are measured beside the plain call of their library.
+# Networks that are compared with the plain call of their library.
 _LIBRARIES = {"keypoint_rcnn": torchvision_rcnn, "detectron2": detectron2_rcnn}
 
 
 def measure(config: Config, workload: Workload) -> dict[str, Any]:
-    """Return the figures of an estimator; those of its library's plain call too, if there is one.
+    """Return the results of an estimator, and of its library's plain call if there is one.
 
     Raises:
         BenchError, EstimatorError: the estimator cannot run here.
@@ -28,7 +28,7 @@ def measure(config: Config, workload: Workload) -> dict[str, Any]:
 
 
 def _measure_alone(config: Config, workload: Workload) -> dict[str, Any]:
-    """Return the figures of an estimator with its published weights."""
+    """Return the results of an estimator with its published weights."""
     images = workload.images()
     memory = PeakMemory()
     estimator = make_estimator(config)

@@ -1,4 +1,4 @@
-"""The tracker for programs that compare trackers: arrays in, arrays out."""
+"""An array interface of the tracker, for programs that compare trackers."""
 
 from collections.abc import Callable
 

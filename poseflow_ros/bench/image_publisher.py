@@ -1,7 +1,7 @@
-"""Images made beforehand, sent at a rate, for `bench node`.
+"""Publisher of precomputed images at a fixed rate, for `bench node`.
 
 `python -m poseflow_ros.bench.image_publisher STREAM --ros-args ...`, where STREAM is the fields of
-an ImageStream as JSON. At the end it prints how many images each camera sent, as JSON.
+an ImageStream as JSON. At the end it prints the number of published images per camera, as JSON.
 """
 
 import json
@@ -26,15 +26,15 @@ _RELIABILITIES = {
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
 }
 _START_TIMEOUT_S = 30.0
-# The publisher sees a subscriber before that one sees the publisher: images sent in between are
-# lost.
+# The publisher discovers a subscriber before the subscriber discovers the publisher; images sent
+# in between are lost.
 _SETTLE_S = 1.0
 _ACK_TIMEOUT = Duration(seconds=5)
 
 
 @dataclass(slots=True)
 class _Camera:
-    """Which image of a camera is due next, and when, in periods; and how many it sent."""
+    """The next image of a camera and its time in periods; number of published images."""
 
     publisher: Publisher
     phase: float
@@ -47,13 +47,13 @@ class _Camera:
 
 
 def publish(node: Node, stream: ImageStream) -> dict[str, int]:
-    """Send the images of a stream on `image` or `NAME/image` as soon as somebody listens to all.
+    """Publish a stream on `image` or `NAME/image` when all topics have a subscriber.
 
-    The cameras take turns, evenly spread over the period. An image that is due while the one
-    before it is still being sent is left out, as by a camera.
+    The cameras take turns, evenly distributed over the period. As with a real camera, an image
+    that is due while the previous one is still being sent is skipped.
 
     Returns:
-        How many each camera sent.
+        The number of published images of each camera.
     """
     messages = [to_message(p, Header(frame_id="camera"), "bgr8") for p in stream.pictures()]
     cameras = _cameras(node, stream)
@@ -81,14 +81,14 @@ def _cameras(node: Node, stream: ImageStream) -> list[_Camera]:
     for publisher in publishers:
         while not publisher.get_subscription_count():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"nobody listens to {publisher.topic_name}")
+                raise TimeoutError(f"{publisher.topic_name} has no subscribers")
             time.sleep(0.05)
     time.sleep(_SETTLE_S)
     return [_Camera(publisher, i / len(topics)) for i, publisher in enumerate(publishers)]
 
 
 def main() -> int:
-    """Send one stream; return 0, or 2 where nobody listens."""
+    """Publish one stream; return 0, or 2 if a topic has no subscribers."""
     stream = ImageStream(**json.loads(sys.argv[1]))
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # then SIGINT ends a sleep too
     try:

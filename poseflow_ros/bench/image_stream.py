@@ -1,4 +1,4 @@
-"""The images that the node is fed with when it is measured."""
+"""The image stream of a node benchmark."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ _TILE_PX, _STEP_PX = 16, 4
 
 @dataclass(frozen=True, slots=True)
 class ImageStream:
-    """How large, how often, for how long and how surely each of the cameras sends images.
+    """Size, rate, duration and QoS of the images of each camera.
 
     Attributes:
         width, height: of the images, pixels.
-        rate_hz: images a second.
-        seconds: from the first image to the end.
+        rate_hz: images per second.
+        seconds: duration.
         qos: best_effort or reliable.
-        cameras: how many there are.
+        cameras: number of cameras.
 
     Raises:
         BenchError: a value is out of its range.
@@ -48,21 +48,21 @@ class ImageStream:
 
     @property
     def n_images(self) -> int:
-        """How many images of each camera are due."""
+        """Number of images per camera."""
         return round(self.rate_hz * self.seconds)
 
     @property
     def camera_names(self) -> list[str]:
-        """What the cameras are called: one alone has no name."""
+        """Names of the cameras; a single camera has no name."""
         numbers = range(1, self.cameras + 1)
         return [f"camera{i}" for i in numbers] if self.cameras > 1 else [""]
 
     def pictures(self) -> list[Image]:
-        """Return what is sent in turns: coloured tiles that move to and fro, without noise.
+        """Return the images, which are repeated: colored tiles that move back and forth.
 
         Returns:
-            (height, width, 3) uint8 each, blue first; two that follow each other differ by a
-            shift of 4 pixels. There is nobody in them.
+            (height, width, 3) uint8 BGR images without people; consecutive images are shifted by
+            4 pixels.
         """
         margin = _STEP_PX * (_N_PICTURES - 1)
         y = np.arange(self.height)[:, None] // _TILE_PX

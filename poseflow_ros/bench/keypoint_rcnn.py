@@ -1,4 +1,4 @@
-"""Speed and memory of Keypoint R-CNN by stage, beside the plain call of its library."""
+"""Speed and memory of Keypoint R-CNN by stage, compared with the plain call of its library."""
 
 import tempfile
 from collections.abc import Callable
@@ -31,7 +31,7 @@ _DECODE_S = 1.0
 
 
 def measure_beside_library(config: Config, workload: Workload) -> dict[str, Any]:
-    """Return the figures of the estimator and of its library's plain call, taken in turns.
+    """Return the results of the estimator and of its library's plain call, measured in turns.
 
     Raises:
         BenchError, EstimatorError: one of them cannot run here.
@@ -42,7 +42,7 @@ def measure_beside_library(config: Config, workload: Workload) -> dict[str, Any]
         path = Path(folder) / "random.pth"
         write_weights(settings, path)
         settings = replace(settings, weights=str(path), max_people=max(1, workload.people))
-        # Otherwise what torch allocates only once would count for the first of the two.
+        # Otherwise one-time allocations of torch would be attributed to the first of the two.
         library_call(settings, path, device, workload.people)(images)
         free_memory(device)
 
@@ -69,7 +69,7 @@ def _estimator_with_people(config: EstimatorConfig, n: int) -> KeypointRCNN:
 def _timed(
     estimator: KeypointRCNN, plain: LibraryCall, workload: Workload, peaks_mib: tuple[float, float]
 ) -> dict[str, Any]:
-    """Return the report, its times taken now."""
+    """Measure the times and return the report."""
     clock, images = StageClock(estimator.device), workload.images()
     estimator.on_stage = clock.mark
     ours_s, plain_s = in_turns(

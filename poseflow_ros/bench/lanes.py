@@ -1,4 +1,4 @@
-"""Identities over time: a picture with a lane for each true person."""
+"""Plot of track ids over time, with a lane for each true person."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,14 +27,14 @@ Run = tuple[int, int, int]
 
 @dataclass(slots=True)
 class Lanes:
-    """Collects who is found as whom."""
+    """Collects which track ids are assigned to which true people."""
 
     present: dict[int, list[int]] = field(default_factory=dict)
-    """True id -> frames, in the order in which people come."""
+    """True id -> frames, in the order of appearance."""
     found_as: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    """True id -> frames and the found id in each."""
+    """True id -> frames and the track id in each."""
     alone: dict[int, list[int]] = field(default_factory=dict)
-    """Found id -> frames, of ids that were nobody's in any frame."""
+    """Track id -> frames, of track ids that never match a person."""
     frames: int = 0
     _somebody: set[int] = field(default_factory=set)
 
@@ -45,7 +45,7 @@ class Lanes:
         found_ids: IntArray,
         found_boxes: FloatArray,
     ) -> None:
-        """Take one frame: (T,) ids and (T, 4) boxes of the truth, (F,) and (F, 4) of the found."""
+        """Add one frame: (T,) ids and (T, 4) boxes of the truth, (F,) and (F, 4) of the tracks."""
         iou = box_iou(truth_boxes, found_boxes)
         before = [self.found_as.get(int(who), [(0, 0)])[-1][1] for who in truth_ids]
         goes_on = np.array(before, int)[:, None] == found_ids
@@ -62,12 +62,12 @@ class Lanes:
 
 
 def draw(path: Path, lanes: Mapping[str, Lanes], frame_s: float) -> None:
-    """Write a picture with a panel for each association.
+    """Write a plot with a panel for each association.
 
     Args:
-        path: of a kind that Matplotlib writes, such as PNG.
-        lanes: by the association's name.
-        frame_s: seconds from one frame to the next.
+        path: in a format that Matplotlib supports, such as PNG.
+        lanes: by the name of the association.
+        frame_s: seconds between frames.
 
     Raises:
         BenchError: see `check_plot`.
@@ -88,13 +88,13 @@ def check_plot(path: Path) -> Any:
     """Return an empty Matplotlib figure that can be saved to the path.
 
     Raises:
-        BenchError: Matplotlib is missing, or writes no such kind of file.
+        BenchError: Matplotlib is missing or does not support the format.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        message = "the plot comes from Matplotlib, which is missing: pip install matplotlib"
+        message = "--plot needs Matplotlib, which is not installed: pip install matplotlib"
         raise BenchError(message) from error
     figure = Figure(layout="constrained")
     kinds = sorted(FigureCanvasAgg(figure).get_supported_filetypes())
@@ -106,7 +106,7 @@ def check_plot(path: Path) -> Any:
 def _draw_panel(
     axes: Any, name: str, lanes: Lanes, packed: list[list[Run]], frame_s: float
 ) -> None:
-    """Draw true people from above, below them the found ids that are nobody's."""
+    """Draw the true people from the top, and below them track ids that never match a person."""
     for row, who in enumerate(lanes.present):
         for _, start, end in _runs((frame, who) for frame in lanes.present[who]):
             _bar(axes, row, start * frame_s, end * frame_s, _GREY, _THIN)
@@ -119,7 +119,7 @@ def _draw_panel(
 
 
 def _draw_runs(axes: Any, row: int, runs: list[Run], frames: int, frame_s: float) -> None:
-    """Draw coloured bars, with the id where it changes and is not in the way of the next."""
+    """Draw colored bars, with the id where it changes and there is room for it."""
     digit = _DIGIT_IN / (_WIDTH_IN - _MARGIN_IN) * frames
     shown, shown_to = 0, 0.0
     for i, (who, start, end) in enumerate(runs):
@@ -140,7 +140,7 @@ def _bar(axes: Any, row: int, start_s: float, end_s: float, color: Any, height: 
 
 
 def _pale(color: tuple[float, float, float]) -> tuple[float, ...]:
-    """Return a colour on which dark digits can be read."""
+    """Return a light color, on which dark digits are readable."""
     return tuple(0.65 * channel + 0.35 for channel in color)
 
 
@@ -166,11 +166,11 @@ def _style(axes: Any, lanes: Lanes, n_alone: int, duration_s: float) -> None:
 def _headline(name: str, lanes: Lanes) -> str:
     ids = {found for sights in lanes.found_as.values() for _, found in sights}
     return (f"{name}: {len(lanes.present)} people under {len(ids)} ids, "
-            f"{len(lanes.alone)} ids of nobody")  # fmt: skip
+            f"{len(lanes.alone)} ids match no person")  # fmt: skip
 
 
 def _runs(sights: Iterable[tuple[int, int]]) -> list[Run]:
-    """Return the runs of (frame, id) in the order of frames."""
+    """Return the runs of equal ids in (frame, id), in the order of frames."""
     runs: list[Run] = []
     for frame, who in sights:
         if runs and runs[-1][0] == who and runs[-1][2] == frame:
@@ -181,7 +181,7 @@ def _runs(sights: Iterable[tuple[int, int]]) -> list[Run]:
 
 
 def _pack(alone: Mapping[int, list[int]]) -> list[list[Run]]:
-    """Return the runs of several ids in as few rows as hold them one after another."""
+    """Arrange the runs of several ids in a minimum number of rows without overlap."""
     rows: list[list[Run]] = []
     for who, frames in sorted(alone.items(), key=lambda item: item[1][0]):
         free = next((row for row in rows if row[-1][2] < frames[0]), None)

@@ -1,7 +1,7 @@
-"""The libraries' own calls of Keypoint R-CNN, as users write them, for comparison.
+"""The plain calls of Keypoint R-CNN of the libraries, for comparison.
 
-Random weights find no people, so people are placed: every call searches for people as always, and
-then continues with boxes that were placed in the image.
+Random weights find no people. Therefore every call searches for people as usual, and then
+continues with boxes that were placed in the image.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ _GAINS = {"bn3.weight": 0.2, "conv3.norm.weight": 0.2, "stem.conv1.norm.weight":
 
 
 class LibraryCall(Protocol):
-    """A library's own network and call."""
+    """The network of a library and its plain call."""
 
     decode: Callable[[Tensor, Tensor], Any]
-    """Its function from heatmaps and boxes to keypoints."""
+    """The library's function from heatmaps and boxes to keypoints."""
 
     def __call__(self, images: Sequence[Image]) -> None:
         """Find the people in (H, W, 3) RGB images, and wait for the result."""
@@ -32,7 +32,7 @@ class LibraryCall(Protocol):
 
 
 def place(n: int, size: Size, device: torch.device | str = "cpu") -> Tensor:
-    """Return the boxes (n, 4) of people who stand in rows, a third of the image high."""
+    """Return (n, 4) boxes in rows, each a third of the image high."""
     columns = 10
     i = torch.arange(n, device=device)
     left, top = (i % columns) / columns, (i // columns % 4) * 0.2

@@ -1,4 +1,4 @@
-"""The memory that a piece of work takes, on a GPU or in this process."""
+"""Memory use on a GPU or of this process."""
 
 import ctypes
 import gc
@@ -24,16 +24,16 @@ def resident_bytes() -> int:
 
 
 class PeakMemory:
-    """The peak of memory use, beyond what was in use when this was made."""
+    """The peak memory use, relative to the use at construction."""
 
     def __init__(self, device: Any = None) -> None:
-        """Measure a torch.device; on a CPU, or None, this process."""
+        """Measure a torch.device; for a CPU or None, this process."""
         on_gpu = device is not None and device.type == "cuda"
         self._device = device if on_gpu else None
         self._before = self._in_use()
 
     def restart(self) -> None:
-        """Forget the peak until now."""
+        """Reset the peak."""
         if self._device is None:
             Path("/proc/self/clear_refs").write_text("5")
         else:

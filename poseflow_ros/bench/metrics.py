@@ -1,4 +1,4 @@
-"""How good identities are against the truth, by TrackEval; and MOTChallenge text."""
+"""Tracking metrics by TrackEval, and reading of MOTChallenge text."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from poseflow_ros.tracking.similarity import box_iou
 
 _MAX_FRAME = 10_000_000
 Frames = dict[int, tuple[IntArray, FloatArray]]
-"""Frame from 0 -> ids (N,) and boxes (N, 4), x1 y1 x2 y2 pixels; without those of nobody."""
+"""Frame from 0 -> ids (N,) and boxes (N, 4), x1 y1 x2 y2 pixels; without empty frames."""
 
 
 def read_mot(path: Path) -> Frames:
     """Return the people in MOTChallenge ground truth.
 
-    A line holds frame from 1, id, left, top, width, height, conf, ...; those whose conf is 0 do
-    not count.
+    A line contains frame from 1, id, left, top, width, height, conf, ...; lines with conf 0 are
+    ignored.
 
     Raises:
-        BenchError: a line is no such row, or an id occurs twice in a frame.
+        BenchError: a line is invalid, or an id occurs twice in a frame.
         OSError: the file cannot be read.
     """
     try:
@@ -33,14 +33,14 @@ def read_mot(path: Path) -> Frames:
             rows = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8")
     except ValueError as error:
         reason = str(error).split(";")[0]
-        raise BenchError(f"{path} is no MOTChallenge text: {reason}") from error
+        raise BenchError(f"{path} is not a MOTChallenge text: {reason}") from error
     if rows.size == 0 or rows.shape[1] < 7:
         raise BenchError(f"{path} has {rows.shape[1] if rows.size else 0} columns, must have "
                          "frame, id, left, top, width, height, conf, ...")  # fmt: skip
     _check_rows(path, rows)
     rows = rows[rows[:, 6] > 0]
     if not len(rows):
-        raise BenchError(f"{path} counts nobody: conf is 0 in every row")
+        raise BenchError(f"{path} contains no people: conf is 0 in every row")
     boxes = np.hstack([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]])
     frames = rows[:, 0].astype(int)
     return {
@@ -50,13 +50,13 @@ def read_mot(path: Path) -> Frames:
 
 
 def _check_rows(path: Path, rows: FloatArray) -> None:
-    """Raise BenchError for the first row that cannot be."""
+    """Raise BenchError for the first invalid row."""
     frames, ids, sizes = rows[:, 0], rows[:, 1], rows[:, 4:6]
     for reason, wrong in (
-        ("holds a number that is not finite", ~np.isfinite(rows[:, :7]).all(axis=1)),
-        ("has a frame that is no whole number from 1", (frames < 1) | (frames % 1 != 0)),
+        ("has a number that is not finite", ~np.isfinite(rows[:, :7]).all(axis=1)),
+        ("has a frame that is not a whole number from 1", (frames < 1) | (frames % 1 != 0)),
         (f"has a frame above {_MAX_FRAME}", frames > _MAX_FRAME),
-        ("has an id that is no whole number", ids % 1 != 0),
+        ("has an id that is not a whole number", ids % 1 != 0),
         ("has a box without area", (sizes <= 0).any(axis=1)),
     ):
         if wrong.any():
@@ -64,12 +64,12 @@ def _check_rows(path: Path, rows: FloatArray) -> None:
     _, first = np.unique(rows[:, :2], axis=0, return_index=True)
     if len(first) < len(rows):
         again = int(np.setdiff1d(np.arange(len(rows)), first)[0])
-        raise BenchError(f"{path}: row {again + 1} has an id that its frame has already")
+        raise BenchError(f"{path}: row {again + 1} repeats an id in its frame")
 
 
 @dataclass(slots=True)
 class Score:
-    """Collects who was there and who was found, a frame at a time, and gives the figures.
+    """Collects ground truth and tracks frame by frame, and computes the metrics.
 
     Raises:
         BenchError: TrackEval is not installed.
@@ -89,17 +89,17 @@ class Score:
         found_ids: IntArray,
         found_boxes: FloatArray,
     ) -> None:
-        """Take one frame: (T,) ids and (T, 4) boxes of the truth, (F,) and (F, 4) of the found."""
+        """Add one frame: (T,) ids and (T, 4) boxes of the truth, (F,) and (F, 4) of the tracks."""
         self.truth_ids.append(truth_ids)
         self.found_ids.append(found_ids)
         self.similarities.append(box_iou(truth_boxes, found_boxes).astype(np.float32))
 
     def figures(self) -> dict[str, float]:
-        """Return the figures of this sequence alone, as `combined_figures` does."""
+        """Return the metrics of this sequence alone, as `combined_figures` does."""
         return combined_figures([self])
 
     def sequence(self) -> dict[str, Any]:
-        """Return what TrackEval takes: ids counted from 0 without gaps."""
+        """Return the input of TrackEval, with consecutive ids from 0."""
         truth, n_truth = _dense(self.truth_ids)
         found, n_found = _dense(self.found_ids)
         return {
@@ -115,10 +115,10 @@ class Score:
 
 
 def combined_figures(scores: Sequence[Score]) -> dict[str, float]:
-    """Return the figures of several sequences scored together.
+    """Return the metrics of several sequences scored together.
 
-    TrackEval's `combine_sequences` sums the counts of all sequences, so a long sequence weighs
-    more than a short one. An id means another person in each sequence.
+    TrackEval's `combine_sequences` sums the counts of all sequences, so a long sequence has more
+    weight than a short one. Equal ids in different sequences are different people.
 
     Returns:
         HOTA, AssA, DetA, IDF1 and MOTA in per cent; switches, identities and true identities.
@@ -148,12 +148,12 @@ def _import_trackeval() -> Any:
     try:
         import trackeval.metrics
     except ImportError as error:
-        message = "the figures come from TrackEval, which is missing: pip install trackeval"
+        message = "the metrics need TrackEval, which is not installed: pip install trackeval"
         raise BenchError(message) from error
     return trackeval.metrics
 
 
 def _dense(frames: list[IntArray]) -> tuple[list[IntArray], int]:
-    """Return the ids of each frame as places in the sorted ids, and how many there are."""
+    """Return the ids of each frame as indices into the sorted ids, and the number of ids."""
     known = np.unique(np.concatenate([np.zeros(0, int), *frames]))
     return [np.searchsorted(known, ids) for ids in frames], len(known)

@@ -1,4 +1,4 @@
-"""A run of the node on a stream of images: three processes over DDS, and its figures."""
+"""A run of the node on a stream of images, with three processes connected by DDS."""
 
 import ctypes
 import json
@@ -29,7 +29,7 @@ from poseflow_ros.bench.processes import (
 )
 from poseflow_ros.config import MovenetConfig
 
-# What activating sets off is over after this, rclpy's slow first warning, of silence, included.
+# After this the effects of the activation are over, including rclpy's slow first warning.
 _CALM_S = 4.5
 _IDLE_S = 4.0
 # After the last image: the node publishes its counts once a second.
@@ -61,7 +61,7 @@ def cpu_s(pid: int) -> float:
 
 @dataclass(slots=True)
 class CpuMeter:
-    """The share of one core that a process takes between two looks at it."""
+    """CPU use of a process since a start time, in percent of one core."""
 
     pid: int
     _at_first: tuple[float, float] = field(init=False)
@@ -70,7 +70,7 @@ class CpuMeter:
         self._at_first = (time.monotonic(), cpu_s(self.pid))
 
     def percent(self) -> float:
-        """Return the share since the start, percent of one core."""
+        """Return the CPU use since the start, percent of one core."""
         then_s, taken_s = self._at_first
         return 100 * (cpu_s(self.pid) - taken_s) / (time.monotonic() - then_s)
 
@@ -84,25 +84,25 @@ class NodeTrial:
         """Make a trial.
 
         Args:
-            stream: what the node is fed with.
-            movenet: the network that finds the people.
-            annotated: listen to the annotated images too, so that the node draws them.
+            stream: the input of the node.
+            movenet: settings of the network.
+            annotated: also subscribe to the annotated images, so that the node draws them.
         """
         self._stream = stream
         self._movenet = movenet
         self._annotated = annotated
-        # Two of them in one domain do not receive each other's images.
+        # Separate namespaces, so that two trials in one domain do not receive each other's images.
         self._namespace = f"/bench_{os.getpid()}"
 
     def run(self) -> dict[str, Any]:
         """Start the processes, measure, stop them and return the figures.
 
         Raises:
-            ProcessError: one of them did not do its part.
+            ProcessError: a process failed.
         """
         profile = use_large_images_profile()
         with ExitStack() as stack:
-            # A signal is the caller's to answer: rclpy's own would only end the waiting at times.
+            # The caller handles signals; rclpy's handlers would only interrupt some of the waits.
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             stack.callback(rclpy.try_shutdown)
             self._node = rclpy.create_node("benchmark", namespace=self._namespace)
@@ -140,14 +140,14 @@ class NodeTrial:
         bring_up(self._node, self._process, f"{self._namespace}/poseflow")
 
     def _measure_idle(self) -> float:
-        """Return what the active node takes while no image comes, percent of one core."""
+        """Return the CPU use of the active node without images, percent of one core."""
         self._spin(_CALM_S)
         meter = CpuMeter(self._process.pid)
         self._spin(_IDLE_S)
         return round(meter.percent(), 2)
 
     def _feed(self, stack: ExitStack) -> tuple[dict[str, int], float | None]:
-        """Send the images; return each camera's number, and what the node took meanwhile."""
+        """Publish the images; return their number per camera, and the CPU use of the node."""
         command = [*_PUBLISHER, json.dumps(asdict(self._stream))]
         publisher = start(stack, command, self._namespace, stdout=subprocess.PIPE)
         ended = self._until(self._received_any, publisher)
@@ -169,7 +169,7 @@ class NodeTrial:
         return any(camera.poses.stamps_s for camera in self._cameras.values())
 
     def _until(self, condition: Callable[[], bool], publisher: "subprocess.Popen[bytes]") -> bool:
-        """Spin until the condition holds or the publisher's end; return whether it was the end."""
+        """Spin until the condition holds or the publisher ends; return True if it ended."""
         while not condition():
             if publisher.poll() is not None:
                 return True
@@ -192,7 +192,7 @@ class NodeTrial:
             self._spin(0.0)
 
     def _counts(self, published: Mapping[str, int]) -> dict[str, Any]:
-        """Return what the cameras counted together."""
+        """Return the counts summed over all cameras."""
         counts, reasons = Counter[str](), Counter[str]()
         for camera in self._cameras.values():
             counts.update(camera.counts())
@@ -208,7 +208,7 @@ class NodeTrial:
         }
 
     def _times(self) -> dict[str, Any]:
-        """Return the latencies of all images, and the node's times of its slowest camera."""
+        """Return the latencies of all images, and the stage times of the slowest camera."""
         cameras = self._cameras.values()
         latencies_ms = np.concatenate([camera.poses.latencies_ms() for camera in cameras])
         return (
@@ -218,7 +218,7 @@ class NodeTrial:
         )
 
     def _per_camera(self, published: Mapping[str, int]) -> dict[str, Any]:
-        """Return what only some reports hold: of several cameras, and of annotated images."""
+        """Return the optional parts of the report: per camera, and annotated images."""
         figures: dict[str, Any] = {}
         if self._annotated:
             figures["annotated"] = sum(c.annotated for c in self._cameras.values())
@@ -233,7 +233,7 @@ class NodeTrial:
         return float(self._node.get_clock().now().nanoseconds * 1e-9)
 
     def _spin(self, duration_s: float) -> None:
-        """Take messages for a while, seconds, and see that the node lives."""
+        """Receive messages for some seconds, and check that the node is alive."""
         end = time.monotonic() + duration_s
         while True:
             rclpy.spin_once(self._node, timeout_sec=0.1)

@@ -1,4 +1,4 @@
-"""What a tracker of boxes gets of a frame, and the truth about it."""
+"""The input of a box tracker for one frame, with ground truth."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The peers' thresholds, fitted to the detector and in favour of the peers."""
+"""Fitting of the peers' thresholds to the detector, in favour of the peers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Thresholds = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """What a peer makes of the sequences.
+    """The results of a peer.
 
     Attributes:
         thresholds: the fitted ones.
@@ -34,11 +34,11 @@ class PeerResult:
 def run_peers(
     sequences: Sequence[PeerSequence], memory_s: float, with_lanes: bool = False
 ) -> dict[str, PeerResult]:
-    """Return what every peer makes of the sequences, with thresholds fitted to them.
+    """Return the results of every peer, with thresholds fitted to the sequences.
 
     Args:
         sequences: scored together.
-        memory_s: how long a peer keeps a track that is not detected.
+        memory_s: how long a peer keeps a track without detections.
         with_lanes: whether the trials collect lanes too.
     """
     results = {}
@@ -52,7 +52,7 @@ def run_peers(
 def fit(
     peer: Peer, sequences: Sequence[PeerSequence], memory_s: float, description: str = ""
 ) -> Thresholds:
-    """Return the thresholds with the best HOTA on these very sequences; IDF1 breaks ties.
+    """Return the thresholds with the best HOTA on these sequences; IDF1 breaks ties.
 
     Those on scores are fitted first, then those on IoU times score.
     """
@@ -73,7 +73,7 @@ def score_candidates(peer: Peer, scores: FloatArray) -> list[Thresholds]:
 
     Args:
         peer: whose thresholds.
-        scores: (N,) in [0, 1], of all detections; those that are not finite do not count.
+        scores: (N,) in [0, 1], of all detections; scores that are not finite are ignored.
     """
     names, finite = peer.score_thresholds, scores[np.isfinite(scores)]
     quantiles = np.quantile(finite, _QUANTILES) if len(finite) else np.zeros(1)

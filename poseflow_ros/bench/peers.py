@@ -1,4 +1,4 @@
-"""Trackers of the package `trackers` on the same detections: boxes and scores, no images."""
+"""Other trackers, from the package `trackers`, on the same boxes and scores, without images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from poseflow_ros.bench.observation import Observation
 from poseflow_ros.bench.trial import Trial
 from poseflow_ros.poses import FloatArray
 
-DEFAULT_MEMORY_S = 1.0  # the package's own: 30 frames at 30 Hz
+DEFAULT_MEMORY_S = 1.0  # default of the package: 30 frames at 30 Hz
 _MAX_MEMORY_S = 3600
 _BUFFER_RATE_HZ = 30.0  # the package counts `lost_track_buffer` in frames of this rate
 _HIGH, _START = "high_conf_det_threshold", "track_activation_threshold"
@@ -75,12 +75,12 @@ PEERS = {
 
 @dataclass(frozen=True, slots=True)
 class PeerSequence:
-    """What the peers get of one sequence.
+    """The input of the peers for one sequence.
 
     Attributes:
         observations: its frames.
         rate_hz: frames a second.
-        partial: as `Trial` takes it.
+        partial: as in `Trial`.
     """
 
     observations: Sequence[Observation]
@@ -116,7 +116,7 @@ def replay(
     thresholds: Mapping[str, float],
     with_lanes: bool = False,
 ) -> list[Trial]:
-    """Return what the peer makes of each sequence, with a fresh tracker for each."""
+    """Return the trial of the peer on each sequence, with a fresh tracker for each."""
     trials = []
     for sequence in sequences:
         trial = Trial(Score(), Lanes() if with_lanes else None, sequence.partial)
@@ -134,7 +134,7 @@ def replay(
 
 
 def _with_detections(observations: Sequence[Observation]) -> Iterator[tuple[Observation, Any]]:
-    """Yield each observation with what the package's trackers take."""
+    """Yield each observation with the input of the package's trackers."""
     import supervision
 
     for observation in observations:

@@ -1,4 +1,4 @@
-"""Nodes as processes of their own: start, bring-up, diagnostics and stop."""
+"""Nodes as separate processes: start, bring-up, diagnostics and stop."""
 
 import os
 import signal
@@ -20,20 +20,21 @@ from poseflow_ros.ros.conversions import seconds
 
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
-# A client sees a service before the service sees the client: an answer sent in between is lost.
+# A client discovers a service before the service discovers the client; a response sent in between
+# is lost.
 _SETTLE_S = 0.5
 # Of Fast DDS 2 and of 3.
 _PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
 class ProcessError(BenchError):
-    """A process that did not do its part; the text says which and what."""
+    """A process failed; the message gives the process and the failure."""
 
 
 def use_large_images_profile() -> str:
-    """Let Fast DDS hold whole images in shared memory, unless a profile is chosen already.
+    """Make Fast DDS use shared memory for whole images, unless a profile is set already.
 
-    Participants of this process and of those started from now on read it at their start.
+    It applies to participants that this process and its future child processes create.
 
     Returns:
         The path of the profile in use.
@@ -60,11 +61,11 @@ def start(
     """Start a node; it is interrupted when the stack unwinds.
 
     Args:
-        stack: whose end is the process's.
-        command: what runs the node, such as `executable` returns.
+        stack: stops the process when it is closed.
+        command: of the node, as returned by `executable`.
         namespace: of the node, "/demo".
         parameters: "name:=value" each.
-        stdout: `subprocess.PIPE` for what it prints, or None.
+        stdout: `subprocess.PIPE` to read its output, or None.
     """
     ros = ["--ros-args", "-r", f"__ns:={namespace}", "--log-level", "warn"]
     assignments = [part for p in parameters for part in ("-p", p)]
@@ -88,12 +89,12 @@ def bring_up(node: Node, process: "subprocess.Popen[bytes]", name: str) -> None:
     """Configure and activate a PoseFlow node, as a lifecycle manager does.
 
     Args:
-        node: which asks.
+        node: creates the service clients.
         process: the PoseFlow node's.
         name: the PoseFlow node's full name, "/demo/poseflow".
 
     Raises:
-        ProcessError: it ended, does not answer or refuses.
+        ProcessError: the node ended, does not respond or rejects a transition.
     """
     client = node.create_client(ChangeState, f"{name}/change_state")
     deadline = time.monotonic() + _START_TIMEOUT_S
@@ -124,11 +125,11 @@ class DiagnosticsListener:
             self._stamps_s[status.name] = seconds(message.header.stamp)
 
     def values(self, status: str) -> dict[str, str]:
-        """Return the values of a status, none before the first."""
+        """Return the values of a status; empty before the first message."""
         return self._values.get(status, {})
 
     def stamp_s(self, status: str) -> float:
-        """Return when it was published, by the publisher's clock, seconds; 0 before the first."""
+        """Return the stamp of the last message, by the publisher's clock, seconds; 0 if none."""
         return self._stamps_s.get(status, 0.0)
 
     def count(self, status: str, key: str) -> int:

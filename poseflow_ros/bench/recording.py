@@ -1,4 +1,4 @@
-"""A real sequence with recorded detections and the truth, as it is or made harder."""
+"""A recorded sequence with detections and ground truth, unchanged or made harder."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from poseflow_ros.tracking.delayed_output import DelayedOutput
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 _MAX_EVERY = 1000
-_REACH_PX = 60  # farthest that the picture is shifted to any side
+_REACH_PX = 60  # maximum shift of the image to any side
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 _NOBODY = (np.zeros(0, int), np.zeros((0, 4)))
 
@@ -31,18 +31,18 @@ Outcome = tuple[IntArray, FloatArray, TrackedPoses]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is replayed.
+    """The sequence and how it is replayed.
 
     Attributes:
-        video: anything that `open_source` opens; empty: there are no images.
+        video: an input of `open_source`; empty: no images.
         detections: an archive of recorded poses.
         gt: MOTChallenge ground truth.
-        every: only each `every`-th frame is shown.
-        shake_px: by how much the picture moves at most from one shown frame to the next.
-        with_images: False: the tracker alone works, without correspondences.
-        fps: frames a second, above 0 without a video; 0: the video's own.
+        every: only every N-th frame is used.
+        shake_px: maximum shift of the image between two used frames.
+        with_images: False: the tracker runs alone, without correspondences.
+        fps: frames per second, above 0 without a video; 0: the rate of the video.
         partial: whether only some of the people are labelled in `gt`.
-        name: what reports call it.
+        name: used in reports.
 
     Raises:
         BenchError: a number is out of its range.
@@ -74,20 +74,20 @@ class Recording:
 
     @property
     def rate_hz(self) -> float:
-        """Frames a second, of which one in `every` is shown."""
+        """Frames per second of the recording, of which one in `every` is used."""
         return self.fps or open_source(self.video).rate_hz
 
     def replay(
         self, config: Config, add_time: Callable[[float], None] = lambda _: None
     ) -> Iterator[Outcome]:
-        """Yield the truth and the tracks of each frame that is shown.
+        """Yield the truth and the tracks of each used frame.
 
         Args:
             config: of the pipeline.
             add_time: called once for each frame with the seconds spent on matching and tracking.
 
         Raises:
-            BenchError: the truth is no such text, or goes on after the recorded frames.
+            BenchError: the truth is invalid, or has more frames than the detections.
             EstimatorError, VideoError, OSError: a file cannot be read.
         """
         recorded, truth = self._load()
@@ -98,9 +98,9 @@ class Recording:
             yield *self._truth_of(index, truth, shifts), tracked
 
     def observations(self) -> Iterator[Observation]:
-        """Yield the truth and the detections of each frame that is shown.
+        """Yield the truth and the detections of each used frame.
 
-        Where the video is shorter than the detections, `replay` yields fewer frames.
+        If the video is shorter than the detections, `replay` yields fewer frames.
 
         Raises:
             BenchError, EstimatorError, OSError: as `replay`.
@@ -132,7 +132,7 @@ class Recording:
         shifts: IntArray,
         add_time: Callable[[float], None],
     ) -> Iterator[tuple[int, TrackedPoses]]:
-        """Yield the index and the tracks of each frame that is shown, with its image."""
+        """Yield the index and the tracks of each used frame, with images."""
         poses = _shown_poses(recorded, self.every, shifts)
         appearance = make_appearance_model(config.tracker, recorded.skeleton)
         pipeline: Pipeline[int] = Pipeline(config, recorded.skeleton, appearance.likelihood)
@@ -153,7 +153,7 @@ class Recording:
         shifts: IntArray,
         add_time: Callable[[float], None],
     ) -> Iterator[tuple[int, TrackedPoses]]:
-        """Yield the index and the tracks of each frame that is shown, without images."""
+        """Yield the index and the tracks of each used frame, without images."""
         shown = _shown_poses(recorded, self.every, shifts)
         tracker = PoseFlowTracker(config.tracker, recorded.skeleton, config.classic)
         output: DelayedOutput[int] = DelayedOutput(tracker)
@@ -177,10 +177,10 @@ def _shown_poses(recorded: RecordedPoses, every: int, shifts: IntArray) -> Itera
 
 
 def shake_px(n: int, limit_px: float) -> IntArray:
-    """Return (n, 2) whole pixels by which each picture is shifted, always the same ones.
+    """Return (n, 2) whole pixels by which the images are shifted, with a fixed seed.
 
-    A random walk with a jitter, cut so that no step is longer than `limit_px` and none leads
-    farther than 60 px from the middle.
+    A random walk with jitter. Steps are limited to `limit_px`, the distance from the centre to 60
+    px.
     """
     rng = np.random.default_rng(0)
     walk, jitter = rng.normal(0, limit_px / 3, (2, n, 2))

@@ -1,4 +1,4 @@
-"""Repeated calls and the figures of their times."""
+"""Statistics of repeated calls."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -12,7 +12,7 @@ _MIN_ROUNDS = 3
 
 
 def in_turns(seconds: float, *calls: Callable[[], Any]) -> list[list[float]]:
-    """Call each in turn for this time each; return the times of every call, seconds."""
+    """Repeat the calls in turns, for this time each; return the times of all calls, seconds."""
     times: list[list[float]] = [[] for _ in calls]
     while len(times[0]) < _MIN_ROUNDS or sum(times[0]) < seconds:
         for call, taken in zip(calls, times, strict=True):
@@ -24,14 +24,14 @@ def in_turns(seconds: float, *calls: Callable[[], Any]) -> list[list[float]]:
 
 def peak_mib(memory: PeakMemory, call: Callable[[], Any]) -> float:
     """Return the peak memory of a call, MiB, including the loaded network."""
-    call()  # the first call takes more than the later ones
+    call()  # the first call needs more memory than the later ones
     memory.restart()
     call()
     return memory.mib()
 
 
 def figures(prefix: str, seconds: Sequence[float], batch: int, mib: float) -> dict[str, float]:
-    """Return the figures of a repeated call; a time is that of a whole batch."""
+    """Return the statistics of a repeated call; times are for a whole batch."""
     times_ms = 1e3 * np.array(seconds)
     return {
         f"{prefix}images_per_second": round(1e3 * batch * len(times_ms) / times_ms.sum(), 2),

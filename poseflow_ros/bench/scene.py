@@ -1,11 +1,11 @@
-"""What a simulated scene contains, and from where the camera looks at it."""
+"""Simulated scenes: people and camera position."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Probabilities of what somebody who arrived does next; who does none of it walks on.
+    """Probabilities of the next activity at a goal; otherwise the person walks on.
 
     Attributes:
         stand: stand for a while.
@@ -26,19 +26,19 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A kind of place, the people in it and the camera.
+    """A scene: the behaviour of the people, and the camera.
 
     Attributes:
         focal_px: the camera's focal length, of an image of 768 x 576.
         above_ground_m: the camera's height.
         pitch_rad: the camera's pitch, downwards.
-        ahead_m: how near and how far people stay from the camera's foot.
+        ahead_m: minimum and maximum distance of people from the camera's foot.
         runners: share of the people who run, in [0, 1].
-        choices: what people do next.
-        truncates: whether the image border truncates people for the detector and the matcher
-            too: keypoints outside are reported at the border with low scores, errors are those of
-            the visible part, and no correspondence begins outside. False keeps `street` as it was
-            when the detectors were fitted.
+        choices: probabilities of the next activity.
+        truncates: whether detector and matcher take the image border into account: keypoints
+            outside are reported at the border with low scores, errors are those of the visible
+            part, and no correspondence starts outside. False for `street`, to which the detectors
+            were fitted.
     """
 
     focal_px: float

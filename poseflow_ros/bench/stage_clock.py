@@ -1,4 +1,4 @@
-"""Times of the stages of a network's call."""
+"""Timing of the stages of a network call."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from poseflow_ros.bench.repetition import percentile
 
 
 class StageClock:
-    """Times the stages of a call, with events of the GPU if there is one."""
+    """Measures the stages of a call, with GPU events if there is a GPU."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

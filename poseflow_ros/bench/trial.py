@@ -1,4 +1,4 @@
-"""One tracker on trial: its figures, its lanes and its time."""
+"""The results of one tracker on one sequence: metrics, lanes and times."""
 
 from array import array
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ _LABELLED_IOU = 0.5
 
 
 class Trial:
-    """Collects what one tracker makes of the frames of one sequence."""
+    """Collects the results of one tracker on the frames of one sequence."""
 
     def __init__(
         self, score: Score | None = None, lanes: Lanes | None = None, partial: bool = False
     ) -> None:
-        """Begin; `score` and `lanes` collect who is found, without them only time is taken.
+        """Start a trial; without `score` and `lanes` only times are measured.
 
-        With `partial` only some of the people are labelled: found boxes with an IoU below 0.5
-        with every box of the truth do not count.
+        With `partial` only some of the people are labelled: tracks whose IoU is below 0.5 with
+        every box of the truth are ignored.
         """
         self.score, self.lanes = score, lanes
         self._partial = partial
@@ -30,12 +30,12 @@ class Trial:
 
     @property
     def frames(self) -> int:
-        """How many frames were processed."""
+        """Number of processed frames."""
         return len(self._times_s)
 
     @property
     def times_ms(self) -> FloatArray:
-        """(frames,) milliseconds spent on each frame."""
+        """(frames,) milliseconds per frame."""
         return 1e3 * np.array(self._times_s)
 
     def add_time(self, duration_s: float) -> None:
@@ -45,7 +45,7 @@ class Trial:
     def add(self, truth_ids: IntArray, truth_boxes: FloatArray, tracked: TrackedPoses) -> None:
         """Add one frame: its truth, (T,) ids and (T, 4) boxes, and the tracker's output.
 
-        Confirmed people count as found, the others do not.
+        Only confirmed tracks are scored.
         """
         found = tracked[tracked.visible]
         self.add_found(truth_ids, truth_boxes, found.track_ids, found.poses.boxes)
@@ -57,7 +57,7 @@ class Trial:
         found_ids: IntArray,
         found_boxes: FloatArray,
     ) -> None:
-        """Add one frame: (T,) ids and (T, 4) boxes of its truth, (F,) and (F, 4) of the found."""
+        """Add one frame: (T,) ids and (T, 4) boxes of its truth, (F,) and (F, 4) of the tracks."""
         if self._partial:
             iou = box_iou(found_boxes, truth_boxes).max(axis=1, initial=0.0)
             found_ids, found_boxes = (x[iou >= _LABELLED_IOU] for x in (found_ids, found_boxes))
@@ -66,12 +66,12 @@ class Trial:
                 collector.add(truth_ids, truth_boxes, found_ids, found_boxes)
 
     def figures(self) -> dict[str, float]:
-        """Return the figures of this sequence alone."""
+        """Return the metrics of this sequence alone."""
         return figures([self])
 
 
 def figures(trials: Sequence[Trial]) -> dict[str, float]:
-    """Return what `combined_figures` gives for the sequences, and milliseconds a frame."""
+    """Return the result of `combined_figures` for the sequences, and the time per frame."""
     scores = [trial.score for trial in trials if trial.score is not None]
     times_ms = np.concatenate([trial.times_ms for trial in trials])
     return (combined_figures(scores) if scores else {}) | {

@@ -1,4 +1,4 @@
-"""The body of a simulated person: COCO-17 keypoints that walk, run, bend, sit and crouch."""
+"""The body of a simulated person: COCO-17 keypoints walking, running, bending, sitting, etc."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from poseflow_ros.poses import FloatArray
 
-# Left and right keypoints of the standing body as shares of its height: aside, up, ahead.
+# Left and right keypoints of the standing body as shares of its height: aside, up, forward.
 _NOSE = (0.0, 0.915, 0.07)
 _EYE, _EAR = (0.02, 0.94, 0.055), (0.042, 0.93, 0.0)
 _SHOULDER, _HIP = (0.108, 0.82, 0.0), (0.06, 0.53, 0.0)
@@ -16,26 +16,26 @@ _SWING_RAD_S_PER_M = 0.3  # of the thigh, per speed
 _ARM_SWING = 0.8  # of the thigh's swing
 _ELBOW_RAD, _KNEE_RAD = 0.35, 0.9
 
-# A run sets in between these speeds, and is a walk with so much more of everything.
+# Walking becomes running between these speeds; a run has larger amplitudes by these factors.
 _WALK_M_S, _RUN_M_S = 1.9, 2.8
 _RUN_STRIDE_RAD, _RUN_THIGH_RAD, _RUN_TRUNK_RAD, _RUN_ELBOW_RAD = 0.25, 0.2, 0.15, 1.2
-_RUN_LAG_RAD = 0.6  # by which the knee bends later
-_RUN_FLIGHT = 0.04  # the body is higher in the middle of a step, share of the height
-_SIDES = np.array([-1.0, 1.0])  # left is at -x of somebody who walks ahead
+_RUN_LAG_RAD = 0.6  # phase delay of the knee
+_RUN_FLIGHT = 0.04  # rise of the body in the middle of a step, share of the height
+_SIDES = np.array([-1.0, 1.0])  # the left side of a person who walks forward is at -x
 
-# What a box has around the keypoints, as shares of the body's height: hair, feet, clothes.
+# Margins of a box around the keypoints, as shares of the height: hair, feet, clothes.
 _MARGIN_TOP, _MARGIN_BOTTOM, _MARGIN_SIDE = 0.07, 0.05, 0.055
 
 
 class Posture(IntEnum):
-    """What somebody does who does not stand upright."""
+    """Postures other than standing upright."""
 
     BEND = 0
     SIT = 1
     CROUCH = 2
 
 
-# Radians ahead of those of somebody who stands: thigh, shank, trunk, upper arm, elbow.
+# Forward rotation relative to standing, radians: thigh, shank, trunk, upper arm, elbow.
 _POSTURE_RAD = np.array(
     [
         [0.45, -0.05, 1.35, 0.15, 0.0],
@@ -53,15 +53,15 @@ def keypoints_m(
     heights_m: FloatArray,
     postures: FloatArray | None = None,
 ) -> FloatArray:
-    """Return the (N, 17, 3) keypoints of people, x right, y up, z ahead, metres.
+    """Return the (N, 17, 3) keypoints of people, x right, y up, z forward, metres.
 
     Args:
         places_m: (N, 2) x and z on the ground, of the feet.
         headings: (N, 2) unit vectors.
         phases: (N,) of the gait, radians; a stride is 2 pi.
-        speeds: (N,) metres a second; 0 stands, from 1.9 on a walk becomes a run.
-        heights_m: (N,) from the ground to the top of the head of somebody who stands.
-        postures: (N, 3) in [0, 1], how far each `Posture` is taken; None stands upright.
+        speeds: (N,) metres per second; 0: standing, above 1.9 walking becomes running.
+        heights_m: (N,) from the ground to the top of the head when standing.
+        postures: (N, 3) in [0, 1], degree of each `Posture`; None: standing upright.
     """
     if postures is None:
         postures = np.zeros((len(phases), len(Posture)))
@@ -74,7 +74,7 @@ def keypoints_m(
 
 
 def boxes_px(keypoints_px: FloatArray) -> FloatArray:
-    """Return the (N, 4) boxes of whole bodies around their (N, 17, 2) keypoints in a picture."""
+    """Return the (N, 4) boxes of whole bodies around their (N, 17, 2) keypoints in an image."""
     low, high = keypoints_px.min(axis=1), keypoints_px.max(axis=1)
     height = (high - low)[:, 1:]
     side, top, bottom = (height * m for m in (_MARGIN_SIDE, _MARGIN_TOP, _MARGIN_BOTTOM))
@@ -82,19 +82,19 @@ def boxes_px(keypoints_px: FloatArray) -> FloatArray:
 
 
 def running(speeds: FloatArray) -> FloatArray:
-    """Return (N,) in [0, 1], how far the gait of people of these speeds (m/s) is a run."""
+    """Return (N,) in [0, 1], degree of running at these speeds (m/s)."""
     return eased((speeds - _WALK_M_S) / (_RUN_M_S - _WALK_M_S))
 
 
 def eased(shares: FloatArray) -> FloatArray:
-    """Return shares of a way, limited to [0, 1], so that it starts and ends smoothly."""
+    """Return values limited to [0, 1], with a smooth start and end."""
     shares = np.clip(shares, 0, 1)
     smooth: FloatArray = shares**2 * (3 - 2 * shares)
     return smooth
 
 
 def _body(phases: FloatArray, speeds: FloatArray, postures: FloatArray) -> FloatArray:
-    """Return (N, 17, 3) shares of the height: aside, up, ahead."""
+    """Return (N, 17, 3) shares of the height: aside, up, forward."""
     n, run = len(phases), running(speeds)[:, None]
     posture = (postures @ _POSTURE_RAD)[:, :, None]  # (N, 5, 1)
     swing, thigh, shank = _gait(phases, speeds, run)
@@ -126,7 +126,7 @@ def _gait(
 
 
 def _leaned(points: FloatArray, angles: FloatArray) -> FloatArray:
-    """Return (N, K, 3) points of the upper body, turned ahead about the hips by (N, 1) angles."""
+    """Return (N, K, 3) points of the upper body, bent forward at the hips by (N, 1) angles."""
     up, ahead = points[..., 1] - _HIP[1], points[..., 2]
     less, sin = np.cos(angles) - 1, np.sin(angles)
     turned = [np.zeros_like(up), less * up - sin * ahead, sin * up + less * ahead]
@@ -134,7 +134,7 @@ def _leaned(points: FloatArray, angles: FloatArray) -> FloatArray:
 
 
 def _hip_offset(phases: FloatArray, run: FloatArray, legs: FloatArray) -> FloatArray:
-    """Return (N, 3), by how much a run lifts the hips, and bent legs move them above the feet.
+    """Return (N, 3), the displacement of the hips by running and by bent legs.
 
     Args:
         phases: (N,) of the gait, radians.
@@ -148,12 +148,12 @@ def _hip_offset(phases: FloatArray, run: FloatArray, legs: FloatArray) -> FloatA
 
 
 def _pair(right: tuple[float, float, float], n: int) -> FloatArray:
-    """Return (N, 2, 3): a keypoint on the left and on the right."""
+    """Return (N, 2, 3): the left and the right keypoint."""
     sides = np.stack([_SIDES, np.ones(2), np.ones(2)], axis=1) * np.array(right)
     return np.broadcast_to(sides, (n, 2, 3))
 
 
 def _hang(joints: FloatArray, angles: FloatArray, length: float) -> FloatArray:
-    """Return the (N, 2, 3) ends of limbs that hang from joints, swung ahead by (N, 2) angles."""
+    """Return the (N, 2, 3) ends of limbs that hang from joints, rotated by (N, 2) angles."""
     down, ahead = -length * np.cos(angles), length * np.sin(angles)
     return joints + np.stack([np.zeros_like(angles), down, ahead], axis=-1)

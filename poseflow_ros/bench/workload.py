@@ -1,4 +1,4 @@
-"""The images and the repetitions of an estimator's benchmark."""
+"""The workload of an estimator benchmark."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _MAX_PEOPLE = 40
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is measured.
+    """The images and the duration of the measurement.
 
     Attributes:
         width, height: size of the images, pixels.

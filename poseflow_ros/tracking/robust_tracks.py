@@ -157,7 +157,7 @@ class RobustTracks(Tracks):
         return appearances
 
     def join(self, former: int, row: int) -> None:
-        """Continue the track in row `former` with the state of row `row`; remove that afterwards."""
+        """Continue the track in row `former` with the state of `row`, which the caller removes."""
         old, new = self.appearance_hits[former], self.appearance_hits[row]
         total = self.appearances[former] * old + self.appearances[row] * new
         track_id, first_seen_s = self.track_ids[former], self.first_seen_s[former]

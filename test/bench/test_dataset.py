@@ -49,7 +49,7 @@ GOOD = "detections: b.npz, gt: a/gt.txt"
 @pytest.mark.parametrize(
     ("sequences", "said"),
     [
-        pytest.param("[]", "must hold nothing but sequences: and a list", id="an empty list"),
+        pytest.param("[]", "must contain only the key sequences:", id="an empty list"),
         pytest.param(f"{{{GOOD}}}", "nothing but sequences: and a list", id="no list"),
         pytest.param(f"[{{{GOOD}, fps: 9}}]\nother: 1", "nothing but sequences:", id="more"),
         pytest.param("[yard]", "sequence number 1 is 'yard', must be such as {detections: ",
@@ -80,7 +80,7 @@ GOOD = "detections: b.npz, gt: a/gt.txt"
                      "be there: .*set/c.npz is not", id="no such detections"),
         pytest.param(f"[{{{GOOD}, video: no.mp4}}]", "video is 'no.mp4', must be there",
                      id="no such video"),
-        pytest.param(f"[{{{GOOD}, fps: 9}}, {{{GOOD}, fps: 8}}]", "2 sequences called b.npz",
+        pytest.param(f"[{{{GOOD}, fps: 9}}, {{{GOOD}, fps: 8}}]", "2 sequences named b.npz",
                      id="two of one name"),
     ],
 )  # fmt: skip

@@ -96,10 +96,10 @@ def test_truth_is_read_without_those_who_do_not_count(tmp_path):
         pytest.param(["1.5,1,0,0,5,5,1"], "row 1 has a frame", id="half a frame"),
         pytest.param(["1e12,1,0,0,5,5,1"], "row 1 has a frame above", id="a far frame"),
         pytest.param(["1,1.5,0,0,5,5,1"], "row 1 has an id", id="half an id"),
-        pytest.param(["1,1,nan,0,5,5,1"], "row 1 holds a number", id="not a number"),
+        pytest.param(["1,1,nan,0,5,5,1"], "row 1 has a number", id="not a number"),
         pytest.param(["1,1,0,0,5,0,1"], "row 1 has a box without area", id="no height"),
         pytest.param(["1,1,0,0,5,5,1"] * 2, "row 2 has an id that its frame", id="an id twice"),
-        pytest.param(["1,1,0,0,5,5,0"], "counts nobody", id="nobody counts"),
+        pytest.param(["1,1,0,0,5,5,0"], "contains no people", id="nobody counts"),
     ],
 )
 def test_what_is_no_truth_is_refused_with_its_row(rows, named, tmp_path):
@@ -113,7 +113,7 @@ def test_what_is_no_truth_is_refused_with_its_row(rows, named, tmp_path):
 def test_a_picture_is_no_truth(tmp_path):
     path = tmp_path / "gt.txt"
     path.write_bytes(bytes(range(256)))
-    with pytest.raises(BenchError, match="no MOTChallenge text"):
+    with pytest.raises(BenchError, match="not a MOTChallenge text"):
         read_mot(path)
 
 

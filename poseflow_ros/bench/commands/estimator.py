@@ -29,7 +29,7 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--image-min-side", type=int, default=sides.image_min_side, metavar="PX")
     parser.add_argument("--image-max-side", type=int, default=sides.image_max_side, metavar="PX")
     parser.add_argument("--compile", action="store_true", help="let torch compile the network")
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the results")
     parser.set_defaults(run=run)
 
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _estimator_table(report: Mapping[str, Any]) -> str:
-    """Return the figures of the calls in columns, for Keypoint R-CNN with its stages below."""
+    """Return the results of the calls in columns, for Keypoint R-CNN with its stages below."""
     names = ("images_per_second", "p50_ms", "p99_ms", "peak_memory_mib")
     calls = {"ours": "", "the library's": "plain_"}
     rows = [["call", *names]]
@@ -67,7 +67,7 @@ def _estimator_table(report: Mapping[str, Any]) -> str:
 
 
 def _keypoint_rcnn_lines(report: Mapping[str, Any]) -> list[str]:
-    """Return what is reported about Keypoint R-CNN only."""
+    """Return the part of the report that only Keypoint R-CNN has."""
     if "people_placed" not in report:
         return []
     stages = "  ".join(f"{name} {ms:g}" for name, ms in report["stages_p50_ms"].items())

@@ -33,15 +33,15 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
         "--cameras", type=int, default=1, metavar="N", help="that send such images"
     )
     parser.add_argument("--annotated", action="store_true", help="subscribe to annotated images")
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the results")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure the node, print the figures and write the report.
+    """Measure the node, print the results and write the report.
 
     Raises:
-        BenchError, ConfigError, OutputError: an argument cannot be used, or ROS 2 is missing.
+        BenchError, ConfigError, OutputError: an argument is invalid, or ROS 2 is missing.
         WeightsError: the network's weights cannot be fetched.
     """
     check_outputs([args.report])
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
 
 @contextmanager
 def _interrupted_once() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt, and ignore later ones."""
+    """Raise KeyboardInterrupt at the first SIGINT or SIGTERM, and ignore later ones."""
 
     def interrupt(*_: object) -> None:
         for number in _SIGNALS:
@@ -78,7 +78,7 @@ def _interrupted_once() -> Iterator[None]:
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """Return the figures, one per line; a dash for what could not be measured."""
+    """Return the results, one per line; a dash if a value could not be measured."""
     rows = []
     for name, value in report.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Arguments that the tracker's benchmarks share."""
+"""Arguments shared by the tracker benchmarks."""
 
 import argparse
 from pathlib import Path
@@ -9,26 +9,26 @@ from poseflow_ros.config import Config, choices
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is measured, and where the figures go."""
+    """Add the shared arguments to a parser."""
     parser.add_argument(
         "--association", choices=choices("tracker.association"), help="only this one"
     )
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the results")
     parser.add_argument(
-        "--peers", action="store_true", help="run SORT, ByteTrack, OC-SORT and C-BIoU too"
+        "--peers", action="store_true", help="also run SORT, ByteTrack, OC-SORT and C-BIoU"
     )
     parser.add_argument(
         "--peer-memory",
         type=float,
         default=DEFAULT_MEMORY_S,
         metavar="S",
-        help="seconds for which a peer keeps a track that is not detected (default: %(default)s)",
+        help="seconds for which a peer keeps a track without detections (default: %(default)s)",
     )
 
 
 def configs(args: argparse.Namespace) -> dict[str, Config]:
-    """Return a configuration for each association on trial."""
+    """Return a configuration for each association to be measured."""
     values = read_parameters(args.params) if args.params else {}
     names = (args.association,) if args.association else choices("tracker.association")
     return {name: Config.from_parameters(values | {"tracker.association": name}) for name in names}

@@ -1,4 +1,4 @@
-"""Figures of the tracker's benchmarks, as a table and as a report."""
+"""Results of the tracker benchmarks, as a table and as a report."""
 
 import argparse
 import json
@@ -22,8 +22,8 @@ def finish(
     """Print the table and write the report.
 
     Args:
-        args: the command's; `report` is the file to write, or None.
-        report: what was measured; the figures are added.
+        args: of the command; `report` is the file to write, or None.
+        report: the settings; the results are added.
         trials: association -> a trial for each sequence.
         peers: peer -> its result; empty without `--peers`.
     """
@@ -46,7 +46,7 @@ def finish(
 
 
 def _table(head: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the figures of each association and peer in columns, the first called `head`."""
+    """Return the results of each association and peer in columns, the first named `head`."""
     names = [n for n in (*_COLUMNS, *_TIMES) if n in next(iter(rows.values()))]
     cells = [[head, *names]]
     cells += [[name, *(f"{row[n]:g}" for n in names)] for name, row in rows.items()]
@@ -54,7 +54,7 @@ def _table(head: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _peer_notes(report: Mapping[str, Any]) -> str:
-    """Return what the peers got, and their fitted thresholds."""
+    """Return the settings of the peers, and their fitted thresholds."""
     lines = [
         f"peers: {report['peer_package']}, memory {report['peer_memory_s']:g} s, "
         "boxes and scores only; thresholds with the best HOTA on this input:"
@@ -66,7 +66,7 @@ def _peer_notes(report: Mapping[str, Any]) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows in columns, the first one's words to the left."""
+    """Return the rows in columns; the first column is left-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(

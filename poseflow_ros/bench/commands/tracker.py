@@ -39,19 +39,17 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--scene", choices=tuple(SCENES), default="street")
     parser.add_argument("--camera", choices=CAMERA_MOTIONS, default="still")
     parser.add_argument(
-        "--rotation", type=float, default=90.0, metavar="DEG_S", help="highest rate of rotate"
+        "--rotation", type=float, default=90.0, metavar="DEG_S", help="maximum rate of rotate"
     )
     parser.add_argument("--no-image", action="store_true", help="without correspondences")
     parser.add_argument("--detector", choices=tuple(MODELS), default="movenet_tiled")
-    parser.add_argument(
-        "--memory", action="store_true", help="no figures but the time, and the memory used"
-    )
+    parser.add_argument("--memory", action="store_true", help="measure only time and memory")
     add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Let every association track the same crowd."""
+    """Run every association on the same crowd."""
     check_outputs([args.report])
     settings = Settings(
         people=args.people,
@@ -111,7 +109,7 @@ def _observed(frame: SimulatedFrame) -> Observation:
 
 def _check_peers(args: argparse.Namespace) -> None:
     if args.memory:
-        raise BenchError("--peers cannot be measured with --memory, which gives no figures")
+        raise BenchError("--peers cannot be combined with --memory, which computes no metrics")
     require_peers(args.peer_memory)
 
 

@@ -40,19 +40,19 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every N-th frame only")
     parser.add_argument(
-        "--shake", type=float, default=0.0, metavar="PX", help="move the picture, pixels a frame"
+        "--shake", type=float, default=0.0, metavar="PX", help="move the image, pixels per frame"
     )
     parser.add_argument("--no-image", action="store_true", help="without correspondences")
     parser.add_argument(
-        "--partial", action="store_true", help="found people who overlap no true one do not count"
+        "--partial", action="store_true", help="ignore tracks that overlap no labelled person"
     )
-    parser.add_argument("--plot", type=Path, metavar="OUT.png", help="draw identities over time")
+    parser.add_argument("--plot", type=Path, metavar="OUT.png", help="plot track ids over time")
     add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Let every association track the same recordings."""
+    """Run every association on the same recordings."""
     recordings = _recordings(args)
     _check(args, recordings)
     trials = {
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _recordings(args: argparse.Namespace) -> list[Recording]:
-    """Return the sequences that the arguments name, made harder as they say."""
+    """Return the sequences given by the arguments, with the options that make them harder."""
     given = [getattr(args, name) for name in _FILES]
     if len(given) - given.count(None) != (0 if args.dataset else len(given)):
         raise BenchError("give either VIDEO DETECTIONS GT or --dataset FILE.yaml")
@@ -82,7 +82,7 @@ def _recordings(args: argparse.Namespace) -> list[Recording]:
 
 
 def _check(args: argparse.Namespace, recordings: Sequence[Recording]) -> None:
-    """Refuse before the work what could not be done after it."""
+    """Check before the work starts that the outputs can be produced."""
     inputs = [path for recording in recordings for path in recording.inputs]
     check_outputs((args.report, args.plot), inputs + [args.dataset] * bool(args.dataset))
     if args.plot:
@@ -96,7 +96,7 @@ def _check(args: argparse.Namespace, recordings: Sequence[Recording]) -> None:
 def _track(
     recordings: Sequence[Recording], config: Config, name: str, with_lanes: bool
 ) -> list[Trial]:
-    """Return what an association makes of each recording, with a fresh tracker for each."""
+    """Return the trial of an association on each recording, with a fresh tracker for each."""
     trials = []
     with tqdm(desc=name, unit="frame", disable=None) as progress:
         for recording in recordings:
@@ -111,7 +111,7 @@ def _track(
 def _run_peers(
     args: argparse.Namespace, recordings: Sequence[Recording], frames: Sequence[int]
 ) -> dict[str, PeerResult]:
-    """Let the peers track the same frames of the same recordings."""
+    """Run the peers on the same frames of the same recordings."""
     sequences = [
         PeerSequence(
             list(islice(one.observations(), n)), one.rate_hz / args.every, one.partial
@@ -122,7 +122,7 @@ def _run_peers(
 
 
 def _described(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what the report says of the input."""
+    """Return the input as described in the report."""
     files = ("dataset",) if args.dataset else _FILES
     named = {name: Path(getattr(args, name)).name for name in files}
     options = ("every", "shake", "no_image", "partial")
@@ -132,7 +132,7 @@ def _described(args: argparse.Namespace) -> dict[str, Any]:
 def _draw(
     args: argparse.Namespace, recording: Recording, trials: Mapping[str, Sequence[Trial]]
 ) -> None:
-    """Draw the only sequence."""
+    """Plot the only sequence."""
     lanes = {name: several[0].lanes for name, several in trials.items()}
     draw(args.plot, {k: v for k, v in lanes.items() if v}, args.every / recording.rate_hz)
 
@@ -143,7 +143,7 @@ def _sequence_report(
     trials: Mapping[str, Sequence[Trial]],
     peers: Mapping[str, PeerResult],
 ) -> dict[str, Any]:
-    """Return the figures of one sequence alone."""
+    """Return the metrics of one sequence alone."""
     ours = {name: several[index] for name, several in trials.items()}
     theirs = {name: peer.trials[index] for name, peer in peers.items()}
     report: dict[str, Any] = {
