@@ -16,7 +16,7 @@ test: setup-torch
 	@. tools/env.sh && python -m pytest $(PYTEST_ARGS)
 
 lint: setup
-	@. tools/env.sh && ruff check . && ruff format --check . && mypy && lint-imports && python tools/check_package_xml.py
+	@. tools/env.sh && ruff check . && ruff format --check . && mypy && lint-imports && python tools/check_package_xml.py && python tools/check_vocabulary.py
 
 clean:
 	rm -rf .venv build install log out

@@ -26,7 +26,7 @@ class Manager:
             on_formed=lambda: self.formed.append(name),
             on_broken=lambda: self.broken.append(name),
         )
-        # The manager takes 4 s; more here, so that what breaks a bond is that it was told.
+        # The manager takes 4 s; more here, so that only a notification breaks a bond.
         self._bond.heartbeat_timeout, self._bond.heartbeat_period = 3600.0, 0.25
         self._bond.start()
 
@@ -34,8 +34,8 @@ class Manager:
         self.driver.until(lambda: self.formed, "the node's heartbeat")
         assert not self.broken
 
-    def is_told(self):
-        self.driver.until(lambda: self.broken, "the node's farewell")
+    def is_notified(self):
+        self.driver.until(lambda: self.broken, "the end of the bond")
         self.driver.node.destroy_subscription(self._bond.sub)
         self._bond.shutdown()
         self.driver.node.destroy_publisher(self._bond.pub)
@@ -76,7 +76,7 @@ def listen(driver):
     return driver.listen(Status, "bond")
 
 
-def test_without_bondpy_there_is_none(bare_node, monkeypatch):
+def test_no_bond_without_bondpy(bare_node, monkeypatch):
     for name in ("bondpy", "bondpy.bondpy"):
         monkeypatch.setitem(sys.modules, name, None)
     bond = ManagerBond(bare_node)
@@ -85,27 +85,27 @@ def test_without_bondpy_there_is_none(bare_node, monkeypatch):
     bond.stop()
 
 
-def test_the_manager_is_told_of_the_end(driver, bare_node, bond):
+def test_stop_notifies_the_manager(driver, bare_node, bond):
     bond.start()
     manager = Manager(driver, "bare")
     manager.meets()
     bond.stop()
-    manager.is_told()
+    manager.is_notified()
     bond.stop()
 
 
-def test_a_node_that_is_activated_again_is_bonded_again(driver, bare_node, bond, capfd):
+def test_reactivated_node_starts_a_new_bond(driver, bare_node, bond, capfd):
     for _ in range(3):
         bond.start()
         manager = Manager(driver, "bare")
         manager.meets()
         driver.spin(0.5)
         bond.stop()
-        manager.is_told()
+        manager.is_notified()
     assert not capfd.readouterr().err
 
 
-def test_a_manager_that_dies_takes_no_node_with_it(driver, bond):
+def test_node_survives_the_death_of_the_manager(driver, bond):
     heard = listen(driver)
     from bond.msg import Status
 
@@ -123,7 +123,7 @@ def test_a_manager_that_dies_takes_no_node_with_it(driver, bond):
     bond.stop()
 
 
-def test_without_a_manager_the_bond_falls_silent(driver, bare_node, bond, capfd):
+def test_bond_stops_without_a_manager(driver, bare_node, bond, capfd):
     heard = listen(driver)
     bond.start()
     driver.until(lambda: heard, "a heartbeat")
@@ -136,7 +136,7 @@ def test_without_a_manager_the_bond_falls_silent(driver, bare_node, bond, capfd)
     assert not capfd.readouterr().err
 
 
-def test_the_end_of_ros_is_no_error(bare_node, bond, capfd):
+def test_shutdown_of_ros_is_not_an_error(bare_node, bond, capfd):
     bond.start()
     rclpy.shutdown(context=bare_node.context)
     time.sleep(0.5)
@@ -144,7 +144,7 @@ def test_the_end_of_ros_is_no_error(bare_node, bond, capfd):
     assert not capfd.readouterr().err
 
 
-def test_fifty_rounds_leave_nothing_behind(driver, bare_node, bond):
+def test_fifty_cycles_leak_nothing(driver, bare_node, bond):
     def entities():
         return [len(list(e)) for e in (bare_node.subscriptions, bare_node.publishers)]
 

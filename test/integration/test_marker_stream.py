@@ -78,7 +78,7 @@ class Scene:
             markers__lifetime_s=0.0,
             **parameters,
         )
-        self.told = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
+        self.poses = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses")
         self.arrays = driver.listen(MarkerArray, "/poseflow/markers")
         self.image = driver.camera()
         self.depth = driver.camera(Image, "depth")
@@ -109,14 +109,14 @@ class Scene:
             self.driver.until(
                 lambda: any(m.header.stamp == stamp for m in self.projector._depths), "depth"
             )
-        n_told, n_arrays = len(self.told), len(self.arrays)
+        n_poses, n_arrays = len(self.poses), len(self.arrays)
         self.image.publish(stamped(image, self.stamp_s))
         self.driver.until(
-            lambda: len(self.told) > n_told and len(self.arrays) > n_arrays, "an answer"
+            lambda: len(self.poses) > n_poses and len(self.arrays) > n_arrays, "an answer"
         )
         self.take()
         self.check()
-        return self.told[-1]
+        return self.poses[-1]
 
     def take(self):
         """Let RViz have the arrays that came."""
@@ -124,8 +124,8 @@ class Scene:
             self.display.take(self.arrays.pop(0))
 
     def check(self):
-        """See that RViz shows the people last told, where they are."""
-        last, shown = self.told[-1], self.display.shown
+        """Check that RViz shows the people of the last message at their positions."""
+        last, shown = self.poses[-1], self.display.shown
         assert shown.keys() == expected(last)
         for pose in last.poses if last.frame_3d else ():
             known = drawn(pose, in_space=True)
@@ -162,11 +162,11 @@ def scene(driver, active_node):
     return Scene(driver, active_node)
 
 
-PLACES = [pytest.param(None, id="on a plane"), pytest.param(wall(4.0), id="in space")]
+PLACES = [pytest.param(None, id="on a plane"), pytest.param(wall(4.0), id="in 3D")]
 
 
 @pytest.mark.parametrize("depth", PLACES)
-def test_who_leaves_is_deleted_once_a_namespace(depth, scene, pedestrians):
+def test_markers_of_a_person_who_leaves_are_deleted_once_per_namespace(depth, scene, pedestrians):
     first = scene.show(pedestrians[0], depth)
     leaver = max(first.poses, key=lambda pose: pose.score)
     scene.show(without(pedestrians[0], leaver), depth)
@@ -180,7 +180,7 @@ def test_who_leaves_is_deleted_once_a_namespace(depth, scene, pedestrians):
 
 
 @pytest.mark.parametrize("depth", PLACES)
-def test_people_walk_come_and_go(depth, scene, pedestrians):
+def test_markers_follow_people_who_walk_appear_and_leave(depth, scene, pedestrians):
     for i, image in enumerate(pedestrians):
         scene.show(NOBODY if i % 5 == 4 else image, depth)
     assert scene.display.people()
@@ -196,17 +196,17 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize("unusable", UNUSABLE)
-def test_without_usable_depth_nobody_is_left_standing_in_space(unusable, scene, pedestrians):
+def test_unusable_depth_removes_3d_markers(unusable, scene, pedestrians):
     scene.show(pedestrians[0], wall(4.0))
     assert scene.display.people()
-    assert scene.show(pedestrians[0], **unusable).poses  # told still, but nowhere
+    assert scene.show(pedestrians[0], **unusable).poses  # still published, without 3D positions
     assert not scene.display.shown
     scene.stamp_s += 1.0  # past the depth that came too early
     scene.show(pedestrians[0], wall(3.0))
     assert scene.display.people()
 
 
-def test_the_first_depth_takes_people_off_the_plane(scene, pedestrians):
+def test_first_depth_image_moves_markers_from_the_plane_to_3d(scene, pedestrians):
     scene.show(pedestrians[0])
     on_plane = scene.display.people()
     scene.show(pedestrians[0], wall(4.0))
@@ -221,7 +221,7 @@ BREAKS = [
 
 @pytest.mark.parametrize(("step_s", "width"), BREAKS)
 @pytest.mark.parametrize("depth", PLACES)
-def test_nobody_of_an_older_epoch_stays(step_s, width, depth, scene, pedestrians):
+def test_markers_of_an_older_epoch_are_deleted(step_s, width, depth, scene, pedestrians):
     first = scene.show(pedestrians[0], depth)
     before = scene.display.people()
     scene.stamp_s += step_s
@@ -243,7 +243,7 @@ def test_reset_and_deactivate_clear_the_display_at_once(depth, scene, pedestrian
     scene.until_empty()
 
 
-def test_an_id_of_an_older_epoch_is_somebody_else(scene, pedestrians):
+def test_equal_ids_of_different_epochs_are_different_people(scene, pedestrians):
     first = scene.show(pedestrians[0], wall(4.0))
     before = scene.display.people()
     for transition in ("deactivate", "cleanup", "configure", "activate"):
@@ -253,5 +253,5 @@ def test_an_id_of_an_older_epoch_is_somebody_else(scene, pedestrians):
     scene.until_heard()
     second = scene.show(pedestrians[6], wall(3.0))
     assert second.epoch > first.epoch
-    assert scene.display.people() & before  # ids begin anew
+    assert scene.display.people() & before  # ids start again
     assert {p.z for m in scene.display.shown.values() for p in m.points} == {3.0}

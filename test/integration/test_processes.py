@@ -24,7 +24,7 @@ PROFILE = ROOT / "config" / "fastdds_large_images.xml"
     Path(get_package_prefix("poseflow_ros")) != ROOT / "install" / "poseflow_ros",
     reason="another installation than the checkout's own is sourced",
 )
-def test_the_overlay_is_linked_to_the_sources(tmp_path):
+def test_overlay_links_to_the_sources(tmp_path):
     # Where setuptools is too new colcon copies instead, and edits count no more.
     code = "import poseflow_ros; print(poseflow_ros.__file__)"
     found = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
@@ -79,7 +79,7 @@ def accounted_for(arrays):
 
 @pytest.mark.parametrize("profile", [{}, {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}],
                          ids=["default transport", "large images profile"])  # fmt: skip
-def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, profile):
+def test_every_frame_of_a_video_is_processed_or_counted_as_dropped(driver, start, video, profile):
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics", 100)
     start("poseflow_node", "movenet.input_size:=64", **profile)
@@ -98,11 +98,11 @@ def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, pro
     stamps = [a.header.stamp.sec + 1e-9 * a.header.stamp.nanosec for a in heard]
     assert stamps[-1] - stamps[0] == pytest.approx(1.9, abs=0.3)
     driver.spin(0.2)
-    told = {s.name: {v.key: v.value for v in s.values} for a in diagnostics for s in a.status}
-    assert told["/video_publisher: video"]["published"] == "20"
+    values = {s.name: {v.key: v.value for v in s.values} for a in diagnostics for s in a.status}
+    assert values["/video_publisher: video"]["published"] == "20"
 
 
-def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path):
+def test_two_robots_on_one_network_receive_only_their_own_messages(driver, start, tmp_path):
     sizes = {"/robot1": (320, 240), "/robot2": (256, 192)}
     heard = {}
     for robot in sizes:
@@ -120,7 +120,7 @@ def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path)
         assert [array.sequence for array in arrays] == list(range(len(arrays)))
 
 
-def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
+def test_repeated_ctrl_c_acts_like_one(driver, start):
     # `ros2 launch` passes it on to processes that have it from the terminal already.
     node = start("poseflow_node")
     assert driver.state() == "unconfigured"
@@ -130,7 +130,7 @@ def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
     assert (node.returncode, node.stderr.read()) == (0, "")
 
 
-def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, video):
+def test_killed_node_can_be_restarted(driver, start, video):
     profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     publisher = start("video_publisher", f"video:={video}", "loop:=true", **profile)
@@ -144,7 +144,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
         node = start(
             "poseflow_node", "movenet.input_size:=64", "estimator.name:=movenet", **profile
         )
-        # Whoever was killed is listed for a while yet.
+        # A killed process is still listed for a while.
         driver.until(lambda: nodes() - known, "the new node")
         known.update(nodes())
         assert driver.change("configure") and driver.change("activate")
@@ -159,7 +159,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
     ("parameters", "said"),
     [
         ([], "parameter video is empty"),
-        (["video:=/nowhere.mp4"], "/nowhere.mp4 is no file"),
+        (["video:=/nowhere.mp4"], "/nowhere.mp4 is not a file"),
         (["video:=/etc/passwd"], "/etc/passwd is not a video"),
         (["video:=/tmp", "rate_hz:=-1.0"], "rate_hz is -1.0, must be from 0"),
         (["video:=/tmp", "reliability:=best"], "reliability is 'best', must be one of"),
@@ -168,7 +168,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
         (["video:=/tmp", "loop:=maybe"], "loop is 'maybe', must be of type bool"),
     ],
 )
-def test_a_bad_source_ends_the_publisher_with_a_line(start, parameters, said):
+def test_invalid_source_ends_the_publisher_with_one_line(start, parameters, said):
     process = start("video_publisher", *parameters)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 2
@@ -282,7 +282,7 @@ sys.exit(1)
 """
 
 
-def test_another_vendors_dds_receives_tracked_poses(driver, start, sample_video):
+def test_other_dds_implementation_receives_tracked_poses(driver, start, sample_video):
     pytest.importorskip("cyclonedds", reason="cyclonedds is not installed")
     stranger = subprocess.Popen(
         [sys.executable, "-c", STRANGER, str(driver.domain_id)], stdout=subprocess.PIPE, text=True

@@ -29,23 +29,23 @@ def granted(right):
     return set(names)
 
 
-def test_the_policy_grants_what_the_node_has_and_no_more(driver, active_node):
+def test_policy_grants_exactly_the_interfaces_of_the_node(driver, active_node):
     active_node(use_sim_time=True)
 
     def has(what):
         look = getattr(driver.node, f"get_{what}_names_and_types_by_node")
         return {name for name, _ in look("poseflow", "/")}
 
-    def told():
+    def has_all():
         return all(granted(right) - AT_TIMES <= has(what) for what, right in GRANTS.items())
 
-    driver.until(told, "all that is granted")
+    driver.until(has_all, "all that is granted")
     driver.spin(1.0)  # for more than that
     for what, right in GRANTS.items():
         assert has(what) | (AT_TIMES & granted(right)) == granted(right)
 
 
-def test_sros2_makes_permissions_of_the_policy(tmp_path):
+def test_sros2_creates_permissions_from_the_policy(tmp_path):
     keystore = pytest.importorskip("sros2.keystore", reason="sros2 is not installed")
     keystore.create_keystore(tmp_path)
     keystore.create_enclave(tmp_path, NODE)

@@ -106,7 +106,7 @@ def large_images(monkeypatch):
 
 
 @pytest.mark.soak
-def test_memory_stays_and_every_image_is_accounted_for(
+def test_memory_is_constant_and_every_image_is_accounted_for(
     large_images, driver, sample_video, monkeypatch
 ):
     monkeypatch.setenv("ROS_DOMAIN_ID", str(driver.domain_id))
@@ -134,7 +134,7 @@ def test_memory_stays_and_every_image_is_accounted_for(
 
 
 def watched(driver, process, diagnostics, stream):
-    """Let the stream run; return what was seen each time the node told its counts."""
+    """Run the stream; return a sample for each diagnostics message of the node."""
     history, begin_s, stamp_s = [], time.monotonic(), diagnostics.stamp_s(STATUS)
     while time.monotonic() - begin_s < LENGTH_S:
         driver.until(lambda then_s=stamp_s: diagnostics.stamp_s(STATUS) > then_s, "diagnostics")
@@ -153,7 +153,7 @@ def watched(driver, process, diagnostics, stream):
 
 
 def await_last_counts(driver, diagnostics):
-    """Return the node's counts once they were told after the last image."""
+    """Return the counts of the first diagnostics after the last image."""
     end_s = 1e-9 * driver.node.get_clock().now().nanoseconds
     driver.until(lambda: diagnostics.stamp_s(STATUS) > end_s + 1, "the last counts")
     return {k: int(v) for k, v in diagnostics.values(STATUS).items() if v.isdecimal()}

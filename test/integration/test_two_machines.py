@@ -156,7 +156,7 @@ def until(condition, what, processes):
         pytest.param(NAMED_PEERS, "compressed", 20_000, id="compressed images, named peers"),
     ],
 )
-def test_poses_come_over_the_wire_and_again_after_a_cut(
+def test_poses_are_received_over_a_link_and_after_its_interruption(
     machines, monkeypatch, tmp_path, sample_video, discovery, transport, image_bytes
 ):
     for name, value in (ENVIRONMENT | discovery).items():
@@ -167,8 +167,8 @@ def test_poses_come_over_the_wire_and_again_after_a_cut(
     record = tmp_path / "heard.jsonl"
 
     def heard(since_s=0.0):
-        told = [json.loads(line) for line in record.read_text().split("\n")[:-1]]
-        return [array for array in told if array["stamp_s"] > since_s]
+        arrays = [json.loads(line) for line in record.read_text().split("\n")[:-1]]
+        return [array for array in arrays if array["stamp_s"] > since_s]
 
     def with_people(since_s=0.0):
         return sum(array["people"] > 0 for array in heard(since_s))

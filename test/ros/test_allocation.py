@@ -1,4 +1,4 @@
-"""Memory for images: kept by the process, not given back and taken anew each time."""
+"""Freed memory of images is kept by the process and reused."""
 
 import subprocess
 import sys
