@@ -1,4 +1,4 @@
-"""What tests of every kind share: the sample video, whose people are real."""
+"""Fixtures of all tests: the sample video."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Parameters: what is refused, and in which words."""
+"""Validation of parameters and its messages."""
 
 from dataclasses import FrozenInstanceError, fields
 

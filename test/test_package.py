@@ -1,4 +1,4 @@
-"""The package's files agree with each other and with the code."""
+"""The files of the package are consistent with each other and with the code."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The pipeline: when tracking is reset, and which frames come out with which payload."""
+"""The pipeline: resets, delayed frames and payloads."""
 
 import numpy as np
 import pytest

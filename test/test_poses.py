@@ -1,4 +1,4 @@
-"""What the stages hand each other: shapes are checked, people are selected as NumPy does."""
+"""Poses and tracked poses: shape checks and selection."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Read files of weights without running code that may be hidden in them."""
+"""Reading of weight files without running code that they may contain."""
 
 import pickle
 import pickletools
@@ -57,7 +57,7 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> N
     try:
         missing, unexpected = network.load_state_dict(dict(state), strict=False)
     except RuntimeError as error:
-        # After a title, each line names a shape that differs.
+        # After the first line, each line names a shape that differs.
         problems = [line.strip() for line in str(error).splitlines()[1:]] or [first_line(error)]
     else:
         problems = [f"{name} is missing" for name in missing if not _LEFT_OUT.search(name)]
@@ -82,7 +82,7 @@ def _read_torch(path: Path) -> Any:
     except (pickle.UnpicklingError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and _ADVICE not in str(error):
             raise
-        # torch's own text is a page on how to load the file nevertheless.
+        # torch's own message is a page that explains how to load the file anyway.
         raise ValueError("it is not a file of torch, or holds more than weights") from error
 
 

@@ -1,4 +1,4 @@
-"""Make the estimator that the configuration names."""
+"""Creation of the configured estimator."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -87,7 +87,7 @@ def _select(device: str) -> tuple[str, str]:
 
 
 def _device_problem(device: str) -> str:
-    """Return why no GPU can be used; empty where one can."""
+    """Return why no GPU can be used; empty if one can be used."""
     if device == "cpu":
         return "estimator.device is cpu"
     if problem := import_problem("torch"):

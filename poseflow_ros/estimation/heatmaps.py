@@ -1,4 +1,4 @@
-"""Decode heatmaps to keypoints, for all people at once, on the device of the heatmaps."""
+"""Decoding of heatmaps to keypoints, for all people at once, on the device of the heatmaps."""
 
 from collections.abc import Iterator, Sequence
 

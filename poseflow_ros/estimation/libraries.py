@@ -16,7 +16,7 @@ def require(module: str, advice: str) -> None:
 
 
 def import_problem(module: str) -> str:
-    """Return why a module cannot be imported; empty where it can."""
+    """Return why a module cannot be imported; empty if it can be."""
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:

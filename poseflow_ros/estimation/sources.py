@@ -1,4 +1,4 @@
-"""Where files of weights are downloaded from."""
+"""Download sources of weight files."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ _CHUNK_BYTES = 2**20
 
 
 class Source(Protocol):
-    """Where a file is downloaded from."""
+    """A download source of a file."""
 
     def download(self, name: str, folder: Path) -> Path:
         """Download the file into the folder, without checking it, and return its path.

@@ -35,7 +35,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def cuda_problem(name: str = "cuda") -> str:
-    """Return why a CUDA device cannot be used; empty where it can."""
+    """Return why a CUDA device cannot be used; empty if it can be."""
     if not torch.cuda.is_available():
         return "torch finds no CUDA device"
     try:

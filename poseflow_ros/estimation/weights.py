@@ -1,4 +1,4 @@
-"""Files of weights: where they are kept, and how they are checked and fetched."""
+"""Weight files: cache, digest check and download."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ from poseflow_ros.estimation.sources import Source
 _DEFAULT = "default"
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".pkl")
-"""How the names of files end that torch and detectron2 write."""
+"""File name suffixes of torch and detectron2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ def named_file(name: str) -> Path | None:
 def fetch(model: ModelFile) -> Path:
     """Download the file, check it and move it into the cache; return its path.
 
-    The file is downloaded into a temporary folder beside its place: nothing incomplete is ever in
-    that place, and several processes may fetch at the same time.
+    The file is downloaded to a temporary folder next to its destination: the destination is never
+    incomplete, and several processes can fetch at the same time.
 
     Raises:
         WeightsError: it cannot be downloaded, its digest differs, or the cache is not writable.
@@ -140,7 +140,7 @@ def _download(model: ModelFile, folder: Path) -> Path:
     except WeightsError as error:
         raise WeightsError(
             f"{cache_path(model)} is missing or damaged and could not be downloaded ({error}); "
-            f"with a network: python3 -m poseflow_ros weights fetch {model.title}; without: copy "
+            f"with internet: python3 -m poseflow_ros weights fetch {model.title}; without: copy "
             "the file there from another machine"
         ) from error
 

@@ -1,4 +1,4 @@
-"""`bench` as a command: what it measures, writes and refuses."""
+"""The command `bench tracker` and `bench tracking`: results, outputs and invalid input."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ FIGURES = {
 def made(tmp_path_factory):
     """Make a video of 12 frames, perfect detections of two people and the truth.
 
-    Person 2 has the id 5 in the truth and is not there in the first frame.
+    Person 2 has the id 5 in the truth and is missing in the first frame.
     """
     folder = tmp_path_factory.mktemp("made")
     with VideoWriter(folder / "video.mp4", RATE_HZ) as writer:
@@ -60,7 +60,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def bench(made, tmp_path):
-    """Return a function that runs `bench tracking` on what was made; gives the report."""
+    """Return a function that runs `bench tracking` on this recording and returns the report."""
 
     def run(*arguments):
         files = [str(made / name) for name in ("video.mp4", "poses.npz", "gt.txt")]
@@ -179,7 +179,7 @@ def test_truth_and_detections_stay_aligned(arguments, frames, bench):
 
 @pytest.fixture
 def bench_dataset(made, tmp_path):
-    """Return a function that runs `bench tracking --dataset` on a YAML text; gives the report."""
+    """Return a function that runs `bench tracking --dataset` and returns the report."""
 
     def run(sequences, *arguments):
         (made / "data.yaml").write_text(f"sequences: {sequences}")

@@ -1,4 +1,4 @@
-"""`bench estimator` as a command: what it measures, writes and refuses."""
+"""The command `bench estimator`: results, outputs and invalid input."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The simulated crowd: one world for a seed, people who behave like people."""
+"""The simulated crowd: reproducibility and behaviour of the people."""
 
 import numpy as np
 import pytest

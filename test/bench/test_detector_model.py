@@ -1,4 +1,4 @@
-"""The simulated detector errs as often and as much as its constants say."""
+"""The errors of the simulated detector have the statistics of its model."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ STANDING = np.array(
 
 
 def people_apart(hidden=0.0):
-    """Return people who stand far apart, each hidden to the same part."""
+    """Return people far apart, each with the same hidden share."""
     x, y = np.meshgrid(np.linspace(60, SIZE_PX[0] - 60, 10), np.linspace(10, SIZE_PX[1] - 110, 5))
     keypoints = np.stack([x.ravel(), y.ravel()], axis=1)[:, None] + 100 * STANDING
     share, points = np.full(PEOPLE, hidden), np.zeros((PEOPLE, 17), bool)
@@ -34,7 +34,7 @@ def people_apart(hidden=0.0):
 
 
 def watch(model, view, dt_s=SELDOM_S, seed=0, frames=FRAMES):
-    """Return the detections of some pictures of people who do not move, taken every `dt_s`."""
+    """Return the detections in images of people who do not move, taken every `dt_s`."""
     detector = Detector(model, Camera(PEOPLE), np.random.default_rng(seed))
     return [detector.see(view, dt_s) for _ in range(frames)]
 
@@ -45,12 +45,12 @@ def only(model, **kept):
 
 
 def owners(view, poses):
-    """Return (D,), whose detection each is."""
+    """Return (D,), the person of each detection."""
     return box_iou(view.boxes, poses.boxes).argmax(axis=0)
 
 
 def found(view, pictures):
-    """Return (F, N), who is found in each picture."""
+    """Return (F, N), true for people detected in each image."""
     return np.array([np.bincount(owners(view, p), minlength=PEOPLE) > 0 for p in pictures])
 
 

@@ -1,4 +1,4 @@
-"""The entry for programs that compare trackers."""
+"""The array interface for programs that compare trackers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Figures of cases worked out by hand, and what is refused as truth."""
+"""Metrics of cases calculated by hand, and invalid ground truth."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ BOXES = np.array([[0.0, 0, 10, 20], [100, 0, 110, 20]])
 
 
 def scored(found, frames=FRAMES):
-    """Return the score where `found(frame)` gives the ids of the two people, 0: not found."""
+    """Return the score if `found(frame)` gives the ids of the two people; 0: not detected."""
     score = Score()
     for frame in range(frames):
         ids = np.array(found(frame))

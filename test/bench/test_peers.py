@@ -1,4 +1,4 @@
-"""Trackers of the package `trackers` beside ours: fitted thresholds, memory, ids."""
+"""Trackers of the package `trackers`: fitted thresholds, memory, ids."""
 
 import json
 
@@ -32,7 +32,7 @@ def standing(n_frames, score):
 
 
 def lost_for(n_frames, score=0.9):
-    """Return frames of two people of whom nobody is detected for some frames in between."""
+    """Return frames of two people who are not detected in some frames in between."""
     gap = [observed(PEOPLE[:0], []) for _ in range(n_frames)]
     return standing(10, score) + gap + standing(10, score)
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing")
 
 @pytest.fixture
 def bench(sample_video, tmp_path):
-    """A function that runs `bench tracking` and returns the figures of one association."""
+    """A function that runs `bench tracking` and returns the metrics of one association."""
     pytest.importorskip("trackeval", reason="trackeval is not installed")
 
     def run(detections, *options, association="robust"):

@@ -10,7 +10,7 @@ SIDE_LIMBS = ((5, 7), (7, 9), (5, 11), (11, 13), (13, 15))  # the left side's, j
 
 
 def person(speed=0.0, phase=0.0, posture=None, share=1.0, height=1.0):
-    """Return the (17, 3) keypoints of somebody at the origin who looks ahead."""
+    """Return the (17, 3) keypoints of a person at the origin who faces forward."""
     postures = np.zeros((1, len(Posture)))
     if posture is not None:
         postures[0, posture] = share

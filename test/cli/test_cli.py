@@ -1,4 +1,4 @@
-"""`python -m poseflow_ros`: a made video tracked for real, and what is said to bad input."""
+"""`python -m poseflow_ros`: tracking of a generated video, weights, and invalid input."""
 
 import dataclasses
 import functools
@@ -31,12 +31,12 @@ SCORES = {WALKER: 0.9, STANDER: 0.8}
 
 
 def corner(who, frame):
-    """Return where a person's box begins: the walker moves 3 pixels a frame."""
+    """Return the left edge of a person's box: the walker moves 3 pixels per frame."""
     return (30 + 3 * frame, 20) if who == WALKER else (120, 30)
 
 
 def sights():
-    """Yield (frame, who) for everybody found."""
+    """Yield (frame, person) for every detected person."""
     for frame in range(N_FRAMES):
         for who in (WALKER, STANDER):
             if who not in HIDDEN.get(frame, ()):
@@ -57,7 +57,7 @@ def box(who, frame):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Make a folder with a grey video, poses recorded on it and parameters."""
+    """Create a folder with a gray video, recorded poses and parameters."""
     folder = tmp_path_factory.mktemp("made")
     with VideoWriter(folder / "video.mp4", RATE_HZ) as writer:
         for _ in range(N_FRAMES):
@@ -159,7 +159,7 @@ def test_video_shows_people_at_their_positions(output):
 
 @pytest.fixture
 def track(made, tmp_path):
-    """Return a function that tracks the made video with more arguments; gives ids by frame."""
+    """Return a function that tracks the video with more arguments and returns ids by frame."""
 
     def run(*arguments):
         out = tmp_path / "mot.txt"
@@ -283,7 +283,7 @@ def here(made):
 
 
 def refusal(arguments, capfd):
-    """Return the one line that refuses."""
+    """Return the error line."""
     capfd.readouterr()
     code = main(arguments)
     out, err = capfd.readouterr()
@@ -378,7 +378,7 @@ def test_wrong_usage_prints_the_usage(arguments, named, capfd):
 
 @pytest.fixture(scope="module")
 def movenet_content():
-    """Return the real file, which the machine has or gets now."""
+    """Return the real file, downloaded if necessary."""
     return cached(MOVENET_MULTIPOSE).read_bytes()
 
 
@@ -392,7 +392,7 @@ class WithoutDetectron2:
 
 @pytest.fixture
 def caches(monkeypatch, tmp_path):
-    """Make empty caches, where detectron2 is not installed; return the files' places in them."""
+    """Create empty caches, without detectron2; return the paths of the files in them."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -414,7 +414,7 @@ NO_DETECTRON2 = (
 
 @pytest.fixture
 def movenet(movenet_content, caches):
-    """Put the real file into the cache."""
+    """Copy the real file to the cache."""
     return put(caches["movenet"], movenet_content)
 
 
@@ -470,7 +470,7 @@ def weights(capfd, *arguments):
 
 
 def weights_refusal(capfd, *arguments):
-    """Return the one line that refuses."""
+    """Return the error line."""
     line = refusal(["weights", *map(str, arguments)], capfd)
     assert "Traceback" not in line
     return line

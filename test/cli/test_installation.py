@@ -1,4 +1,4 @@
-"""What robots get: the files of a wheel and of `colcon build`, and the commands that run there."""
+"""The installed files of a wheel and of `colcon build`, and the commands that work with them."""
 
 import importlib.util
 import os
@@ -45,7 +45,7 @@ def build_with_colcon(source, folder):
 
 @pytest.fixture(scope="module", params=[unpack_wheel, build_with_colcon], ids=["wheel", "colcon"])
 def site_packages(request, source, tmp_path_factory):
-    """The folder on Python's path that an installation makes."""
+    """The folder of an installation on Python's path."""
     return request.param(source, tmp_path_factory.mktemp("installation"))
 
 

@@ -1,4 +1,4 @@
-"""Files of weights: what is read, and that nothing hidden in one is ever run."""
+"""Weight files: reading of valid files, and rejection of files that contain code."""
 
 import contextlib
 import copyreg
@@ -48,7 +48,7 @@ def written(path, content):
 
 
 def refusal(path):
-    """Return the one line that refuses a file."""
+    """Return the error line for a file."""
     with pytest.raises(EstimatorError) as caught:
         read_checkpoint(path)
     (line,) = str(caught.value).splitlines()
@@ -455,7 +455,7 @@ def test_torch_file_without_named_weights_is_rejected(content, as_zip, tmp_path)
 
 @pytest.fixture(params=["zoo.pkl", "zip.pth", "legacy.pth"])
 def whole(request, tmp_path):
-    """Make a file that is in order; return its path."""
+    """Write a valid file; return its path."""
     path = tmp_path / request.param
     if path.suffix == ".pkl":
         return written(path, pickle.dumps(zoo(), 4))
@@ -528,7 +528,7 @@ def test_random_bytes_are_rejected(tmp_path):
 
 
 def loading(weights):
-    """Return the one line that refuses weights for the network."""
+    """Return the error line for weights of the network."""
     with pytest.raises(EstimatorError) as caught:
         load_state(network(), weights, Path("some/file.pth"))
     (line,) = str(caught.value).splitlines()

@@ -1,4 +1,4 @@
-"""Keypoint R-CNN of detectron2: its own predictor says what is expected. Weights are random."""
+"""Keypoint R-CNN of detectron2, compared with detectron2's predictor. Weights are random."""
 
 import pickle
 import re

@@ -1,4 +1,4 @@
-"""Which estimator is made, what is logged about it, and what is imported for it."""
+"""Selection of the estimator, its log lines and imports."""
 
 import os
 import re
@@ -57,7 +57,7 @@ def make(**settings):
 
 @pytest.fixture(scope="module", autouse=True)
 def model():
-    """Have MoveNet's model before anything is timed or said."""
+    """Download MoveNet's model before the tests."""
     return cached(MOVENET_MULTIPOSE)
 
 

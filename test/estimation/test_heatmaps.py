@@ -1,4 +1,4 @@
-"""Decoding heatmaps: torchvision's own decoding, one person at a time, says what is expected."""
+"""Decoding of heatmaps, compared with torchvision's decoding of one person at a time."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Keypoint R-CNN of torchvision: its own call says what is expected. The weights are random."""
+"""Keypoint R-CNN of torchvision, compared with torchvision's own call. Weights are random."""
 
 import gc
 import hashlib

@@ -1,4 +1,4 @@
-"""MoveNet with its real model on real pictures: where people are found, and what is refused."""
+"""MoveNet with its real model on real images: positions of people, and invalid models."""
 
 import gc
 import os

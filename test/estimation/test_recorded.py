@@ -1,4 +1,4 @@
-"""Recorded poses: frame after frame as written, and what is refused."""
+"""Recorded poses: frames in order, and invalid files."""
 
 import numpy as np
 import pytest

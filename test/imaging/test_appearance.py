@@ -1,4 +1,4 @@
-"""Another appearance model takes the place of the color histograms, with its own constants."""
+"""Another appearance model can replace the color histograms, with its own constants."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ VAGUE = replace(TELLING, max_ratio=0.2)
 
 
 class IdentityVectors:
-    """A model that reads who somebody is from the color of the pixel in the middle of the box."""
+    """A model that reads the identity from the color of the pixel at the centre of the box."""
 
     def __init__(self, likelihood):
         self.likelihood = likelihood
@@ -47,7 +47,7 @@ def painted(people):
 
 
 def ids_after_absence(model, identity):
-    """Return the ids of who stands at the left after everybody was gone for two seconds.
+    """Return the ids of the person at the left after all people were gone for two seconds.
 
     Before, identity 10 stood at the left as track 1 and identity 20 at the right as track 2.
     """

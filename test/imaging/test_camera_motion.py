@@ -1,4 +1,4 @@
-"""The camera's motion: known ones come out, whatever else moves; no motion is made up."""
+"""Camera motion: known motions are found with other moving objects; none is invented."""
 
 import numpy as np
 import pytest

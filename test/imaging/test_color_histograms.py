@@ -1,4 +1,4 @@
-"""Appearances of painted people: alike where the clothes are, whatever else is in the picture."""
+"""Appearances of painted people: similar for equal clothes, independent of the background."""
 
 import cv2
 import numpy as np

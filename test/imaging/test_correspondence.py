@@ -1,4 +1,4 @@
-"""Correspondences: a known shift comes out, and nothing where nothing can correspond."""
+"""Correspondences: a known shift is found; unrelated images have none."""
 
 import cv2
 import numpy as np
@@ -153,7 +153,7 @@ def in_front(*boxes):
 
 
 def followed(*images, poses=NOBODY):
-    """Return what a background matcher says to the last of these images."""
+    """Return the correspondences of a background matcher for the last of these images."""
     one = BackgroundMatcher()
     for image in images:
         matches = one.match(image, poses)

@@ -1,4 +1,4 @@
-"""The image matcher: the cues that each association uses, and no more."""
+"""The image matcher: the cues that each association uses."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Images from files and folders, and a file of them."""
+"""Image sources and the video writer."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""`bench node` as a command: real processes over DDS, watched by one more, and what it refuses."""
+"""The command `bench node`: real processes over DDS, an independent subscriber, and errors."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The bond with nav2's lifecycle manager, whose end is held here as the manager holds it."""
+"""The bond with nav2's lifecycle manager; the tests implement the manager's end."""
 
 import sys
 import threading

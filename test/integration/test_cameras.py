@@ -1,4 +1,4 @@
-"""Several cameras and one network: each its own people, numbers and troubles."""
+"""Several cameras and one network: separate tracks, counters and failures."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""It says what is wrong: levels and words of the diagnostics, by thresholds that may change."""
+"""Levels and messages of the diagnostics, with live thresholds."""
 
 import json
 import os
@@ -23,7 +23,7 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 
 class Watch:
-    """A camera before an active node, and what the node says of it."""
+    """A camera with an active node, and its diagnostics."""
 
     def __init__(self, driver, active_node, **parameters):
         self.driver, self.stamp_s = driver, 1.0

@@ -1,4 +1,4 @@
-"""A network that fails: what is dropped, when the node gives up, and how it comes back."""
+"""Failures of the network: dropped images, the error transition, and recovery."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What happens on robots: the node lives on, and every image is accounted for."""
+"""Faults on robots: the node survives, and every image is accounted for."""
 
 from array import array
 

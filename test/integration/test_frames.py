@@ -1,4 +1,4 @@
-"""Images in, everything out: what the active node does with each image."""
+"""The outputs of the active node for each image."""
 
 import math
 import re

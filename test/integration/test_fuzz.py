@@ -1,4 +1,4 @@
-"""Whatever comes in: the node lives on, and every image is processed or dropped for a reason."""
+"""Random input: the node survives, and every image is processed or dropped with a reason."""
 
 import time
 from array import array

@@ -1,4 +1,4 @@
-"""The node's life: every transition, what fails, what is left behind."""
+"""The lifecycle of the node: transitions, failures, and released resources."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Under a lifecycle manager such as nav2's, without a bond: what it asks for, in its order."""
+"""The node under a lifecycle manager such as nav2's, without a bond."""
 
 import pytest
 

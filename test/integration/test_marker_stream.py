@@ -1,4 +1,4 @@
-"""What RViz shows, message by message: the people of the latest image, and nobody else."""
+"""The markers that RViz shows: those of the latest image and no others."""
 
 from collections import Counter
 

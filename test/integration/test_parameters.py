@@ -1,4 +1,4 @@
-"""Parameters while the node is active: what changes at once, what is refused, and old images."""
+"""Parameters while the node is active: live ones, rejected ones, and image age."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The executables as users run them: processes of their own, over DDS, and a stranger's DDS."""
+"""The executables as separate processes over DDS, also with another DDS implementation."""
 
 import json
 import os

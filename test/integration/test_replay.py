@@ -1,4 +1,4 @@
-"""Bags: every image in order, whatever the pace, and the same messages each time."""
+"""Replay of bags: every image in order at any rate, and reproducible messages."""
 
 import numpy as np
 import pytest

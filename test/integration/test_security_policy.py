@@ -1,4 +1,4 @@
-"""The SROS 2 policy against what the node really has, and as sros2 reads it."""
+"""The SROS 2 policy, compared with the interfaces of the node and read by sros2."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Points put into another frame through TF, as other nodes publish it."""
+"""Transformation of points to another frame with TF."""
 
 import gc
 import math

@@ -1,4 +1,4 @@
-"""The camera on one machine and the node on another: two network namespaces and a wire."""
+"""Camera and node on different machines: two network namespaces and a virtual link."""
 
 import json
 import os

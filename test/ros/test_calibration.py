@@ -1,4 +1,4 @@
-"""Calibrations as they come: what is none, regions of interest, binning, and other sizes."""
+"""Calibrations from CameraInfo: uncalibrated, region of interest, binning, image sizes."""
 
 import pytest
 

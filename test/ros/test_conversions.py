@@ -1,4 +1,4 @@
-"""Tracked people as messages, and back; constants that must agree."""
+"""Conversion between tracked people and messages."""
 
 import math
 

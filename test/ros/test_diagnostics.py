@@ -1,4 +1,4 @@
-"""What is counted, and from which value on there is an alert."""
+"""Frame statistics and alert thresholds."""
 
 import time
 from time import perf_counter

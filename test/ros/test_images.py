@@ -1,4 +1,4 @@
-"""Images: each encoding by pixels worked out by hand, each refusal by the value it names."""
+"""Image conversion: every encoding with pixels calculated by hand, and invalid messages."""
 
 from __future__ import annotations
 

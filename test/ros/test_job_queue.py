@@ -1,4 +1,4 @@
-"""The job queue: newest first, in turns, nothing lost uncounted, results by generation."""
+"""The job queue: replacement, turns, and generations."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The skeletons: their parts fit each other and the data sets that define them."""
+"""The skeletons are consistent with themselves and with the data sets that define them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Rays of light and their pixels: what OpenCV projects comes back."""
+"""Rays of pixels, compared with OpenCV's projection."""
 
 import cv2
 import numpy as np

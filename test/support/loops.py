@@ -1,4 +1,4 @@
-"""The formulas once more as plain loops over numbers, to compare the vectorised ones with."""
+"""The formulas as plain loops over numbers, for comparison with the vectorized ones."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Cues made by hand, for the stories of the other files."""
+"""Cues for tests."""
 
 from poseflow_ros.imaging.camera_motion import estimate_camera_motion
 from poseflow_ros.tracking.cues import Cues

@@ -1,4 +1,4 @@
-"""A made recording: two people, found perfectly."""
+"""A generated recording of two people with perfect detections."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""People made by hand, for the stories of the other files."""
+"""Generated people for tests."""
 
 from dataclasses import replace
 
@@ -57,7 +57,7 @@ def without_legs(person, visible=0.6):
 
 
 def together(*people):
-    """Return the poses of all these people; of nobody where there are none."""
+    """Return the poses of all these people; empty if there are none."""
     if not people:
         return Poses.empty(17)
     return Poses(

@@ -1,4 +1,4 @@
-"""The world around a node: what publishes to it, listens and calls."""
+"""A test node that publishes to the tested node, subscribes to it and calls its services."""
 
 import time
 from array import array
@@ -75,7 +75,7 @@ class Driver:
         rclpy.shutdown(context=self.context)
 
     def until(self, condition, what="it"):
-        """Spin until the condition holds; fail where it never does."""
+        """Spin until the condition holds; fail after a timeout."""
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain for {what}"

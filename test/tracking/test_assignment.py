@@ -1,4 +1,4 @@
-"""The gated assignment: stories by hand, and the best of all permutations."""
+"""The gated assignment: cases by hand, and comparison with all permutations."""
 
 from itertools import permutations
 

@@ -1,4 +1,4 @@
-"""Body scales: the height that somebody would have when standing upright."""
+"""Body scales: the height of a person in an upright posture."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The shape of bodies: where keypoints are around the tracked position, and how it is measured."""
+"""Body shapes: offsets of keypoints from the tracked position, and its measurement."""
 
 from dataclasses import replace
 

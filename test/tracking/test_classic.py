@@ -1,4 +1,4 @@
-"""The grade of PoseFlow as published, by hand and as a plain loop says."""
+"""The grade of PoseFlow as published, by hand and compared with a plain loop."""
 
 import loops
 import numpy as np

@@ -1,4 +1,4 @@
-"""The camera motion from the people alone: what most of them have in common."""
+"""Camera motion from people alone."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The poses of one frame: who overlaps whom, and who is found twice."""
+"""The detections of one frame: overlaps and duplicates."""
 
 from dataclasses import replace
 

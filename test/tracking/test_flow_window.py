@@ -1,4 +1,4 @@
-"""Delayed output, as stories: what becomes of a frame once those after it are known."""
+"""Delayed output: how frames are improved by later frames."""
 
 import math
 import pickle
@@ -68,7 +68,7 @@ class DelayedTracker:
         self.popped = self.pushed
 
     def _in_order(self, frames):
-        """See that each frame comes with its own payload, once and in order."""
+        """Check that each frame has its own payload, once and in order."""
         for _, number in frames:
             assert number == self.popped
             self.popped += 1

@@ -1,4 +1,4 @@
-"""Log-likelihood ratios: how likely a detection is to be somebody."""
+"""Log-likelihood ratios of tracks and detections."""
 
 import math
 

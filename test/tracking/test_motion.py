@@ -1,4 +1,4 @@
-"""Motion: as a plain loop with the matrices of the textbook, and as simulated people move."""
+"""Motion: compared with a plain loop of the textbook formulas, and with simulated people."""
 
 from dataclasses import fields
 

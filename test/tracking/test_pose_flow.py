@@ -1,4 +1,4 @@
-"""Pose flows: the paper's formulas by hand, and as plain loops say on random input."""
+"""Pose flows: the paper's formulas by hand, and compared with plain loops on random input."""
 
 import math
 import warnings

@@ -1,4 +1,4 @@
-"""The `robust` association, in stories: who is seen where, and who must be who afterwards."""
+"""The `robust` association in sequences of frames, with the expected ids."""
 
 import math
 import tracemalloc
@@ -58,7 +58,7 @@ def film(people_at, seconds, fps):
 
 
 def walker(x, y=50, height=HEIGHT, speed=0.7, score=0.9):
-    """Return who is where at `t`: to the right with `speed` heights a second."""
+    """Return the people at `t`, moving to the right with `speed` heights per second."""
     return lambda t: make_person(x + speed * height * t, y, height, score)
 
 
@@ -72,7 +72,7 @@ def who(tracked):
 
 
 def everybody(story):
-    """Return the ids of all who were ever confirmed."""
+    """Return the ids of all tracks that were ever confirmed."""
     return {track_id for tracked in story for track_id in seen(tracked)}
 
 

@@ -1,4 +1,4 @@
-"""The table of the `robust` association: how tracks are born, hit and joined."""
+"""The table of the `robust` association: births, hits and merges."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Similarities: by hand, and as plain loops say on random input."""
+"""Similarities: by hand, and compared with plain loops on random input."""
 
 import math
 

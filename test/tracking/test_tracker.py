@@ -1,4 +1,4 @@
-"""The tracker, in stories: who is visible where, and which ids are expected afterwards."""
+"""The tracker in sequences of frames, with the expected ids."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tables: rows are selected, appended and overwritten in every column, however deep it lies."""
+"""Tables of tracks: selecting, appending and overwriting rows in all nested columns."""
 
 from dataclasses import dataclass
 
