@@ -47,13 +47,13 @@ N_MOMENTS = 6
 # After the publisher's end: how long without a pose until none is to come. The diagnostics of the
 # last second arrive in it.
 QUIET_S = 1.1
-# How often the node is asked for a parameter, to see that it answers while it works.
+# Period of parameter requests, which check that the node responds during inference.
 ASK_PERIOD_S = 0.5
 VIDEO_STATUS, CAMERA_STATUS = "/demo/video_publisher: video", "/demo/poseflow: camera"
 
 
 class DemoError(RuntimeError):
-    """The demo cannot run; the text says why."""
+    """The demo cannot run; the message gives the reason."""
 
 
 @dataclass(slots=True)

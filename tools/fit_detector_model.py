@@ -1,7 +1,7 @@
 """Print the constants of `poseflow_ros.bench.detector_model`, fitted to real detections.
 
 GT is MOTChallenge text, DETECTIONS an archive as RecordedPoses reads it, both of one 10 Hz video
-of a camera that does not move. docs/benchmarks.md says what the constants mean.
+of a camera that does not move. docs/benchmarks.md describes the constants.
 """
 
 import argparse

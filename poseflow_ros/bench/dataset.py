@@ -28,7 +28,7 @@ _KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "detections": (_is_text, "the path of an archive of recorded poses (.npz)"),
     "gt": (_is_text, "the path of a MOTChallenge text"),
     "video": (_is_text, "the path of a video or of a folder of images"),
-    "fps": (_is_rate, f"frames a second, above 0 and up to {MAX_RATE_HZ}"),
+    "fps": (_is_rate, f"frames per second, above 0 and up to {MAX_RATE_HZ}"),
     "partial": (lambda value: isinstance(value, bool), "true or false"),
 }
 

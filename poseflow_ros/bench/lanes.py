@@ -15,7 +15,7 @@ from poseflow_ros.tracking.similarity import box_iou
 
 _SAME_IOU = 0.5
 _WIDTH_IN, _LANE_IN, _HEAD_IN = 15.0, 0.23, 0.95
-_MARGIN_IN = 1.0  # beside the lanes
+_MARGIN_IN = 1.0  # next to the lanes
 _LABEL_PT, _DIGIT_IN = 6.5, 0.062
 _THICK, _THIN = 0.72, 0.28  # bars, as shares of a lane
 _AGAIN_SHARE = 0.05  # of the duration: who was away for longer gets the number again
@@ -149,7 +149,7 @@ def _style(axes: Any, lanes: Lanes, n_alone: int, duration_s: float) -> None:
     axes.set_yticks(range(len(people)), people, fontsize=7.5)
     if n_alone:
         middle = len(people) + 1 + (n_alone - 1) / 2
-        axes.annotate("nobody", (0, middle), (-8, 0), xycoords=("axes fraction", "data"),
+        axes.annotate("no person", (0, middle), (-8, 0), xycoords=("axes fraction", "data"),
                       textcoords="offset points", ha="right", va="center", fontsize=7.5,
                       rotation=90 if n_alone > 2 else 0)  # fmt: skip
     axes.set_xlim(0, duration_s)

@@ -47,7 +47,7 @@ class Peer:
         """Return a fresh tracker of the package.
 
         Args:
-            rate_hz: frames a second.
+            rate_hz: frames per second.
             memory_s: how long a track that is not detected is kept. The package takes frames at
                 30 Hz and scales them to `rate_hz` itself.
             thresholds: parameter -> value; the others keep the package's defaults.
@@ -79,7 +79,7 @@ class PeerSequence:
 
     Attributes:
         observations: its frames.
-        rate_hz: frames a second.
+        rate_hz: frames per second.
         partial: as in `Trial`.
     """
 

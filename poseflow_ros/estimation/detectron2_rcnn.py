@@ -26,7 +26,7 @@ def require_library() -> None:
     """Import detectron2.
 
     Raises:
-        EstimatorError: it cannot be imported; the text says how to install it.
+        EstimatorError: it cannot be imported; the message describes the installation.
     """
     require("detectron2.modeling", "to install it from its main branch: see docs/models.md")
 

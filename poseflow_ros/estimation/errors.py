@@ -2,7 +2,7 @@
 
 
 class EstimatorError(RuntimeError):
-    """An estimator cannot be made; the text names the parameter and says what to do."""
+    """An estimator cannot be created; the message gives the parameter and a solution."""
 
 
 class OutOfMemoryError(RuntimeError):
@@ -14,7 +14,7 @@ class DeviceLostError(RuntimeError):
 
 
 class WeightsError(RuntimeError):
-    """A file of weights is not available; the text says what to do."""
+    """A weight file is not available; the message gives a solution."""
 
 
 def first_line(error: BaseException) -> str:

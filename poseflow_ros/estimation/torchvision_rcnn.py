@@ -19,7 +19,7 @@ def require_library() -> None:
     """Import torchvision.
 
     Raises:
-        EstimatorError: it cannot be imported; the text says how to install it.
+        EstimatorError: it cannot be imported; the message describes the installation.
     """
     require("torchvision", "to install it: python3 -m pip install torch torchvision")
 

@@ -20,7 +20,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     """Add the benchmark's arguments to those of `bench`."""
-    parser = benches.add_parser("node", help="the node in a process of its own, fed over DDS")
+    parser = benches.add_parser("node", help="the node as a separate process, connected by DDS")
     parser.add_argument("--width", type=int, default=640, metavar="PX", help="of the images")
     parser.add_argument("--height", type=int, default=360, metavar="PX", help="of the images")
     parser.add_argument("--rate", type=float, default=30.0, metavar="HZ", help="images per second")
