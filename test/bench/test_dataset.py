@@ -64,8 +64,8 @@ GOOD = "detections: b.npz, gt: a/gt.txt"
                      id="a key misspelt"),
         pytest.param(f"[{{{GOOD}, zebra: 9}}]", "unknown key 'zebra'; known: name, detections",
                      id="an unknown key"),
-        pytest.param(f"[{{{GOOD}, fps: 0}}]", "fps is 0, must be frames per second, above 0 and up "
-                     "to 1000", id="a rate of 0"),
+        pytest.param(f"[{{{GOOD}, fps: 0}}]", "fps is 0, must be frames per second, above 0 and "
+                     "up to 1000", id="a rate of 0"),
         pytest.param(f"[{{{GOOD}, fps: .nan}}]", "fps is nan, must be", id="a rate of nan"),
         pytest.param(f"[{{{GOOD}, fps: .inf}}]", "fps is inf, must be", id="an endless rate"),
         pytest.param(f"[{{{GOOD}, fps: true}}]", "fps is True, must be", id="true for a rate"),

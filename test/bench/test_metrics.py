@@ -98,7 +98,7 @@ def test_truth_is_read_without_ignored_rows(tmp_path):
         pytest.param(["1,1.5,0,0,5,5,1"], "row 1 has an id", id="half an id"),
         pytest.param(["1,1,nan,0,5,5,1"], "row 1 has a number", id="not a number"),
         pytest.param(["1,1,0,0,5,0,1"], "row 1 has a box without area", id="no height"),
-        pytest.param(["1,1,0,0,5,5,1"] * 2, "row 2 has an id that its frame", id="an id twice"),
+        pytest.param(["1,1,0,0,5,5,1"] * 2, "row 2 repeats an id", id="an id twice"),
         pytest.param(["1,1,0,0,5,5,0"], "contains no people", id="nobody counts"),
     ],
 )
