@@ -51,7 +51,8 @@ GOOD = "detections: b.npz, gt: a/gt.txt"
     [
         pytest.param("[]", "must contain only the key sequences:", id="an empty list"),
         pytest.param(f"{{{GOOD}}}", "must contain only the key sequences:", id="no list"),
-        pytest.param(f"[{{{GOOD}, fps: 9}}]\nother: 1", "must contain only the key sequences:", id="more"),
+        pytest.param(f"[{{{GOOD}, fps: 9}}]\nother: 1", "must contain only the key sequences:",
+                     id="more"),
         pytest.param("[yard]", "sequence number 1 is 'yard', must be such as {detections: ",
                      id="a word for a sequence"),
         pytest.param("[{gt: a/gt.txt, fps: 9}]", "sequence number 1 has no detections",
