@@ -25,7 +25,7 @@ def generate_launch_description() -> LaunchDescription:
         namespace=LaunchConfiguration("namespace"),
         parameters=[
             {
-                # A camera number must remain a string.
+                # A camera index must remain a string.
                 "video": ParameterValue(LaunchConfiguration("video"), value_type=str),
                 "loop": ParameterValue(LaunchConfiguration("loop"), value_type=bool),
             }
@@ -39,7 +39,7 @@ def generate_launch_description() -> LaunchDescription:
     )
     return LaunchDescription(
         [
-            DeclareLaunchArgument("video", description="file, folder of images or camera number"),
+            DeclareLaunchArgument("video", description="file, folder of images or camera index"),
             DeclareLaunchArgument("loop", default_value="true", description="repeat the video"),
             DeclareLaunchArgument(
                 "namespace", default_value="", description="namespace of both nodes"
