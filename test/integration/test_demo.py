@@ -23,6 +23,7 @@ def run_demo(domain_id, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_a_film_a_sheet_and_a_summary(driver, sample_video, tmp_path):
     short = tmp_path / "a film's short piece.mp4"
     with VideoWriter(short, 10.0) as writer:

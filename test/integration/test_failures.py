@@ -178,7 +178,7 @@ def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
 
 
 def test_a_network_may_be_idle_for_longer_than_it_may_be_busy(driver, active_node):
-    node = active_node(estimator__timeout_s=0.3)
+    node = active_node(estimator__timeout_s=1.0)
     Camera(driver, node).show()
     driver.spin(2.5)
     assert driver.state() == "active"
