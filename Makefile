@@ -11,9 +11,9 @@ setup-torch:
 demo: setup
 	@. tools/env.sh && python tools/demo.py $(if $(VIDEO),--video "$(VIDEO)") $(DEMO_ARGS)
 
-# Keypoint R-CNN is tested on the CPU, for which .venv gets torch.
+# Keypoint R-CNN is tested on the CPU, for which .venv gets torch. The tests of one file run in one process.
 test: setup-torch
-	@. tools/env.sh && python -m pytest $(PYTEST_ARGS)
+	@. tools/env.sh && python -m pytest -n auto --dist loadfile -m "not soak and not slow" $(PYTEST_ARGS)
 
 lint: setup
 	@. tools/env.sh && ruff check . && ruff format --check . && mypy && lint-imports && python tools/check_package_xml.py && python tools/check_vocabulary.py

@@ -6,6 +6,11 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/poseflow_ros
 video=$cache/vtest.avi
 if [ ! -f "$video" ]; then
   mkdir -p "$cache"
+  # Of several that start at once, one fetches it and the others wait.
+  exec 9> "$cache/vtest.lock"
+  flock 9
+fi
+if [ ! -f "$video" ]; then
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
   echo "fetching the sample video (package opencv-doc, 95 MB)" >&2

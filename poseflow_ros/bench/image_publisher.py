@@ -1,7 +1,8 @@
 """Publisher of precomputed images at a fixed rate, for `bench node`.
 
-`python -m poseflow_ros.bench.image_publisher STREAM --ros-args ...`, where STREAM is the fields of
-an ImageStream as JSON. At the end it prints the number of published images per camera, as JSON.
+`python -m poseflow_ros.bench.image_publisher STREAM SUBSCRIPTIONS --ros-args ...`, where STREAM is
+the fields of an ImageStream as JSON and SUBSCRIPTIONS the number of subscriptions that each image
+topic has. At the end it prints the number of published images per camera, as JSON.
 """
 
 import json
@@ -46,17 +47,22 @@ class _Camera:
         return self.next + self.phase
 
 
-def publish(node: Node, stream: ImageStream) -> dict[str, int]:
-    """Publish a stream on `image` or `NAME/image` when all topics have a subscriber.
+def publish(node: Node, stream: ImageStream, n_subscriptions: int) -> dict[str, int]:
+    """Publish a stream on `image` or `NAME/image` once all subscriptions are matched.
 
     The cameras take turns, evenly distributed over the period. As with a real camera, an image
     that is due while the previous one is still being sent is skipped.
+
+    Args:
+        node: which publishes.
+        stream: what is sent.
+        n_subscriptions: of each image topic.
 
     Returns:
         The number of published images of each camera.
     """
     messages = [to_message(p, Header(frame_id="camera"), "bgr8") for p in stream.pictures()]
-    cameras = _cameras(node, stream)
+    cameras = _cameras(node, stream, n_subscriptions)
     begin_s = time.monotonic()
     while (camera := min(cameras, key=lambda c: c.due)).next < stream.n_images:
         time.sleep(max(0.0, begin_s + camera.due / stream.rate_hz - time.monotonic()))
@@ -72,27 +78,29 @@ def publish(node: Node, stream: ImageStream) -> dict[str, int]:
     return dict(zip(stream.camera_names, counts, strict=True))
 
 
-def _cameras(node: Node, stream: ImageStream) -> list[_Camera]:
-    """Return the cameras of a stream, each with a subscriber."""
+def _cameras(node: Node, stream: ImageStream, n_subscriptions: int) -> list[_Camera]:
+    """Return the cameras of a stream, each matched with so many subscriptions."""
     qos = QoSProfile(depth=5, reliability=_RELIABILITIES[stream.qos])
     topics = [f"{name}/image".lstrip("/") for name in stream.camera_names]
     publishers = [node.create_publisher(Image, topic, qos) for topic in topics]
     deadline = time.monotonic() + _START_TIMEOUT_S
     for publisher in publishers:
-        while not publisher.get_subscription_count():
+        while (found := publisher.get_subscription_count()) < n_subscriptions:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{publisher.topic_name} has no subscribers")
+                topic = publisher.topic_name
+                raise TimeoutError(f"{topic} has {found} of {n_subscriptions} subscriptions")
             time.sleep(0.05)
     time.sleep(_SETTLE_S)
     return [_Camera(publisher, i / len(topics)) for i, publisher in enumerate(publishers)]
 
 
 def main() -> int:
-    """Publish one stream; return 0, or 2 if a topic has no subscribers."""
-    stream = ImageStream(**json.loads(sys.argv[1]))
+    """Publish one stream; return 0, or 2 if subscriptions are missing."""
+    stream, n_subscriptions = ImageStream(**json.loads(sys.argv[1])), int(sys.argv[2])
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # then SIGINT ends a sleep too
     try:
-        print(json.dumps(publish(rclpy.create_node("camera"), stream)), flush=True)
+        counts = publish(rclpy.create_node("camera"), stream, n_subscriptions)
+        print(json.dumps(counts), flush=True)
     except TimeoutError as error:
         print(f"image_publisher: {error}", file=sys.stderr)
         return 2

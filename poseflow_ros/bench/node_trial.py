@@ -148,7 +148,7 @@ class NodeTrial:
 
     def _feed(self, stack: ExitStack) -> tuple[dict[str, int], float | None]:
         """Publish the images; return their number per camera, and the CPU use of the node."""
-        command = [*_PUBLISHER, json.dumps(asdict(self._stream))]
+        command = [*_PUBLISHER, json.dumps(asdict(self._stream)), str(self._subscriptions())]
         publisher = start(stack, command, self._namespace, stdout=subprocess.PIPE)
         ended = self._until(self._received_any, publisher)
         percent = None
@@ -164,6 +164,11 @@ class NodeTrial:
         if publisher.returncode:
             raise ProcessError(f"the image publisher ended with code {publisher.returncode}")
         return json.loads(report), percent
+
+    def _subscriptions(self) -> int:
+        """Return how many subscriptions each image topic has: the node's and any others."""
+        topics = [f"{name}/image".lstrip("/") for name in self._stream.camera_names]
+        return min(self._node.count_subscribers(topic) for topic in topics)
 
     def _received_any(self) -> bool:
         return any(camera.poses.stamps_s for camera in self._cameras.values())

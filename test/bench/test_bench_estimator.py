@@ -36,6 +36,7 @@ def config(tmp_path_factory):
     return config
 
 
+@pytest.mark.slow
 def test_results_are_printed_and_written(tmp_path, capfd):
     report = tmp_path / "report.json"
     arguments = ["--size", "160x120", "--people", "3", "--batch", "2", "--seconds", "0"]
@@ -55,6 +56,7 @@ def test_results_are_printed_and_written(tmp_path, capfd):
     assert f"{figures['plain_images_per_second']:g}" in printed
 
 
+@pytest.mark.slow
 def test_a_network_without_a_library_call_is_measured_alone(tmp_path, capfd):
     report = tmp_path / "report.json"
     arguments = ["--estimator", "movenet", "--size", "160x120", "--batch", "2", "--seconds", "0"]
@@ -73,6 +75,7 @@ def estimator(config):
     return make_estimator(Config(estimator=config))
 
 
+@pytest.mark.slow
 def test_placed_people_are_returned(estimator, monkeypatch):
     monkeypatch.setattr(estimator, "network", PlacedPeople(estimator.network, 12))
     image = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
@@ -87,11 +90,13 @@ def test_placed_people_are_returned(estimator, monkeypatch):
     assert poses.keypoints.std(axis=1).min() > 1  # found in the image, not made up
 
 
+@pytest.mark.slow
 def test_zero_people_can_be_placed(estimator, monkeypatch):
     monkeypatch.setattr(estimator, "network", PlacedPeople(estimator.network, 0))
     assert len(estimator.estimate(np.zeros((60, 80, 3), np.uint8))) == 0
 
 
+@pytest.mark.slow
 def test_both_calls_do_the_same_work(config, estimator):
     plain = TorchvisionCall(config, Path(config.weights), estimator.device, 4)
     heads, seen = plain.model.roi_heads, []

@@ -186,6 +186,7 @@ def test_bench_tracking_plots_the_peers(recording, monkeypatch, capfd):
     assert all(lanes.frames == N_FRAMES for lanes in drawn.values())
 
 
+@pytest.mark.slow
 def test_bench_tracker_runs_the_peers_on_the_same_crowd(tmp_path, capfd):
     command = "bench tracker --people 3 --seconds 4 --seed 7 --peers"
     report, _ = run(command, tmp_path / "r.json", capfd)

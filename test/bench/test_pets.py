@@ -10,7 +10,10 @@ import pytest
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "pets09-s2l1"
 MOVENET, YOLO = "detections_movenet_tiled.npz", "detections_yolo11n_pose.npz"
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is missing"),
+]
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("config", "launch", "poseflow_ros", "resource")
 FILES = ("package.xml", "pyproject.toml", "setup.cfg", "setup.py")

@@ -94,13 +94,12 @@ def test_torch_file_is_read(wrap, as_zip, tmp_path):
     assert all((value == 0.5).all() for value in weights.values())
 
 
-@pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize(
-    "wrap",
+    ("wrap", "protocol"),
     [
-        pytest.param(lambda zoo: zoo, id="as it is"),
-        pytest.param(lambda zoo: zoo["model"], id="the weights alone"),
-        pytest.param(lambda zoo: OrderedDict(zoo["model"]), id="an ordered dictionary"),
+        *(pytest.param(lambda zoo: zoo, i, id=f"protocol {i}") for i in range(6)),
+        pytest.param(lambda zoo: zoo["model"], 2, id="the weights alone"),
+        pytest.param(lambda zoo: OrderedDict(zoo["model"]), 2, id="an ordered dictionary"),
     ],
 )
 def test_model_zoo_file_is_read(wrap, protocol, tmp_path):
@@ -270,8 +269,9 @@ def repickled(path, content):
             archive.writestr(name, content if name.endswith("data.pkl") else part)
 
 
+# What is read by name is checked by one reader: the kinds of files need not meet every payload.
 @pytest.mark.parametrize("kind", ["zip", "legacy", "bare"])
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", PAYLOADS[::6])
 def test_code_in_a_torch_file_is_not_run(payload, kind, tmp_path, extension):
     mark, path = tmp_path / "mark", tmp_path / "weights.pth"
     content = payload(mark)
@@ -436,9 +436,8 @@ def test_zip_bomb_is_rejected_without_reading(tmp_path):
         pytest.param({"a\nb": KERNEL}, "'a\\nb' is not the name", id="a name of two lines"),
     ],
 )
-@pytest.mark.parametrize("protocol", [2, 5])
-def test_content_other_than_named_weights_is_rejected(content, named, protocol, tmp_path):
-    path = written(tmp_path / "weights.pkl", pickle.dumps(content, protocol))
+def test_content_other_than_named_weights_is_rejected(content, named, tmp_path):
+    path = written(tmp_path / "weights.pkl", pickle.dumps(content, 2))
     assert named in refusal(path)
 
 

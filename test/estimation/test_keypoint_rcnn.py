@@ -189,6 +189,7 @@ class TestLikeTheLibrary:
         answer = expected(library, image, min_side=sides[0], max_side=sides[1])
         assert_as_expected(estimator.estimate(image), answer)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("max_people", [1, 3, 30])
     def test_max_people_limits_the_people(self, max_people, make, library):
         image, sides = picture(90, 150), {"image_min_side": 64, "image_max_side": 128}
@@ -204,6 +205,7 @@ class TestLikeTheLibrary:
         assert 0 < len(answer[0]) < 5
         assert_as_expected(make(min_person_score=some).estimate(image), answer)
 
+    @pytest.mark.slow
     def test_norms_with_batch_counters_are_accepted(self, make, tmp_path):
         torch.manual_seed(5)
         backbone = resnet_fpn_backbone(
@@ -215,6 +217,7 @@ class TestLikeTheLibrary:
         poses = make(weights=saved(model, tmp_path)).estimate(image)
         assert_as_expected(poses, expected(model, image))
 
+    @pytest.mark.slow
     def test_the_published_file_s_norms_divide_by_the_variance_alone(
         self, make, tmp_path, monkeypatch
     ):
@@ -263,6 +266,7 @@ class TestBatch:
     def test_empty_batch_gives_an_empty_list(self, estimator):
         assert estimator.estimate_batch([]) == []
 
+    @pytest.mark.slow
     def test_batch_with_and_without_people_is_separated(self, estimator, make):
         images = [picture(60, 80, seed) for seed in range(4)]
         images.sort(key=lambda image: estimator.estimate(image).scores[0])
@@ -333,6 +337,7 @@ class TestHalfPrecision:
               f"{max(scores):.4f}, {found} of {all_people}")  # fmt: skip
         return np.median(moved), max(scores), found / all_people
 
+    @pytest.mark.slow
     # Of random weights' many boxes of nearly one score, others may survive in coarser numbers.
     @pytest.mark.parametrize(
         ("precision", "pixels", "score", "share"),
@@ -383,6 +388,7 @@ def live_tensors():
     return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_close_releases_every_tensor(weights):
     counts = []
     for _ in range(3):
@@ -407,6 +413,7 @@ def test_close_may_be_called_twice(make):
     estimator.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles with g++, which is missing")
 def test_a_compiled_network_gives_the_same(make, estimator):
     compiled = make(compile=True)
@@ -459,6 +466,7 @@ print(*map(len, estimator.estimate_batch(images)))
 """
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_batches_and_the_next_image_is_processed(weights):
     command = [sys.executable, "-c", MEMORY, weights]
     result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)

@@ -208,11 +208,14 @@ def kept(model):
     return sorted(path.name for path in cache_path(model).parent.iterdir())
 
 
-@pytest.mark.parametrize("path", ["/whole", "/moved", "/chunked", "/unknown/length"])
 @pytest.mark.parametrize(
-    ("digest", "algorithm"),
-    [(SHA256, "sha256"), (SHA256[:8], "sha256"), (MD5, "md5"), (MD5[:6], "md5")],
-    ids=["SHA-256", "its beginning", "MD5", "the beginning of an MD5"],
+    ("path", "digest", "algorithm"),
+    [
+        pytest.param("/whole", SHA256, "sha256", id="SHA-256"),
+        pytest.param("/moved", SHA256[:8], "sha256", id="moved, the beginning of a SHA-256"),
+        pytest.param("/chunked", MD5, "md5", id="in chunks, MD5"),
+        pytest.param("/unknown/length", MD5[:6], "md5", id="of unknown length, the beginning"),
+    ],
 )
 def test_file_is_downloaded_from_a_server(path, digest, algorithm, published, capfd):
     model = published(path, digest, algorithm)

@@ -1,8 +1,6 @@
 """Real nodes over real DDS, each test in a ROS domain of its own."""
 
 import contextlib
-import itertools
-import os
 import threading
 
 import pytest
@@ -11,19 +9,16 @@ rclpy = pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 env
 
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from ros_driver import Driver  # noqa: E402
+from ros_domains import reserved_domain  # noqa: E402
+from ros_driver import open_driver  # noqa: E402
 
 from poseflow_ros.ros.node import PoseFlowNode  # noqa: E402
-
-# Below 102 every domain has ports on Linux; runs beside each other start elsewhere.
-_domains = itertools.cycle(range(2 + os.getpid() % 90, 101))
 
 
 @pytest.fixture
 def driver():
-    driver = Driver(next(_domains))
-    yield driver
-    driver.close()
+    with reserved_domain() as domain_id, open_driver(domain_id) as driver:
+        yield driver
 
 
 @contextlib.contextmanager

@@ -13,8 +13,11 @@ import numpy as np
 import psutil
 import pytest
 from poseflow_msgs.msg import TrackedPoseArray
+from ros_domains import reserved_domain
+from ros_driver import open_driver
 from sensor_msgs.msg import Image
 
+from poseflow_ros.__main__ import main
 from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.bench.node_trial import cpu_s
 from poseflow_ros.ros.conversions import seconds
@@ -57,31 +60,41 @@ class Command:
             if (process.info["environ"] or {}).get(MARK) == self._mark
         ]
 
+    @property
+    def namespace(self):
+        """The namespace of its nodes."""
+        return f"/bench_{self.process.pid}"
 
-def topics(driver, ending):
-    return [name for name, _ in driver.node.get_topic_names_and_types() if name.endswith(ending)]
+    def runs(self):
+        """Whether it runs; fail if it ended with an error."""
+        if self.process.poll() is None:
+            return True
+        assert self.process.returncode == 0, self.end()[2]
+        return False
+
+
+def topics(driver):
+    return [name for name, _ in driver.node.get_topic_names_and_types()]
 
 
 @pytest.fixture(scope="module")
 def witnessed(tmp_path_factory):
     """A short reliable run, and the images and poses that another process saw of it."""
-    from ros_driver import Driver
-
-    driver = Driver(2 + os.getpid() % 90)
     path = tmp_path_factory.mktemp("bench") / "report.json"
-    command = Command(driver.domain_id, "bench", "node", *SHORT, "--report", path)
-    driver.until(lambda: topics(driver, "/poseflow/tracked_poses"), "the node")
-    (poses_topic,) = topics(driver, "/poseflow/tracked_poses")
-    images = driver.listen(Image, poses_topic.replace("poseflow/tracked_poses", "image"), 100)
-    poses = []
-    driver.node.create_subscription(
-        TrackedPoseArray, poses_topic, lambda m: poses.append((time.time(), m)), 100
-    )
-    driver.until(lambda: command.process.poll() is not None, "the end")
-    code, out, err = command.end()
-    driver.close()
-    assert code == 0, err
-    return json.loads(path.read_text()), out, command, images, poses
+    with reserved_domain() as domain_id, open_driver(domain_id) as driver:
+        command = Command(domain_id, "bench", "node", *SHORT, "--report", path)
+        images = driver.listen(Image, f"{command.namespace}/image", 100)
+        poses = []
+        driver.node.create_subscription(
+            TrackedPoseArray, f"{command.namespace}/poseflow/tracked_poses",
+            lambda m: poses.append((time.time(), m)), 100,
+        )  # fmt: skip
+        driver.until(lambda: not command.runs(), "the end")
+        _, out, _ = command.end()
+        figures = json.loads(path.read_text())
+        driver.until(lambda: len(images) >= figures["published"], "the images")
+        driver.until(lambda: len(poses) >= figures["processed"], "the poses")
+    return figures, out, command, images, poses
 
 
 def test_counts_equal_those_of_an_independent_subscriber(witnessed):
@@ -89,7 +102,6 @@ def test_counts_equal_those_of_an_independent_subscriber(witnessed):
     assert MOST_IMAGES <= figures["published"] == len(images) <= N_IMAGES
     assert figures["processed"] == len(poses) > 0
     assert figures["published"] == figures["received"] + figures["lost"]
-    # The publisher begins when the witness listens, at times before the node is found.
     assert 0 <= figures["lost"] < figures["published"]
     assert figures["received"] == figures["processed"] + figures["dropped"]
     assert figures["dropped"] == sum(figures["dropped_by_reason"].values())
@@ -147,31 +159,34 @@ def test_cpu_time_equals_that_of_the_process_clock():
 @pytest.fixture(scope="module")
 def two_cameras(tmp_path_factory):
     """A short best-effort run of two cameras, and what another process saw of each."""
-    from ros_driver import Driver
-
-    driver = Driver(2 + (os.getpid() + 1) % 90)
     path = tmp_path_factory.mktemp("bench") / "report.json"
     options = ["--qos=best_effort", "--cameras=2", "--annotated", "--report", path]
-    command = Command(driver.domain_id, "bench", "node", *SHORT, *options)
-    driver.until(lambda: len(topics(driver, "/tracked_poses")) == 2, "the node")
-    poses = {
-        topic.split("/")[-2]: driver.listen(TrackedPoseArray, topic, 100)
-        for topic in topics(driver, "/tracked_poses")
-    }
-    offered = {}
+    cameras, offered = ("camera1", "camera2"), {}
+    with reserved_domain() as domain_id, open_driver(domain_id) as driver:
+        command = Command(domain_id, "bench", "node", *SHORT, *options)
+        poses = {
+            camera: driver.listen(
+                TrackedPoseArray, f"{command.namespace}/poseflow/{camera}/tracked_poses", 100
+            )
+            for camera in cameras
+        }
 
-    def ended():
-        for topic in topics(driver, "/image"):
-            for publisher in driver.node.get_publishers_info_by_topic(topic):
-                offered[topic.split("/")[-2]] = publisher.qos_profile.reliability.name
-        return command.process.poll() is not None
+        def ended():
+            for camera in cameras:
+                topic = f"{command.namespace}/{camera}/image"
+                for publisher in driver.node.get_publishers_info_by_topic(topic):
+                    offered[camera] = publisher.qos_profile.reliability.name
+            return not command.runs()
 
-    driver.until(ended, "the end")
-    code, out, err = command.end()
-    driver.close()
-    assert code == 0, err
+        driver.until(ended, "the end")
+        _, out, _ = command.end()
+        figures = json.loads(path.read_text())
+        for camera, counts in figures["per_camera"].items():
+            driver.until(
+                lambda c=camera, n=counts["processed"]: len(poses[c]) >= n, f"poses of {camera}"
+            )
     assert offered == {"camera1": "BEST_EFFORT", "camera2": "BEST_EFFORT"}
-    return json.loads(path.read_text()), out, poses
+    return figures, out, poses
 
 
 def test_each_camera_is_counted_separately(two_cameras):
@@ -215,7 +230,9 @@ def test_annotated_option_receives_annotated_images(two_cameras):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_the_command_alone_stops_everything(driver, number):
     command = Command(driver.domain_id, "bench", "node", *SHORT)
-    driver.until(lambda: topics(driver, "/image"), "the active node")
+    # Another command in this domain would have another namespace.
+    image = f"{command.namespace}/image"
+    driver.until(lambda: not command.runs() or image in topics(driver), "the active node")
     command.process.send_signal(number)
     code, _, err = command.end()
     assert code == 130
@@ -236,9 +253,10 @@ def test_a_signal_to_the_command_alone_stops_everything(driver, number):
         (["--report=/nowhere/report.json"], "/nowhere/report.json cannot be written"),
     ],
 )
-def test_invalid_input_is_reported_in_one_line(driver, arguments, said):
-    code, out, err = Command(driver.domain_id, "bench", "node", *arguments).end()
-    assert (code, out) == (2, "")
+def test_invalid_input_is_reported_in_one_line(arguments, said, capfd):
+    assert main(["bench", "node", *arguments]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
     assert err.startswith("poseflow_ros: ") and err.count("\n") == 1
     assert said in err
 

@@ -23,6 +23,7 @@ def run_demo(domain_id, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_demo_writes_a_video_a_contact_sheet_and_a_summary(driver, sample_video, tmp_path):
     short = tmp_path / "a film's short piece.mp4"
     with VideoWriter(short, 10.0) as writer:

@@ -176,7 +176,7 @@ def test_hanging_network_is_abandoned_and_can_be_replaced(meanwhile, driver, act
 
 
 def test_idle_time_does_not_count_for_the_timeout(driver, active_node):
-    node = active_node(estimator__timeout_s=0.3)
+    node = active_node(estimator__timeout_s=1.0)
     Camera(driver, node).show()
     driver.spin(2.5)
     assert driver.state() == "active"

@@ -107,6 +107,7 @@ def malformed(i):
     return message
 
 
+@pytest.mark.slow
 def test_malformed_messages_do_not_affect_valid_ones(driver, active_node):
     node = active_node(movenet__input_size=64)
     camera = Camera(driver)
@@ -147,7 +148,7 @@ def test_frequent_parameter_changes_during_inference(driver, active_node):
     camera = Camera(driver)
     client = driver.node.create_client(SetParameters, "/poseflow/set_parameters")
     driver.until(client.service_is_ready, "the service")
-    driver.spin(0.3)
+    driver.wait_until_known_to("/poseflow")
     answers = []
     for i in range(300):
         value = Parameter("tracker.min_pose_score", value=(i % 10) / 10).to_parameter_msg()
@@ -161,6 +162,7 @@ def test_frequent_parameter_changes_during_inference(driver, active_node):
     assert node.config.tracker.min_pose_score == 0.9
 
 
+@pytest.mark.slow
 def test_activated_and_deactivated_200_times_under_load(driver, active_node):
     node = active_node(movenet__input_size=64)
     publisher = driver.node.create_publisher(Image, "image", 1)

@@ -212,17 +212,17 @@ def test_services_and_parameters_respond_during_inference(driver, active_node, g
     assert driver.call(Trigger, "/poseflow/reset").success
     assert driver.state() == "active"
     assert driver.change("deactivate")
+    driver.until(lambda: camera.get_subscription_count() == 0, "the end of the old subscription")
     assert driver.change("cleanup")
     assert driver.change("configure")
     assert driver.change("activate")
     gated[0].gate.release()
-    driver.spin(0.5)
-    assert not heard  # an image from before the deactivation is not answered after it
     assert len(gated) == 2
     gated[1].gate.release()
-    driver.until(lambda: camera.get_subscription_count() > 0, "the new subscription")
-    camera.publish(stamped(BLANK, 2.0))
+    driver.camera().publish(stamped(BLANK, 2.0))
     driver.until(lambda: heard, "an answer of the new network")
+    # An image from before the deactivation is not answered after it.
+    assert [array.header.stamp.sec for array in heard] == [2]
 
 
 def test_reset_drops_the_image_in_progress_and_keeps_waiting_images(driver, active_node, gated):
@@ -297,13 +297,14 @@ def deletes_all(array):
 
 
 def test_markers_lie_on_the_plane_and_are_deleted_with_the_track(driver, active_node, pedestrians):
-    active_node(**AT_FIRST_SIGHT, markers__depth_m=2.0)
+    node = active_node(**AT_FIRST_SIGHT, markers__depth_m=2.0)
     poses = driver.listen(TrackedPoseArray, POSES)
     markers = driver.listen(MarkerArray, "/poseflow/markers")
     camera = driver.camera()
     infos = driver.camera(CameraInfo, "camera_info")
     infos.publish(camera_info(stamped(BLANK, 1.0).header, (576, 768), 90.0))
-    driver.spin(0.3)
+    projector = node.cameras[""].projector
+    driver.until(lambda: projector.calibration is not None, "the calibration")
     publish_each(driver, camera, pedestrians[:2], poses)
     driver.until(
         lambda: markers and markers[-1].markers[0].header.stamp == poses[-1].header.stamp,
@@ -354,10 +355,11 @@ def test_annotated_image_is_published_only_with_subscribers(driver, active_node,
 
 
 @pytest.mark.parametrize("reliable", [True, False], ids=["reliable", "best effort"])
-def test_auto_reliability_receives_from_every_kind_of_publisher(driver, active_node, reliable):
+@pytest.mark.parametrize("qos", [5, qos_profile_sensor_data], ids=["reliable", "best effort"])
+def test_auto_reliability_receives_from_every_kind_of_publisher(driver, active_node, qos):
     active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
-    camera = driver.camera(reliable=reliable)
+    camera = driver.camera(qos=qos)
     stamp_s = 1.0
     while not heard:
         camera.publish(stamped(BLANK, stamp_s))
@@ -474,19 +476,23 @@ def test_tentative_tracks_are_not_published_by_default(driver, active_node, pede
     assert len(heard[-1].poses) >= 3
 
 
+def publish_delayed(driver, node, images, start_s):
+    """Publish images 0.1 s apart by their stamps, each once the one before is tracked."""
+    camera, publisher = node.cameras[""], driver.camera()
+
+    def tracked():
+        return camera.pipeline.n_delayed + int(camera.statistics.values()["processed"])
+
+    for i, image in enumerate(images):
+        publisher.publish(stamped(image, start_s + 0.1 * i))
+        driver.until(lambda n=i: tracked() > n, f"image {i}")
+    return publisher
+
+
 def test_delayed_frames_keep_their_stamps_and_people(driver, active_node, pedestrians):
     node = active_node(movenet__input_size=512, tracker__flow_window_s=0.7)
     heard = driver.listen(TrackedPoseArray, POSES)
-    camera = driver.camera()
-
-    def worked_on():
-        return node.cameras[""].pipeline.n_delayed + int(
-            node.cameras[""].statistics.values()["processed"]
-        )
-
-    for i in range(10):
-        camera.publish(stamped(pedestrians[0], 1.0 + 0.1 * i))
-        driver.until(lambda n=i: worked_on() > n, f"image {i}")
+    publish_delayed(driver, node, [pedestrians[0]] * 10, start_s=1.0)
     driver.until(lambda: len(heard) == 3, "the frames of 0.7 s before")
     assert [round(a.header.stamp.nanosec / 1e8) for a in heard] == [0, 1, 2]
     # Tracks that were tentative then are confirmed now.
@@ -498,12 +504,9 @@ def test_delayed_frames_keep_their_stamps_and_people(driver, active_node, pedest
 
 
 def test_delayed_frames_are_published_in_their_own_epoch_at_a_discontinuity(driver, active_node):
-    active_node(movenet__input_size=64, tracker__flow_window_s=0.7)
+    node = active_node(movenet__input_size=64, tracker__flow_window_s=0.7)
     heard = driver.listen(TrackedPoseArray, POSES)
-    camera = driver.camera()
-    for i in range(4):
-        camera.publish(stamped(BLANK, 11.0 + 0.1 * i))
-        driver.spin(0.2)
+    camera = publish_delayed(driver, node, [BLANK] * 4, start_s=11.0)
     assert not heard
     camera.publish(stamped(BLANK, 1.0))
     driver.until(lambda: len(heard) == 4, "the frames from before the stamp went back")

@@ -228,6 +228,7 @@ class World:
             self.driver.executor.spin_once(timeout_sec=0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(("association", "number"), [("classic", 1), ("robust", 2)])
 def test_node_survives_arbitrary_messages_and_counts_them(

@@ -165,6 +165,7 @@ def used():
     return tuple(sum(1 for _ in Path("/proc/self", kind).iterdir()) for kind in ("task", "fd"))
 
 
+@pytest.mark.slow
 def test_fifty_cycles_leak_nothing(driver, start_node):
     start_node(movenet__input_size=64)
 

@@ -48,15 +48,10 @@ class Rig:
         """Publish depth, where given, and then the image; return the people in the answer."""
         self.stamp_s += 0.1
         if depth is not None:
-            message = depth_message(depth, self.stamp_s + late_s, encoding)
-            self.depth.publish(message)
-            stamp = message.header.stamp
-            self.driver.until(
-                lambda: any(
-                    m.header.stamp == stamp for m in self.node.cameras[""].projector._depths
-                ),
-                "depth",
-            )
+            stamp_s = self.stamp_s + late_s
+            self.depth.publish(depth_message(depth, stamp_s, encoding))
+            projector = self.node.cameras[""].projector
+            self.driver.until(lambda: projector.has_depth_until(stamp_s), "depth")
         before = len(self.heard)
         self.image.publish(stamped(image, self.stamp_s))
         self.driver.until(lambda: len(self.heard) > before, "an answer")

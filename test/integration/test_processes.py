@@ -97,9 +97,13 @@ def test_every_frame_of_a_video_is_processed_or_counted_as_dropped(driver, start
     assert [array.sequence for array in heard] == list(range(len(heard)))
     stamps = [a.header.stamp.sec + 1e-9 * a.header.stamp.nanosec for a in heard]
     assert stamps[-1] - stamps[0] == pytest.approx(1.9, abs=0.3)
-    driver.spin(0.2)
-    values = {s.name: {v.key: v.value for v in s.values} for a in diagnostics for s in a.status}
-    assert values["/video_publisher: video"]["published"] == "20"
+
+    def published():
+        name = "/video_publisher: video"
+        statuses = [s for a in diagnostics for s in a.status if s.name == name]
+        return [v.value for s in statuses for v in s.values if v.key == "published"]
+
+    driver.until(lambda: "20" in published(), "the last diagnostics of the publisher")
 
 
 def test_two_robots_on_one_network_receive_only_their_own_messages(driver, start, tmp_path):

@@ -18,10 +18,8 @@ BURST = QoSProfile(depth=1000)
 
 
 def bag(driver, message_type, topic):
-    """Return a publisher that the node has found, as of a player of bags."""
-    publisher = driver.node.create_publisher(message_type, topic, BURST)
-    driver.until(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
-    return publisher
+    """Return a publisher as of a player of bags."""
+    return driver.camera(message_type, topic, BURST)
 
 
 def test_images_in_a_burst_are_all_processed_in_order(driver, active_node):

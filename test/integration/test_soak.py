@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 from poseflow_msgs.msg import TrackedPoseArray
-from ros_driver import SETTLE_S
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -64,13 +64,12 @@ class Stream:
         to_and_fro = there + there[-2:0:-1]
         self._messages = cycle([to_message(image, Header(), "rgb8") for image in to_and_fro])
         self._node = driver.node
-        self._publisher = driver.camera(Image, "/soak/image", reliable=False)
         self._latencies_ms = []
         self.published, self.sequences, self.people = 0, [], 0
         self._node.create_subscription(
             TrackedPoseArray, f"{NODE}/tracked_poses", self._on_poses, 100
         )
-        driver.spin(SETTLE_S)
+        self._publisher = driver.camera(Image, "/soak/image", qos_profile_sensor_data)
         self._timer = self._node.create_timer(1 / RATE_HZ, self._publish)
 
     def stop(self):

@@ -17,20 +17,26 @@ import rclpy
 from lifecycle_msgs.srv import GetState
 from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.executors import SingleThreadedExecutor
+from ros_domains import reserved_domain
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from poseflow_ros.ros.images import to_message
 
-DOMAIN = 103 + os.getpid() % 100
 PATIENCE_S = 60
 RUN = "import sys; from ros2cli.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
-def observer():
+def domain_id():
+    with reserved_domain() as domain_id:
+        yield domain_id
+
+
+@pytest.fixture
+def observer(domain_id):
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=DOMAIN)
+    rclpy.init(context=context, domain_id=domain_id)
     node = rclpy.create_node("observer", context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
@@ -41,12 +47,12 @@ def observer():
 
 
 @pytest.fixture
-def launch(tmp_path):
+def launch(tmp_path, domain_id):
     processes = []
 
     def start(file, *arguments):
         where = [file] if Path(file).is_absolute() else ["poseflow_ros", file]
-        environment = {"ROS_DOMAIN_ID": str(DOMAIN), "ROS_LOG_DIR": str(tmp_path)}
+        environment = {"ROS_DOMAIN_ID": str(domain_id), "ROS_LOG_DIR": str(tmp_path)}
         process = subprocess.Popen(
             [sys.executable, "-c", RUN, "launch", *where, *arguments],
             env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -112,7 +112,7 @@ def mosaic(order, depth=np.uint8):
     return seen
 
 
-@pytest.mark.parametrize(("padding", "last"), LAYOUTS)
+@pytest.mark.parametrize(("padding", "last"), LAYOUTS[::3])
 @pytest.mark.parametrize("order", ["rggb", "bggr", "gbrg", "grbg"])
 def test_bayer(order, padding, last):
     rows = [row.tobytes() for row in mosaic(order)]
@@ -301,7 +301,7 @@ DEEP = [
 
 
 @pytest.mark.parametrize("order", ["<u2", ">u2"], ids=["little-endian", "big-endian"])
-@pytest.mark.parametrize(("padding", "last"), LAYOUTS)
+@pytest.mark.parametrize(("padding", "last"), LAYOUTS[::3])
 @pytest.mark.parametrize(("encoding", "values", "expected"), DEEP, ids=[c[0] for c in DEEP])
 def test_deep_colours(monkeypatch, encoding, values, expected, padding, last, order):
     pytest.importorskip("rosbags.image")
@@ -399,19 +399,7 @@ def check_areas(rgb):
         assert np.abs(rgb[4:20, left + 4 : left + 12].astype(int) - colour).max() <= 6
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "jpeg",
-        "jpg",
-        "",
-        "png",
-        "rgb8; jpeg compressed bgr8",
-        "bayer_rggb8; jpeg compressed mono8",
-        "mono16; png compressed ",
-        "8UC3; jpeg compressed",
-    ],
-)
+@pytest.mark.parametrize("form", ["jpeg", "", "png", "bayer_rggb8; jpeg compressed mono8"])
 @pytest.mark.parametrize("data", [JPEG, PNG, PROGRESSIVE.tobytes()], ids=["JPEG", "PNG", "scans"])
 def test_compressed_images_are_decoded_with_any_format_string(data, form):
     check_areas(to_rgb(compressed(data, form)))

@@ -2,24 +2,24 @@
 
 import time
 from array import array
+from contextlib import contextmanager
 
 import numpy as np
 import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from poseflow_ros.ros.conversions import duration
 from poseflow_ros.ros.images import to_message
 
-PATIENCE_S = 30.0
-# A client sees a service before the service sees the client: an answer sent in between is lost.
-# So may one be that a dead node of this name seems to be ready for.
-SETTLE_S = 0.3
-ASKED = 6  # times, in all of one's patience
+PATIENCE_S = 60.0
+RETRY_S = 0.5
+# The name of an endpoint's node before DDS has announced it.
+UNKNOWN = "_NODE_NAME_UNKNOWN_"
 
 TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
@@ -29,12 +29,6 @@ TRANSITIONS = {
     "shutdown unconfigured": Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
     "shutdown inactive": Transition.TRANSITION_INACTIVE_SHUTDOWN,
     "shutdown active": Transition.TRANSITION_ACTIVE_SHUTDOWN,
-}
-GOALS = {
-    "configure": "inactive",
-    "activate": "active",
-    "deactivate": "inactive",
-    "cleanup": "unconfigured",
 }
 
 
@@ -93,41 +87,64 @@ class Driver:
         return heard
 
     def call(self, service_type, name, **request):
-        """Return a service's answer; asked again where none comes, as one may be lost."""
-        for _ in range(ASKED):
-            answer = self._ask(service_type, name, request)
-            if answer is not None:
-                return answer
-        raise AssertionError(f"no answer of {name}")
-
-    def _ask(self, service_type, name, request):
-        """Return an answer, or None where none comes."""
+        """Return the response of a service of a node's own namespace, `/node/service`."""
         client = self._clients.get(name)
         if client is None:
             client = self._clients[name] = self.node.create_client(service_type, name)
-            self.until(client.service_is_ready, f"service {name}")
-            self.spin(SETTLE_S)
+        self.wait_until_known_to(name.rpartition("/")[0])
+        self.until(client.service_is_ready, f"service {name}")
         future = client.call_async(service_type.Request(**request))
-        self.executor.spin_until_future_complete(future, timeout_sec=PATIENCE_S / ASKED)
-        return future.result() if future.done() else None
+        self.until(future.done, f"the response of {name}")
+        return future.result()
 
     def change(self, transition, name="/poseflow"):
-        """Ask for a transition; return whether it succeeded."""
-        request = {"transition": Transition(id=TRANSITIONS.get(transition, transition))}
-        for _ in range(ASKED):
-            answer = self._ask(ChangeState, f"{name}/change_state", request)
-            if answer is not None:
-                return answer.success
-            if self.state(name) == GOALS.get(transition):
-                return True  # only the answer was lost
-        raise AssertionError(f"no answer of {name} to {transition}")
+        """Request a transition; return whether it succeeded."""
+        transition = Transition(id=TRANSITIONS.get(transition, transition))
+        return self.call(ChangeState, f"{name}/change_state", transition=transition).success
 
     def state(self, name="/poseflow"):
         return self.call(GetState, f"{name}/get_state").current_state.label
 
-    def camera(self, message_type=Image, topic="image", reliable=True):
-        """Return a publisher that the node has found."""
-        qos = QoSProfile(depth=5) if reliable else qos_profile_sensor_data
+    def camera(self, message_type=Image, topic="image", qos=5):
+        """Return a publisher that is connected to a node's subscription, in both directions."""
         publisher = self.node.create_publisher(message_type, topic, qos)
         self.until(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
+        for node in self._subscribers(topic):
+            self.wait_until_known_to(node)
         return publisher
+
+    def _subscribers(self, topic):
+        """Return the full names of the other nodes that subscribe to a topic."""
+
+        def infos():
+            return self.node.get_subscriptions_info_by_topic(topic)
+
+        self.until(lambda: all(i.node_name != UNKNOWN for i in infos()), "names of nodes")
+        names = {f"{i.node_namespace.rstrip('/')}/{i.node_name}" for i in infos()}
+        return names - {self.node.get_fully_qualified_name()}
+
+    def wait_until_known_to(self, name):
+        """Wait until a node knows every publisher, subscription and client made so far.
+
+        DDS announces the endpoints of a participant in the order in which they were made: a node
+        that answers a new client knows all older ones. An answer to a client that the node does
+        not know yet is lost, therefore the request is repeated.
+        """
+        client = self.node.create_client(GetParameters, f"{name}/get_parameters")
+        self.until(client.service_is_ready, f"node {name}")
+        future, deadline = None, time.monotonic() + PATIENCE_S
+        while future is None or not future.done():
+            assert time.monotonic() < deadline, f"{name} did not answer in {PATIENCE_S} s"
+            future = client.call_async(GetParameters.Request())
+            self.executor.spin_until_future_complete(future, timeout_sec=RETRY_S)
+        self.node.destroy_client(client)
+
+
+@contextmanager
+def open_driver(domain_id):
+    """Make a driver; close it with the context."""
+    driver = Driver(domain_id)
+    try:
+        yield driver
+    finally:
+        driver.close()

@@ -90,6 +90,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(steps=STEPS)
 def test_update_equals_blom_and_bar_shalom(steps):

@@ -305,8 +305,7 @@ def test_two_dancers_get_two_ids_from_the_first_frame(fps):
 # Several people, by motion alone.
 
 
-@FPS
-@pytest.mark.parametrize("height", [40, 200, 900])
+@pytest.mark.parametrize(("fps", "height"), [(25, 40), (10, 200), (3, 200), (25, 900)])
 @pytest.mark.parametrize("hidden_s", [0, 0.6], ids=["both seen", "the farther is hidden"])
 def test_two_people_who_cross_keep_their_ids(fps, height, hidden_s):
     near = walker(0, 0.3 * height, height)
@@ -544,7 +543,7 @@ def found_again(person, part, shift, noise):
     ],
 )
 @pytest.mark.parametrize("fps", [25, 3])
-def test_duplicate_detections_are_one_track(part, jitter, noise, often, fps):
+def test_duplicate_detections_are_one_track(part, jitter, noise, often):
     rng = np.random.default_rng(4)
     person = walker(100, speed=0.3)
 
@@ -553,9 +552,10 @@ def test_duplicate_detections_are_one_track(part, jitter, noise, often, fps):
         again = found_again(person(t), part, shift, HEIGHT * rng.normal(0, noise, (17, 2)))
         return [person(t), again][: 2 if rng.random() < often else 1]
 
-    story = film(people, 4, fps)
-    assert [1 in seen(tracked) for tracked in story[1:]] == [True] * (len(story) - 1)
-    assert longest_run(story, 2) <= 1
+    for fps in (25, 3):
+        story = film(people, 4, fps)
+        assert [1 in seen(tracked) for tracked in story[1:]] == [True] * (len(story) - 1)
+        assert longest_run(story, 2) <= 1
 
 
 def test_duplicate_detections_from_the_start_are_one_track():
@@ -723,8 +723,7 @@ def test_velocity_of_lost_tracks_rotates_with_the_image():
 # What is published.
 
 
-@pytest.mark.parametrize("fps", [30, 10, 5])
-@pytest.mark.parametrize("height", [40, 200, 900])
+@pytest.mark.parametrize(("fps", "height"), [(30, 40), (10, 200), (5, 200), (30, 900)])
 @pytest.mark.parametrize(
     "heading", [(0.7, 0), (-0.5, 0.2), (0, 0)], ids=["right", "left and down", "standing"]
 )
