@@ -191,7 +191,6 @@ def test_correspondences_may_have_any_strides():
         np.testing.assert_array_equal(again.shift, motion.shift)
 
 
-@pytest.mark.parametrize("seed", range(10), ids="seed {}".format)
 @pytest.mark.parametrize("seed", range(3), ids="seed {}".format)
 def test_random_correspondences_give_none(seed):
     rng = np.random.default_rng(seed + 100)
@@ -199,7 +198,6 @@ def test_random_correspondences_give_none(seed):
     assert estimate_camera_motion(correspondences, NOBODY) is None
 
 
-@pytest.mark.parametrize("seed", range(10), ids="seed {}".format)
 @pytest.mark.parametrize("seed", range(3), ids="seed {}".format)
 def test_two_motions_of_equal_weight_are_not_averaged(seed):
     standing = similarity(0, 1, (0, 0))

@@ -354,7 +354,6 @@ def test_annotated_image_is_published_only_with_subscribers(driver, active_node,
     assert changed.mean() < 0.3
 
 
-@pytest.mark.parametrize("reliable", [True, False], ids=["reliable", "best effort"])
 @pytest.mark.parametrize("qos", [5, qos_profile_sensor_data], ids=["reliable", "best effort"])
 def test_auto_reliability_receives_from_every_kind_of_publisher(driver, active_node, qos):
     active_node()

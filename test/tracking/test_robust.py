@@ -542,7 +542,6 @@ def found_again(person, part, shift, noise):
         pytest.param(0.05, 0.03, 0.3, id="now and then"),
     ],
 )
-@pytest.mark.parametrize("fps", [25, 3])
 def test_duplicate_detections_are_one_track(part, jitter, noise, often):
     rng = np.random.default_rng(4)
     person = walker(100, speed=0.3)
