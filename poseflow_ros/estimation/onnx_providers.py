@@ -42,7 +42,7 @@ def _options(provider: str, config: EstimatorConfig) -> dict[str, Any]:
         index = {"device_id": int(config.device.partition(":")[2] or 0)}
         return index | (_tensorrt(config) if provider == TENSORRT else _cuda(config))
     if provider == OPENVINO:
-        return {"device_type": "CPU" if config.device == "cpu" else "AUTO:GPU,CPU"}
+        return {"device_type": "CPU" if config.device == "cpu" else "AUTO"}
     return {}
 
 

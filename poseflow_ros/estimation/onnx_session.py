@@ -17,12 +17,7 @@ from poseflow_ros.estimation.errors import (
     first_line,
 )
 from poseflow_ros.estimation.libraries import require
-from poseflow_ros.estimation.onnx_providers import (
-    CPU,
-    GPU,
-    active_precision,
-    choose_providers,
-)
+from poseflow_ros.estimation.onnx_providers import GPU, active_precision, choose_providers
 
 _TYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 # Of models whose height and width are not fixed: the first is that of detectors and one-stage
@@ -77,7 +72,7 @@ class OnnxSession:
     @property
     def batches(self) -> bool:
         """Whether a batch of images takes less time than the images one by one."""
-        return self.provider != CPU and self.fixed_batch != 1
+        return self.on_gpu and self.fixed_batch != 1
 
     def run(self, inputs: NDArray[np.float32]) -> list[Outputs]:
         """Return the outputs for each image.

@@ -14,6 +14,7 @@ import threading
 import cv2
 import numpy as np
 import pytest
+from onnx_models import one_stage_spot, save
 
 from poseflow_ros.__main__ import main
 from poseflow_ros.estimation.detectron2_rcnn import published
@@ -539,11 +540,18 @@ def test_weights_verify_loads_a_file(movenet, torchvision_file, tmp_path, capfd)
     assert weights(capfd, "verify", "~/mine.pth") == [expected]
 
 
+def test_weights_verify_names_the_type_of_an_onnx_model(tmp_path, capfd):
+    path = save(tmp_path / "m.onnx", one_stage_spot())
+    expected = f"loads    as one-stage pose model, 17 keypoints, 320 x 256 px  {path}"
+    assert weights(capfd, "verify", path) == [expected]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
         # the file, what is in it, what the line tells
         pytest.param("x.tflite", b"hello", "are not a LiteRT model", id="a text for MoveNet"),
+        pytest.param("x.onnx", b"hello", "cannot be loaded as an ONNX model", id="for ONNX"),
         pytest.param("x.pth", b"hello", "cannot be read", id="a text for torch"),
         pytest.param("x.pkl", b"hello", "cannot be read", id="a text for the model zoo"),
         pytest.param("x.pth", b"", "cannot be read", id="nothing"),
