@@ -1,14 +1,13 @@
 """Tracked people drawn on their image."""
 
 import colorsys
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.imaging.labels import Rectangle, place_label
-from poseflow_ros.poses import FloatArray, Image, Poses, TrackedPoses
+from poseflow_ros.imaging.labels import overlaps, place_label
+from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 _GOLDEN_RATIO = 0.618034
@@ -48,10 +47,10 @@ def draw(
     shown = _shown(visible.poses, min_keypoint_score)
     for i, color in enumerate(colors):
         _draw_person(canvas, visible.poses.keypoints[i], shown[i], skeleton, color)
-    boxes = [_rectangle(box) for box in visible.poses.boxes]
+    boxes = _rectangles(visible.poses.boxes)
     labels = _labels(canvas, visible, boxes, _faces(visible.poses, shown, skeleton))
     for box, color in zip(boxes, colors, strict=True):
-        cv2.rectangle(canvas, box[:2], box[2:], color, _scaled(canvas, _BOX_LINE_PX))
+        _draw_rectangle(canvas, box, color, _scaled(canvas, _BOX_LINE_PX))
     for i, place in labels.items():
         _draw_label(canvas, str(visible.track_ids[i]), place, colors[i])
     return canvas
@@ -75,8 +74,9 @@ def _shown(poses: Poses, min_keypoint_score: float) -> NDArray[np.bool_]:
     return found & (poses.keypoint_scores >= min_keypoint_score)
 
 
-def _rectangle(box: FloatArray) -> Rectangle:
-    return Rectangle(*np.clip(box, -_FAR_PX, _FAR_PX).round().astype(int).tolist())
+def _rectangles(boxes: FloatArray) -> IntArray:
+    """Return boxes (N, 4) as the pixels that the drawing functions take."""
+    return np.clip(boxes, -_FAR_PX, _FAR_PX).round().astype(int)
 
 
 def _draw_person(
@@ -99,43 +99,38 @@ def _draw_person(
         cv2.circle(canvas, point, radius, color, -1, cv2.LINE_AA, _SHIFT)
 
 
-def _faces(poses: Poses, shown: NDArray[np.bool_], skeleton: Skeleton) -> list[Rectangle]:
-    """Return the faces, of the people whose face is drawn."""
+def _faces(poses: Poses, shown: NDArray[np.bool_], skeleton: Skeleton) -> IntArray:
+    """Return the rectangles (M, 4) of the faces that are drawn."""
     parts = [
         i
         for i, name in enumerate(skeleton.keypoint_names)
         if any(part in _FACE_PARTS for part in name.split("_"))
     ]
-    faces = []
-    for keypoints, drawn in zip(poses.keypoints[:, parts], shown[:, parts], strict=True):
-        if drawn.any():
-            low, high = keypoints[drawn].min(axis=0), keypoints[drawn].max(axis=0)
-            margin = _FACE_MARGIN * (high - low).max()
-            faces.append(_rectangle(np.concatenate([low - margin, high + margin])))
-    return faces
+    drawn = shown[:, parts].any(axis=1)
+    keypoints, on_face = poses.keypoints[drawn][:, parts], shown[drawn][:, parts, None]
+    low = np.where(on_face, keypoints, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(on_face, keypoints, -np.inf).max(axis=1, initial=-np.inf)
+    margin = _FACE_MARGIN * (high - low).max(axis=1, keepdims=True, initial=0)
+    return _rectangles(np.hstack([low - margin, high + margin]))
 
 
 def _labels(
-    canvas: Image,
-    visible: TrackedPoses,
-    boxes: Sequence[Rectangle],
-    occupied: list[Rectangle],
-) -> dict[int, Rectangle]:
+    canvas: Image, visible: TrackedPoses, boxes: IntArray, faces: IntArray
+) -> dict[int, IntArray]:
     """Return the place of each label, by the person's index; nobody outside the image has one."""
     height, width = canvas.shape[:2]
-    image = Rectangle(0, 0, width - 1, height - 1)
-    places: dict[int, Rectangle] = {}
-    for i, box in enumerate(boxes):
-        if image.overlap(box):
-            size = _label_size(canvas, str(visible.track_ids[i]))
-            places[i] = place_label(size, box, image, [*occupied, *places.values()])
+    inside = overlaps(boxes, np.array([[0, 0, width - 1, height - 1]]))[:, 0] > 0
+    places: dict[int, IntArray] = {}
+    for i in np.flatnonzero(inside).tolist():
+        size = _label_size(canvas, str(visible.track_ids[i]))
+        occupied = np.array([*faces, *places.values()], dtype=int).reshape(-1, 4)
+        places[i] = place_label(size, boxes[i], (width, height), occupied)
     return places
 
 
 def _label_size(canvas: Image, text: str) -> tuple[int, int]:
-    (width, height), _ = cv2.getTextSize(
-        text, _FONT, _FONT_SCALE * _scale(canvas), _weight(canvas)
-    )
+    font_scale = _FONT_SCALE * _scale(canvas)
+    (width, height), _ = cv2.getTextSize(text, _FONT, font_scale, _weight(canvas))
     margins = 2 * _scaled(canvas, _MARGIN_PX)
     return width + margins, height + margins
 
@@ -144,13 +139,19 @@ def _weight(canvas: Image) -> int:
     return _scaled(canvas, 1)
 
 
-def _draw_label(canvas: Image, text: str, place: Rectangle, color: Color) -> None:
+def _draw_rectangle(canvas: Image, rectangle: IntArray, color: Color, thickness: int) -> None:
+    x1, y1, x2, y2 = rectangle.tolist()
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), color, thickness)
+
+
+def _draw_label(canvas: Image, text: str, place: IntArray, color: Color) -> None:
     margin = _scaled(canvas, _MARGIN_PX)
-    cv2.rectangle(canvas, place[:2], place[2:], color, -1)
+    _draw_rectangle(canvas, place, color, cv2.FILLED)
+    x1, _, _, y2 = place.tolist()
     cv2.putText(
         canvas,
         text,
-        (place.x1 + margin, place.y2 - margin),
+        (x1 + margin, y2 - margin),
         _FONT,
         _FONT_SCALE * _scale(canvas),
         (0, 0, 0),

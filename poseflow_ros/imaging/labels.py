@@ -1,52 +1,46 @@
-"""Where labels are drawn: inside the image, beside the faces and beside each other."""
+"""Where labels are drawn: inside the image, beside the faces and beside each other.
 
-from collections.abc import Sequence
-from typing import NamedTuple
+Rectangles are pixels (x1, y1, x2, y2), all included.
+"""
 
+import numpy as np
 
-class Rectangle(NamedTuple):
-    """Pixels from (x1, y1) to (x2, y2), both included."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    def overlap(self, other: "Rectangle") -> int:
-        """Return the number of pixels that both have."""
-        width = min(self.x2, other.x2) - max(self.x1, other.x1) + 1
-        height = min(self.y2, other.y2) - max(self.y1, other.y1) + 1
-        return max(0, width) * max(0, height)
+from poseflow_ros.poses import IntArray
 
 
 def place_label(
-    size: tuple[int, int], box: Rectangle, image: Rectangle, occupied: Sequence[Rectangle]
-) -> Rectangle:
+    size: tuple[int, int], box: IntArray, image_size: tuple[int, int], occupied: IntArray
+) -> IntArray:
     """Return where the label of a box covers the least of what is occupied, inside the image.
 
     Args:
-        size: width and height of the label, at most those of the image.
-        box: the person's.
-        image: all of it.
-        occupied: faces and the labels already placed.
+        size: width and height of the label.
+        box: (4,) the person's.
+        image_size: width and height of the image.
+        occupied: (M, 4) faces and the labels already placed.
+
+    Returns:
+        (4,) the rectangle of the label.
     """
-    places = (_moved_inside(place, image) for place in _places(size, box))
-    return min(places, key=lambda place: sum(place.overlap(other) for other in occupied))
+    corners = np.clip(_corners(size, box), 0, np.maximum(np.subtract(image_size, size), 0))
+    places = np.hstack([corners, corners + size - 1])
+    return places[overlaps(places, occupied).sum(axis=1).argmin()]
 
 
-def _places(size: tuple[int, int], box: Rectangle) -> list[Rectangle]:
-    """Return the places beside a box, the preferred one first."""
+def _corners(size: tuple[int, int], box: IntArray) -> IntArray:
+    """Return the upper left corners (P, 2) of the places beside a box, the preferred one first."""
     width, height = size
-    left, right = box.x1, box.x2 - width + 1
-    above, below = box.y1 - height, box.y2 + 1
-    corners = [(left, above), (right, above), (left, below), (right, below)]
-    sides = [(x, y) for y in (box.y1, box.y2 - height + 1) for x in (box.x1 - width, box.x2 + 1)]
+    x1, y1, x2, y2 = box.tolist()
+    right, bottom = x2 - width + 1, y2 - height + 1
+    above_and_below = [(x1, y1 - height), (right, y1 - height), (x1, y2 + 1), (right, y2 + 1)]
+    beside = [(x1 - width, y1), (x2 + 1, y1), (x1 - width, bottom), (x2 + 1, bottom)]
     # A person who fills the image has room at the feet.
-    inside = [(left, box.y2 - height + 1), (right, box.y2 - height + 1)]
-    return [Rectangle(x, y, x + width - 1, y + height - 1) for x, y in corners + sides + inside]
+    inside = [(x1, bottom), (right, bottom)]
+    return np.array(above_and_below + beside + inside)
 
 
-def _moved_inside(place: Rectangle, image: Rectangle) -> Rectangle:
-    dx = max(image.x1 - place.x1, 0) + min(image.x2 - place.x2, 0)
-    dy = max(image.y1 - place.y1, 0) + min(image.y2 - place.y2, 0)
-    return Rectangle(place.x1 + dx, place.y1 + dy, place.x2 + dx, place.y2 + dy)
+def overlaps(rectangles: IntArray, others: IntArray) -> IntArray:
+    """Return the number of pixels (P, M) that rectangles (P, 4) share with others (M, 4)."""
+    low = np.maximum(rectangles[:, None, :2], others[:, :2])
+    high = np.minimum(rectangles[:, None, 2:], others[:, 2:])
+    return np.maximum(high - low + 1, 0).prod(axis=2)

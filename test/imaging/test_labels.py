@@ -1,10 +1,11 @@
 """Where labels are put."""
 
+import numpy as np
 import pytest
 
-from poseflow_ros.imaging.labels import Rectangle, place_label
+from poseflow_ros.imaging.labels import overlaps, place_label
 
-IMAGE = Rectangle(0, 0, 99, 79)
+IMAGE = (100, 80)
 SIZE = (20, 10)
 
 
@@ -23,8 +24,9 @@ SIZE = (20, 10)
     ],
 )
 def test_a_label_is_beside_its_box_and_what_is_occupied(box, occupied, corner):
-    place = place_label(SIZE, Rectangle(*box), IMAGE, [Rectangle(*other) for other in occupied])
-    assert place == (*corner, corner[0] + 19, corner[1] + 9)
+    taken = np.array(occupied, dtype=int).reshape(-1, 4)
+    place = place_label(SIZE, np.array(box), IMAGE, taken)
+    assert place.tolist() == [*corner, corner[0] + 19, corner[1] + 9]
 
 
 @pytest.mark.parametrize(
@@ -38,5 +40,5 @@ def test_a_label_is_beside_its_box_and_what_is_occupied(box, occupied, corner):
     ],
 )
 def test_overlaps_are_counted_in_pixels(other, n_pixels):
-    one, other = Rectangle(10, 10, 19, 19), Rectangle(*other)
-    assert one.overlap(other) == other.overlap(one) == n_pixels
+    one, other = np.array([[10, 10, 19, 19]]), np.array([other])
+    assert overlaps(one, other) == overlaps(other, one) == n_pixels
