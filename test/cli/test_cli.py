@@ -267,6 +267,7 @@ BAD = [
     pytest.param("{video} --report {here}/no/out", "no/out", id="no folder for the report"),
     pytest.param("{video} --video {here}/no/o.mp4", "no/o.mp4", id="no folder for the video"),
     pytest.param("{video} --video {video}", "video.mp4", id="the input for the output video"),
+    pytest.param("{video} --show", "neither DISPLAY nor WAYLAND_DISPLAY is set", id="no display"),
 ]
 
 
@@ -296,7 +297,9 @@ def refusal(arguments, capfd):
 
 
 @pytest.mark.parametrize(("arguments", "named"), BAD)
-def test_bad_input_is_refused_in_one_line(arguments, named, here, capfd):
+def test_bad_input_is_refused_in_one_line(arguments, named, here, monkeypatch, capfd):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     video = here / "video.mp4"
     before = video.read_bytes()
     filled = [word.format(here=here, video=video) for word in arguments.split()]
