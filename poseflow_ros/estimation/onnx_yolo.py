@@ -12,7 +12,7 @@ from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.onnx_input import ULTRALYTICS
 from poseflow_ros.estimation.onnx_one_stage import OneStageModel
 from poseflow_ros.estimation.onnx_session import OnnxSession, Outputs
-from poseflow_ros.poses import FloatArray, Poses
+from poseflow_ros.poses import FloatArray, IntArray, Poses
 from poseflow_ros.skeletons.table import SKELETONS
 
 POSE_TYPES = (
@@ -59,11 +59,13 @@ class YoloDecoder:
         if self.end_to_end:
             rows = output[output[:, 5] == self.person].astype(float)
             return self._poses(rows[:, :4], rows[:, 4], rows[:, 6:])
-        columns = output[:, output[4 + self.person] >= self.min_score].astype(float)
+        best = np.argsort(-output[4 + self.person], kind="stable")[:_MAX_CANDIDATES]
+        best = best[output[4 + self.person, best] >= self.min_score]
+        columns = output[:, best].astype(float)
         center, half = columns[:2].T, columns[2:4].T / 2
         boxes, scores = np.hstack([center - half, center + half]), columns[4 + self.person]
-        poses = self._poses(boxes, scores, columns[4 + self.n_classes :].T)
-        return poses[_suppress_duplicates(boxes, scores)]
+        kept = _without_duplicates(boxes, scores)
+        return self._poses(boxes[kept], scores[kept], columns[4 + self.n_classes :, kept].T)
 
     def _poses(self, boxes: FloatArray, scores: FloatArray, values: FloatArray) -> Poses:
         scores = scores.clip(0, 1)
@@ -81,9 +83,11 @@ def match_pose(session: OnnxSession, config: EstimatorConfig) -> OneStageModel |
     """Return a pose model; None if the output is not that of one."""
     if session.metadata.get("task", "pose") != "pose":
         return None
-    shapes = [_metadata(session, "kpt_shape")]
-    # Without the metadata, the number of keypoints must be that of a known skeleton.
-    candidates = shapes if shapes[0] else [(n, 3) for n in SKELETONS]
+    match _metadata(session, "kpt_shape"):
+        case [int(n_keypoints), (2 | 3) as n_values]:
+            candidates = [(n_keypoints, n_values)]
+        case _:  # without the metadata, the number must be that of a known skeleton
+            candidates = [(n_keypoints, 3) for n_keypoints in SKELETONS]
     for n_keypoints, n_values in candidates:
         if model := _match(session, config, "YOLO pose model", n_keypoints, n_values):
             return model
@@ -101,7 +105,8 @@ def _match(
     session: OnnxSession, config: EstimatorConfig, title: str, n_keypoints: int, n_values: int
 ) -> OneStageModel | None:
     """Return a model with this number of keypoints; None if the output does not fit it."""
-    names = _metadata(session, "names") or {}
+    names = _metadata(session, "names")
+    names = names if isinstance(names, dict) else {}
     match list(session.output_shapes.values()):
         case [(rows, columns)]:
             end_to_end = columns == 6 + n_keypoints * n_values
@@ -120,8 +125,7 @@ def _match(
         ULTRALYTICS,
         decoder,
         config,
-        max(_metadata(session, "imgsz") or [_LONG_SIDE]),
-        _metadata(session, "stride") or _STRIDE,
+        *_exported_size(session),
     )
 
 
@@ -131,6 +135,14 @@ def _allowed_classes(names: dict[int, str], n_keypoints: int, n_candidates: int)
         return (len(names),)
     # Without metadata other numbers than one would fit too many outputs of pose models.
     return (1,) if n_keypoints else range(1, n_candidates - 4)
+
+
+def _exported_size(session: OnnxSession) -> tuple[int, int]:
+    """Return the longer side of the input at the export and the stride, pixels."""
+    match _metadata(session, "imgsz"), _metadata(session, "stride"):
+        case [int(height), int(width)], int(stride):
+            return max(height, width), stride
+    return _LONG_SIDE, _STRIDE
 
 
 def _metadata(session: OnnxSession, key: str) -> Any:
@@ -146,10 +158,8 @@ def _person(names: dict[int, str]) -> int:
     return next((index for index, name in names.items() if name == "person"), 0)
 
 
-def _suppress_duplicates(boxes: FloatArray, scores: FloatArray) -> Any:
+def _without_duplicates(boxes: FloatArray, scores: FloatArray) -> IntArray:
     """Return the indices of the boxes that overlap none of higher score, best first."""
-    corners = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
-    kept = cv2.dnn.NMSBoxes(
-        np.hstack(corners).tolist(), scores.tolist(), 0.0, _MAX_IOU, top_k=_MAX_CANDIDATES
-    )
-    return np.asarray(kept, dtype=np.int64)
+    corners = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+    kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), 0.0, _MAX_IOU)
+    return np.asarray(kept, dtype=np.int64).reshape(-1)

@@ -60,7 +60,13 @@ def yolo_end_to_end(n=30, person=0):
     return {"output0": rows}
 
 
-POSE = {"task": "pose", "kpt_shape": "[17, 3]", "names": "{0: 'person'}", "imgsz": "[64, 96]"}
+POSE = {
+    "task": "pose",
+    "kpt_shape": "[17, 3]",
+    "names": "{0: 'person'}",
+    "imgsz": "[64, 96]",
+    "stride": "32",
+}
 PERSON_SECOND = POSE | {"names": "{0: 'dog', 1: 'person'}"}
 TYPES = [
     pytest.param(one_stage(), {}, False, id="one-stage"),
@@ -259,7 +265,9 @@ def test_images_of_several_sizes_and_any_number_fit_the_model_s_batch(make, tmp_
         pytest.param({}, 0, (384, 640), id="640"),
         pytest.param(POSE | {"imgsz": "[320, 320]"}, 0, (192, 320), id="of the export"),
         pytest.param(POSE, 1280, (736, 1280), id="of the parameter"),
-        pytest.param(POSE | {"imgsz": "[640, 640]", "stride": "64"}, 0, (384, 640), id="stride"),
+        # In steps of 64 that is 384 as well; 1280 has 720 rows, which are 768.
+        pytest.param(POSE | {"stride": "64"}, 1280, (768, 1280), id="a stride of 64"),
+        pytest.param(POSE | {"imgsz": "640", "stride": "[]"}, 0, (384, 640), id="other metadata"),
     ],
 )
 def test_a_model_of_any_size_gets_a_rectangle(make, tmp_path, metadata, parameter, sides):
