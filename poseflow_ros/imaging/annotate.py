@@ -22,7 +22,7 @@ _LINE_PX, _DOT_RADIUS_PX, _BOX_LINE_PX, _MARGIN_PX = 2, 2, 1, 3
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.5
 
 # The face is the box of these keypoints, enlarged on every side by this share of its longer side.
-_FACE_PARTS = ("nose", "eye", "ear", "face")
+_FACE_PARTS = ("nose", "eye", "ear", "face", "head", "neck")
 _FACE_MARGIN = 0.4
 
 Color = tuple[int, ...]

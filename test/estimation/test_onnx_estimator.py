@@ -305,7 +305,9 @@ def test_the_description_names_type_skeleton_size_provider_and_precision(make, t
     )
 
 
-@pytest.mark.parametrize(("k", "name"), [(26, "halpe26"), (133, "wholebody133")])
+@pytest.mark.parametrize(
+    ("k", "name"), [(14, "crowdpose14"), (26, "halpe26"), (133, "wholebody133")]
+)
 def test_other_numbers_of_keypoints_have_their_skeleton(make, tmp_path, detector, k, name):
     keypoints = np.zeros((1, k, 3))
     keypoints[0, -1] = (30, 40, 1.5)
@@ -397,8 +399,8 @@ def test_another_number_of_keypoints_is_refused_with_the_allowed_ones(tmp_path):
     outputs = {"dets": np.zeros((1, 5)), "keypoints": np.zeros((1, 21, 3))}
     path = save(tmp_path / "hand.onnx", constant_graph(outputs))
     assert refusal(weights=str(path)) == (
-        f"weights {path} have 21 keypoints per person, must be 17 (coco17), 26 (halpe26), "
-        "133 (wholebody133)"
+        f"weights {path} have 21 keypoints per person, must be 14 (crowdpose14), "
+        "17 (coco17), 26 (halpe26), 133 (wholebody133)"
     )
 
 

@@ -1,6 +1,7 @@
 """Tracked people drawn on an image: what is drawn where, and what is left out."""
 
 import colorsys
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from poseflow_ros.imaging.annotate import draw, track_color
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
 from poseflow_ros.skeletons.coco17 import COCO_17
+from poseflow_ros.skeletons.table import SKELETONS
 
 GREY = 60
 # The hue of id 1 is the golden ratio, 0.618 of the circle or 222.5 degrees: between cyan and
@@ -151,6 +153,21 @@ def test_no_label_covers_the_face(shift, box):
     image = drawn(person(shifted(FACE, *shift), box=box))
     assert text_pixels(image).sum() == WHOLE_TEXT
     assert not is_covered(image, *shift)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda skeleton: skeleton.name)
+def test_people_of_every_skeleton_are_drawn_without_a_label_on_the_head(skeleton):
+    rng = np.random.default_rng(0)
+    names = skeleton.keypoint_names
+    head = [i for i, name in enumerate(names) if name.startswith(("top_head", "neck", "nose"))]
+    keypoints = rng.uniform((120, 60), (180, 150), (1, len(names), 2))
+    keypoints[:, head] = [(150, 20), (150, 40)][: len(head)]
+    shape = person({}, box=(100, 0, 200, 190))
+    poses = Poses(keypoints, np.ones((1, len(names))), shape.poses.boxes, shape.poses.scores)
+    image = draw(canvas(), dataclasses.replace(shape, poses=poses), skeleton, 0.2)
+    assert text_pixels(image).sum() == WHOLE_TEXT
+    assert not text_pixels(image[18:42, 140:160]).any()
+    assert (np.abs(image.astype(int) - COLOR_1).sum(axis=2) < 30).sum() > 100
 
 
 def together(*tracks):
