@@ -1,6 +1,5 @@
 """A model in ONNX Runtime: its inputs and outputs, its batches and its failures."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,13 @@ from poseflow_ros.estimation.errors import (
     first_line,
 )
 from poseflow_ros.estimation.libraries import require
+from poseflow_ros.estimation.onnx_failures import is_device_lost, is_out_of_memory
 from poseflow_ros.estimation.onnx_providers import GPU, active_precision, choose_providers
 
 _TYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 # Of models whose height and width are not fixed: the first is that of detectors and one-stage
 # models, the second that of top-down models.
 _PROBE_SIZES = ((640, 640), (256, 192))
-_NO_MEMORY = re.compile("out of memory|[Ff]ailed to allocate|bad_alloc|ALLOC_FAILED")
-_LOST = re.compile("CUDA (failure|error)|CUDNN failure|[Dd]evice (lost|removed)")
 _ERRORS_ONLY = 3
 
 Outputs = tuple[NDArray[Any], ...]
@@ -104,7 +102,7 @@ class OnnxSession:
         """Set what is known about the input; refuse what is not one batch of images."""
         (first, *others) = self._session.get_inputs()
         shape = first.shape
-        if others or len(shape) != 4 or shape[1] != 3:
+        if others or len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3):
             raise EstimatorError(
                 f"weights {self.path} have the {self.summary()}; must have one input of images, "
                 "(B, 3, H, W)"
@@ -144,18 +142,26 @@ class OnnxSession:
             outputs: Sequence[NDArray[Any]] = self._session.run(None, feed)
         except Exception as error:
             raise self._failure(error, n) from error
-        return [tuple(output[i] for output in outputs) for i in range(n)]
+        # An output without the batch axis is of no supported type: `output_shapes` shows it whole.
+        batched = [output.shape[:1] == inputs.shape[:1] for output in outputs]
+        return [
+            tuple(
+                output[i] if has_axis else output
+                for output, has_axis in zip(outputs, batched, strict=True)
+            )
+            for i in range(n)
+        ]
 
     def _failure(self, error: Exception, n_images: int) -> Exception:
         """Return the failure of a run as an error of this package, if it is of the device."""
         reason = first_line(error)
-        if _NO_MEMORY.search(str(error)):
+        if is_out_of_memory(str(error)):
             self.max_batch = max(1, n_images // 2)
             return OutOfMemoryError(
                 f"out of memory with a batch of {n_images} on {self.provider} ({reason}); the "
                 f"next batches have at most {self.max_batch}"
             )
-        if _LOST.search(str(error)):
+        if is_device_lost(str(error)):
             return DeviceLostError(f"{self.provider} failed: {reason}")
         return error
 

@@ -284,6 +284,18 @@ def test_a_model_of_any_size_gets_a_rectangle(make, tmp_path, metadata, paramete
     assert f", {sides[1]} px, " in estimator.description
 
 
+def test_a_top_down_model_may_leave_its_size_open(make, tmp_path, detector):
+    # As transformers exports ViTPose: the position embeddings fit one size only.
+    lines = [integers("only", -1, 3, 256, 192), "fixed = Reshape (images, only)"]
+    graph = heatmap_spot(MEAN, STD, (4.0, 4.0)).replace("(images", "(fixed")
+    graph = graph.replace("{\n", "{\n" + "\n".join(lines) + "\n", 1)
+    graph = graph.replace("float[N, 3, 256, 192]", "float[N, C, H, W]")
+    weights = save(tmp_path / "m.onnx", graph)
+    estimator = make(weights=str(weights), detector_weights=detector())
+    poses = estimator.estimate(red_spot_image((480, 640), *SPOTS, radius=20))
+    np.testing.assert_allclose(poses.keypoints[:, 0], SPOTS, atol=0.15)
+
+
 def test_float16_models_get_and_return_float16(make, tmp_path):
     graph = constant_graph(one_stage(), dtype="float16")
     estimator = make(weights=str(save(tmp_path / "m.onnx", graph)))
@@ -372,7 +384,17 @@ def refusal(**settings):
     return line
 
 
+# Rows of all images together, as YOLOv7 exports them.
+NO_BATCH_AXIS = """
+m (float[N, 3, 64, 96] images) => (float[M, 7] rows) {
+flat = GlobalAveragePool (images)
+none = Constant <value = int64[1] {0}> ()
+seven = Constant <value = int64[2] {0, 7}> ()
+few = Slice (flat, none, none)
+rows = Reshape <allowzero = 1> (few, seven)
+}"""
 UNSUPPORTED = [
+    pytest.param(NO_BATCH_AXIS, {}, id="an output without the batch axis"),
     pytest.param(constant_graph({"probabilities": np.zeros(1000)}), {}, id="a classifier"),
     pytest.param(constant_graph({"masks": np.zeros((21, 64, 96))}), {}, id="segmentation"),
     pytest.param(constant_graph({"output0": np.zeros((84, 8400))}), {}, id="a detector"),
