@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from poseflow_ros.cli.annotated_window import AnnotatedWindow
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
 from poseflow_ros.config import Config, choices
@@ -22,7 +23,7 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.video import Source, VideoWriter, open_source
-from poseflow_ros.imaging.window import Window, WindowClosed, check_display
+from poseflow_ros.imaging.window import WindowClosed, check_display
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import Image, TrackedPoses
 
@@ -165,13 +166,8 @@ def _open_outputs(
     if args.json:
         outputs.append(stack.enter_context(JsonWriter(args.json.open("w"), estimator)))
     if args.show:
-        window = stack.enter_context(Window("poseflow_ros", tqdm.write))
         score = config.markers.min_keypoint_score
-
-        def show(image: Image, _: float, index: int, tracked: TrackedPoses) -> None:
-            window.show(draw(image, tracked, estimator.skeleton, score), index)
-
-        outputs.append(show)
+        outputs.append(stack.enter_context(AnnotatedWindow(estimator.skeleton, score)))
     return outputs
 
 

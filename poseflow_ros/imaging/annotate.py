@@ -1,4 +1,4 @@
-"""Tracked people drawn on their image."""
+"""Drawing of tracked people on their image."""
 
 import colorsys
 
@@ -11,8 +11,8 @@ from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 _GOLDEN_RATIO = 0.618034
-_SHIFT = 3  # drawing coordinates carry this many bits behind the point
-# Far outside the image a coordinate would overflow the drawing functions' integers.
+_SHIFT = 3  # fractional bits of drawing coordinates
+# Larger coordinates would overflow the integers of the drawing functions.
 _FAR_PX = 1e4
 
 # Sizes for an image whose shorter side has this many pixels; those of a larger one are in
@@ -29,14 +29,14 @@ Color = tuple[int, ...]
 
 
 def track_color(track_id: int) -> tuple[float, float, float]:
-    """Return the colour of an identity, RGB in [0, 1]; neighbouring ids differ strongly."""
+    """Return the color of a track, RGB in [0, 1]; consecutive ids have different hues."""
     return colorsys.hsv_to_rgb(track_id * _GOLDEN_RATIO % 1.0, 0.8, 1.0)
 
 
 def draw(
     image: Image, tracked: TrackedPoses, skeleton: Skeleton, min_keypoint_score: float
 ) -> Image:
-    """Return a copy of the (H, W, 3) RGB image with everybody seen in it drawn on it.
+    """Return a copy of the (H, W, 3) RGB image with all visible people drawn on it.
 
     Lines, keypoints and labels are in proportion to the image. Labels are inside the image, and
     beside the faces where there is room.

@@ -75,10 +75,8 @@ class Window:
         self._keys = Keys()
         self._opened = False
 
-    def __enter__(self) -> "Window":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the window; a second call does nothing."""
         cv2.destroyAllWindows()
 
     def show(self, image: Image, index: int) -> None:
