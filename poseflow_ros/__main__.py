@@ -9,8 +9,12 @@ from poseflow_ros.cli.errors import CommandError
 from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.errors import EstimatorError, WeightsError
 from poseflow_ros.imaging.video import VideoError
+from poseflow_ros.imaging.window import WindowError
 
-_BAD_INPUT = (CommandError, ConfigError, EstimatorError, VideoError, WeightsError, OSError)
+_BAD_INPUT = (
+    *(CommandError, ConfigError, EstimatorError, VideoError, WeightsError, WindowError),
+    OSError,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -128,7 +128,8 @@ class EstimatorConfig(_Group):
     name: str = _param(
         "auto",
         "pose estimation network: detectron2 or keypoint_rcnn (torchvision), best on a GPU; "
-        "movenet (CPU); auto: the first of them whose library and device are available",
+        "movenet (CPU); onnx: the model in the file estimator.weights; auto: the first of "
+        "detectron2, keypoint_rcnn and movenet whose library and device are available",
     )
     weights: str = _param(
         "default",
@@ -137,13 +138,15 @@ class EstimatorConfig(_Group):
     )
     device: str = _param(
         "auto",
-        "Keypoint R-CNN: device; auto: cuda if it is available, otherwise cpu",
+        "Keypoint R-CNN and ONNX: device; auto: cuda if it is available, otherwise cpu; ONNX: "
+        "OpenVINO before cpu",
         choices=("auto", "cpu", "cuda", "cuda:N"),
         pattern=r"auto|cpu|cuda(:\d+)?",
     )
     precision: str = _param(
         "auto",
-        "Keypoint R-CNN: precision of the network; auto: float16 on a GPU, float32 on a CPU",
+        "Keypoint R-CNN and ONNX: precision of the network; auto: float16 on a GPU, float32 on a "
+        "CPU; ONNX: that of the file, float16 with TensorRT",
         choices=("auto", "float32", "float16", "bfloat16"),
     )
     compile: bool = _param(
@@ -153,6 +156,17 @@ class EstimatorConfig(_Group):
     detectron2_config: str = _param(
         "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml",
         "detectron2: keypoint configuration, by its name in the model zoo or by its path",
+    )
+    detector_weights: str = _param(
+        "",
+        "ONNX: file of the person detector that a top-down model needs",
+    )
+    onnx_input_size: int = _param(
+        0,
+        "ONNX: longer side of the input of models that accept any size, pixels; 0: that of the "
+        "export, otherwise 640",
+        minimum=0,
+        maximum=4096,
     )
     image_min_side: int = _param(
         800,
@@ -168,7 +182,7 @@ class EstimatorConfig(_Group):
     )
     max_people: int = _param(
         20,
-        "Keypoint R-CNN: maximum number of people per image; the highest scores are kept",
+        "Keypoint R-CNN and ONNX: maximum number of people per image; the highest scores are kept",
         minimum=1,
         maximum=100,
     )

@@ -129,6 +129,8 @@ def test_each_value_is_set_in_its_group():
         "estimator.device": "cuda:1",
         "estimator.precision": "bfloat16",
         "estimator.compile": True,
+        "estimator.detector_weights": "d.onnx",
+        "estimator.onnx_input_size": 320,
         "estimator.image_min_side": 400,
         "estimator.image_max_side": 700,
         "estimator.max_people": 9,

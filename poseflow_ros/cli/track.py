@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from poseflow_ros.cli.annotated_window import AnnotatedWindow
 from poseflow_ros.cli.outputs import check_outputs
 from poseflow_ros.cli.params import read_parameters
 from poseflow_ros.config import Config, choices
@@ -22,6 +23,7 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.video import Source, VideoWriter, open_source
+from poseflow_ros.imaging.window import WindowClosed, check_display
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import Image, TrackedPoses
 
@@ -40,6 +42,9 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images per second")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the annotated video")
+    parser.add_argument(
+        "--show", action="store_true", help="show them in a window: q quits, space pauses, s saves"
+    )
     parser.add_argument("--mot", type=Path, metavar="OUT.txt", help="write MOTChallenge text")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all poses")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the statistics")
@@ -75,6 +80,8 @@ def run(args: argparse.Namespace) -> None:
     """Track people in the input and write the requested outputs."""
     inputs = [Path(args.input), *(path for path in (args.detections,) if path)]
     check_outputs((args.video, args.mot, args.json, args.report), inputs)
+    if args.show:
+        check_display()
     config = _configure(args)
     source = open_source(args.input, args.rate)
     estimator = _estimator(args, config)
@@ -87,13 +94,14 @@ def run(args: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(estimator.close)
         outputs = _open_outputs(args, config, source, estimator, stack)
+        stack.enter_context(contextlib.suppress(WindowClosed))
         for frame in _frames(pipeline, estimator, appearance, bar, report):
             for output in outputs:
                 output(frame.image, frame.stamp_s, frame.payload, frame.tracked)
             report.add(frame)
-    if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
-        message = f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}"
-        print(f"poseflow_ros: warning: {message}", file=sys.stderr)
+        if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
+            counts = f"{len(estimator)} frames in {args.detections}, {report.frames}"
+            print(f"poseflow_ros: warning: {counts} in {args.input}", file=sys.stderr)
     if args.report:
         args.report.write_text(json.dumps(report.figures(), indent=2) + "\n")
     print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
@@ -157,6 +165,9 @@ def _open_outputs(
         outputs.append(MotWriter(stack.enter_context(args.mot.open("w"))))
     if args.json:
         outputs.append(stack.enter_context(JsonWriter(args.json.open("w"), estimator)))
+    if args.show:
+        score = config.markers.min_keypoint_score
+        outputs.append(stack.enter_context(AnnotatedWindow(estimator.skeleton, score)))
     return outputs
 
 

@@ -15,6 +15,7 @@ NETWORKS = {
     "movenet": "movenet",
     "keypoint_rcnn": "torchvision_rcnn",
     "detectron2": "detectron2_rcnn",
+    "onnx": "onnx_estimator",
 }
 """The module of each network in this package. A new network needs its file and a line here."""
 

@@ -38,12 +38,15 @@ class ModelFile:
 
 
 def cache_path(model: ModelFile) -> Path:
-    """Return where the file is kept; the own cache is in $XDG_CACHE_HOME or ~/.cache."""
-    if model.folder is not None:
-        return model.folder / model.name
+    """Return where the file is kept."""
+    return (model.folder or cache_folder()) / model.name
+
+
+def cache_folder() -> Path:
+    """Return this package's own cache, in $XDG_CACHE_HOME or ~/.cache."""
     # An empty or relative value counts as unset (XDG base directory specification).
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (root if root.is_absolute() else Path.home() / ".cache") / "poseflow_ros" / model.name
+    return (root if root.is_absolute() else Path.home() / ".cache") / "poseflow_ros"
 
 
 def is_intact(model: ModelFile, path: Path) -> bool:

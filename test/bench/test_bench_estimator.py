@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx_models import detector_spot, heatmap_spot, one_stage_spot, save
 
 from poseflow_ros.__main__ import main
 from poseflow_ros.config import Config, EstimatorConfig
@@ -68,6 +69,22 @@ def test_a_network_without_a_library_call_is_measured_alone(tmp_path, capfd):
     printed = capfd.readouterr().out
     assert printed.startswith("MoveNet MultiPose")
     assert "the library's" not in printed
+
+
+def test_an_onnx_model_is_measured(tmp_path, capfd):
+    weights = save(tmp_path / "m.onnx", one_stage_spot())
+    arguments = ["--estimator", "onnx", "--weights", str(weights), "--size", "160x120"]
+    assert main(["bench", "estimator", *arguments, "--seconds", "0"]) == 0
+    assert capfd.readouterr().out.startswith("ONNX one-stage pose model, coco17, 320 x 256 px, ")
+
+
+def test_a_top_down_onnx_model_is_measured_with_its_detector(tmp_path, capfd):
+    weights = save(tmp_path / "m.onnx", heatmap_spot((0.0,) * 3, (1.0,) * 3, (4.0, 4.0)))
+    detector = save(tmp_path / "d.onnx", detector_spot((0.0,) * 3, (1.0,) * 3))
+    models = ["--weights", str(weights), "--detector-weights", str(detector)]
+    arguments = ["--estimator", "onnx", *models, "--size", "160x120", "--seconds", "0"]
+    assert main(["bench", "estimator", *arguments]) == 0
+    assert "top-down heatmap model with RTMDet 320 x 256 px" in capfd.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import threading
 import cv2
 import numpy as np
 import pytest
+from onnx_models import one_stage_spot, save
 
 from poseflow_ros.__main__ import main
 from poseflow_ros.estimation.detectron2_rcnn import published
@@ -266,6 +267,7 @@ BAD = [
     pytest.param("{video} --report {here}/no/out", "no/out", id="no folder for the report"),
     pytest.param("{video} --video {here}/no/o.mp4", "no/o.mp4", id="no folder for the video"),
     pytest.param("{video} --video {video}", "video.mp4", id="the input for the output video"),
+    pytest.param("{video} --show", "neither DISPLAY nor WAYLAND_DISPLAY is set", id="no display"),
 ]
 
 
@@ -295,7 +297,9 @@ def refusal(arguments, capfd):
 
 
 @pytest.mark.parametrize(("arguments", "named"), BAD)
-def test_invalid_input_is_rejected_in_one_line(arguments, named, here, capfd):
+def test_invalid_input_is_rejected_in_one_line(arguments, named, here, monkeypatch, capfd):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     video = here / "video.mp4"
     before = video.read_bytes()
     filled = [word.format(here=here, video=video) for word in arguments.split()]
@@ -541,11 +545,18 @@ def test_weights_verify_loads_a_file(movenet, torchvision_file, tmp_path, capfd)
     assert weights(capfd, "verify", "~/mine.pth") == [expected]
 
 
+def test_weights_verify_names_the_type_of_an_onnx_model(tmp_path, capfd):
+    path = save(tmp_path / "m.onnx", one_stage_spot())
+    expected = f"loads    as one-stage pose model, 17 keypoints, 320 x 256 px  {path}"
+    assert weights(capfd, "verify", path) == [expected]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
         # the file, what is in it, what the line tells
         pytest.param("x.tflite", b"hello", "are not a LiteRT model", id="a text for MoveNet"),
+        pytest.param("x.onnx", b"hello", "cannot be loaded as an ONNX model", id="for ONNX"),
         pytest.param("x.pth", b"hello", "cannot be read", id="a text for torch"),
         pytest.param("x.pkl", b"hello", "cannot be read", id="a text for the model zoo"),
         pytest.param("x.pth", b"", "cannot be read", id="nothing"),

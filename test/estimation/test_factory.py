@@ -173,11 +173,20 @@ def test_missing_detectron2_is_reported_with_the_page_that_describes_its_install
     ]
 
 
+def test_missing_onnxruntime_is_reported_with_the_packages_that_have_it(tmp_path):
+    (tmp_path / "m.onnx").touch()
+    code = f"spoil('onnxruntime')\nmake(name='onnx', weights={str(tmp_path / 'm.onnx')!r})"
+    assert lines_of(code) == [
+        "EstimatorError: onnxruntime is not installed; to install it: python3 -m pip install "
+        "onnxruntime (NVIDIA GPU: onnxruntime-gpu, Intel: onnxruntime-openvino)"
+    ]
+
+
 def test_unknown_estimator_is_rejected_with_the_allowed_names():
     with pytest.raises(EstimatorError) as caught:
         make_estimator(Config(estimator=EstimatorConfig(name="yolo")))
     assert str(caught.value) == (
-        "estimator.name is 'yolo', must be one of auto, movenet, keypoint_rcnn, detectron2"
+        "estimator.name is 'yolo', must be one of auto, movenet, keypoint_rcnn, detectron2, onnx"
     )
 
 
@@ -191,7 +200,8 @@ def test_explicit_estimator_is_made_without_a_log_line():
     assert lines_of("make(name='movenet', threads=1)") == ["MoveNet"]
 
 
-IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.keys()))"
+LIBRARIES = "{'torch', 'torchvision', 'detectron2', 'onnxruntime'}"
+IMPORTED = f"print(sorted({LIBRARIES} & sys.modules.keys()))"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +224,7 @@ IMPORTED = "print(sorted({'torch', 'torchvision', 'detectron2'} & sys.modules.ke
         ),
     ],
 )
-def test_torch_is_not_imported(code):
+def test_libraries_that_are_not_needed_are_not_imported(code):
     assert lines_of(f"{code}\n{IMPORTED}")[-1] == "[]"
 
 

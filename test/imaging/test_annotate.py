@@ -1,6 +1,7 @@
 """Drawing of tracked people on an image."""
 
 import colorsys
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from poseflow_ros.imaging.annotate import draw, track_color
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
 from poseflow_ros.skeletons.coco17 import COCO_17
+from poseflow_ros.skeletons.table import SKELETONS
 
 GREY = 60
 # The hue of id 1 is the golden ratio, 0.618 of the circle or 222.5 degrees: between cyan and
@@ -85,9 +87,127 @@ def test_the_box_is_drawn_in_the_person_s_colour():
     assert untouched(image, 150, 100)
 
 
-def test_label_of_a_person_at_the_top_stays_in_the_image():
-    image = drawn(person({}, box=(20, -50, 280, 190)))
-    assert (image[:16, 22:30] != GREY).any()
+def text_pixels(image):
+    """Return (H, W) true for the text of labels: the only pixels darker than the background."""
+    return (image < GREY - 10).all(axis=2)
+
+
+WHOLE_TEXT = text_pixels(drawn(person({}, box=(120, 90, 180, 150)))).sum()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param((20, -50, 280, 190), id="top"),
+        pytest.param((-30, -50, 20, 30), id="upper left corner"),
+        pytest.param((-40, 60, 5, 150), id="left"),
+        pytest.param((295, 60, 340, 150), id="right"),
+        pytest.param((296, -20, 350, 5), id="upper right corner"),
+        pytest.param((100, 190, 160, 300), id="bottom"),
+        pytest.param((290, 198, 350, 300), id="lower right corner"),
+        pytest.param((0, 0, 299, 199), id="the whole image"),
+        pytest.param((-500, -500, 800, 700), id="more than the image"),
+    ],
+)
+def test_the_whole_label_is_inside_the_image(box):
+    assert WHOLE_TEXT > 10
+    assert text_pixels(drawn(person({}, box=box))).sum() == WHOLE_TEXT
+
+
+def test_nobody_outside_the_image_has_a_label():
+    assert (drawn(person({}, box=(310, 20, 350, 90))) == GREY).all()
+
+
+# Eyes, nose and ears of a face from x = 130 to 170 and y = 60 to 70.
+FACE = {
+    0: (150, 70, 0.9),
+    1: (158, 60, 0.9),
+    2: (142, 60, 0.9),
+    3: (170, 62, 0.9),
+    4: (130, 62, 0.9),
+}
+
+
+def shifted(face, dx, dy):
+    return {index: (x + dx, y + dy, score) for index, (x, y, score) in face.items()}
+
+
+def is_covered(image, dx=0, dy=0):
+    """Return whether a label is over a face: its fill between the points of the face, or text."""
+    face = image[max(0, 58 + dy) : 72 + dy, 128 + dx : 172 + dx]
+    between = image[67 + dy : 70 + dy, 131 + dx : 134 + dx]
+    return bool(text_pixels(face).any() or (between != GREY).any())
+
+
+@pytest.mark.parametrize(
+    ("shift", "box"),
+    [
+        pytest.param((0, -58), (100, 0, 200, 190), id="at the top"),
+        pytest.param((-128, -58), (0, 0, 60, 190), id="upper left corner"),
+        pytest.param((127, -58), (240, 0, 299, 190), id="upper right corner"),
+        pytest.param((0, -58), (0, 0, 299, 199), id="a person who fills the image"),
+        pytest.param((0, 125), (100, 170, 200, 260), id="a head at the bottom"),
+    ],
+)
+def test_no_label_covers_the_face(shift, box):
+    image = drawn(person(shifted(FACE, *shift), box=box))
+    assert text_pixels(image).sum() == WHOLE_TEXT
+    assert not is_covered(image, *shift)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda skeleton: skeleton.name)
+def test_people_of_every_skeleton_are_drawn_without_a_label_on_the_head(skeleton):
+    rng = np.random.default_rng(0)
+    names = skeleton.keypoint_names
+    head = [i for i, name in enumerate(names) if name.startswith(("top_head", "neck", "nose"))]
+    keypoints = rng.uniform((120, 60), (180, 150), (1, len(names), 2))
+    keypoints[:, head] = [(150, 20), (150, 40)][: len(head)]
+    shape = person({}, box=(100, 0, 200, 190))
+    poses = Poses(keypoints, np.ones((1, len(names))), shape.poses.boxes, shape.poses.scores)
+    image = draw(canvas(), dataclasses.replace(shape, poses=poses), skeleton, 0.2)
+    assert text_pixels(image).sum() == WHOLE_TEXT
+    assert not text_pixels(image[18:42, 140:160]).any()
+    assert (np.abs(image.astype(int) - COLOR_1).sum(axis=2) < 30).sum() > 100
+
+
+def together(*tracks):
+    """Return tracks of one person each as the tracks of one image."""
+    poses = Poses.joined([track.poses for track in tracks])
+    names = [name for name in TrackedPoses.__slots__ if name != "poses"]
+    return TrackedPoses(poses, *(np.concatenate([getattr(t, n) for t in tracks]) for n in names))
+
+
+def test_no_label_covers_the_face_of_somebody_else_or_another_label():
+    behind = person(FACE, box=(100, 50, 200, 190))
+    before = [person({}, box=(x, 78, x + 70, 190), track_id=8) for x in (125, 130)]
+    assert is_covered(drawn(together(behind, person({}, box=(125, 78, 195, 190)))[1:]))
+    image = drawn(together(behind, *before))
+    assert not is_covered(image)
+    eight = text_pixels(drawn(person({}, box=(120, 90, 180, 150), track_id=8))).sum()
+    assert text_pixels(image).sum() == WHOLE_TEXT + 2 * eight
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"), [((360, 640), 1), ((1080, 1920), 3), ((2160, 3840), 6), ((1920, 1080), 3)]
+)
+def test_lines_dots_and_labels_are_in_proportion_to_the_image(size, factor):
+    points = {
+        LEFT_SHOULDER: (100 * factor, 80 * factor, 0.9),
+        LEFT_ELBOW: (200 * factor, 80 * factor, 0.9),
+    }
+    box = [factor * x for x in (20, 40, 280, 190)]
+    image = drawn(person(points, box=box), canvas(*size))
+    colored = np.abs(image.astype(int) - COLOR_1).sum(axis=2) < 30
+
+    line = colored[60 * factor : 100 * factor, 150 * factor].sum()
+    dot = colored[60 * factor : 100 * factor, 100 * factor].sum()
+    frame = colored[100 * factor, 270 * factor : 290 * factor].sum()
+    label = colored[: 38 * factor, 20 * factor + 1].sum()
+    # OpenCV draws lines of 3 pixels 5 pixels wide.
+    assert line == pytest.approx(2 * factor, abs=2)
+    assert dot == pytest.approx(4 * factor, abs=2)
+    assert frame == pytest.approx(factor, abs=2)
+    assert label == pytest.approx(17 * factor, abs=3 * factor)
 
 
 def test_input_image_is_not_modified():

@@ -15,6 +15,7 @@ from poseflow_ros.poses import Poses, TrackState
 from poseflow_ros.ros.conversions import skeleton_message, tracked_pose_messages, tracked_poses
 from poseflow_ros.ros.markers import MarkerMaker
 from poseflow_ros.skeletons.coco17 import COCO_17
+from poseflow_ros.skeletons.crowdpose14 import CROWDPOSE_14
 from poseflow_ros.skeletons.halpe26 import HALPE_26
 from poseflow_ros.skeletons.wholebody133 import WHOLEBODY_133
 from poseflow_ros.spatial.lens import Lens
@@ -24,10 +25,12 @@ from poseflow_ros.tracking.tracker import PoseFlowTracker
 DT_S, HEIGHT = 0.1, 200
 CAMERA = Lens(fx=500.0, fy=500.0, cx=320.0, cy=240.0)
 # Of keypoints beside COCO's: the COCO keypoint that they are near.
-NEAR = {"face": "nose", "head": "nose", "neck": "left_shoulder", "hip": "left_hip"}
+NEAR = {"face": "nose", "head": "nose", "top": "nose", "neck": "left_shoulder", "hip": "left_hip"}
 NEAR |= {"toe": "ankle", "heel": "ankle"}
 SKELETONS = pytest.mark.parametrize(
-    "skeleton", [COCO_17, HALPE_26, WHOLEBODY_133], ids=lambda skeleton: skeleton.name
+    "skeleton",
+    [CROWDPOSE_14, COCO_17, HALPE_26, WHOLEBODY_133],
+    ids=lambda skeleton: skeleton.name,
 )
 
 

@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 
 from poseflow_ros.skeletons.coco17 import COCO_17
+from poseflow_ros.skeletons.crowdpose14 import CROWDPOSE_14
 from poseflow_ros.skeletons.halpe26 import HALPE_26
+from poseflow_ros.skeletons.table import SKELETONS
 from poseflow_ros.skeletons.wholebody133 import WHOLEBODY_133
 
 EVERY = pytest.mark.parametrize(
-    "skeleton", [COCO_17, HALPE_26, WHOLEBODY_133], ids=lambda skeleton: skeleton.name
+    "skeleton",
+    [CROWDPOSE_14, COCO_17, HALPE_26, WHOLEBODY_133],
+    ids=lambda skeleton: skeleton.name,
 )
+
+
+def test_the_number_of_keypoints_names_the_skeleton():
+    names = {n: skeleton.name for n, skeleton in SKELETONS.items()}
+    assert names == {14: "crowdpose14", 17: "coco17", 26: "halpe26", 133: "wholebody133"}
 
 
 def test_keypoint_names_equal_those_of_coco():
@@ -29,6 +38,10 @@ def test_oks_sigmas_equal_those_of_coco():
 @pytest.mark.parametrize(
     ("skeleton", "index", "name", "sigma"),
     [
+        pytest.param(CROWDPOSE_14, 0, "left_shoulder", 0.079, id="crowdpose14: the first"),
+        pytest.param(CROWDPOSE_14, 7, "right_hip", 0.107, id="crowdpose14: hip"),
+        pytest.param(CROWDPOSE_14, 12, "top_head", 0.079, id="crowdpose14: head"),
+        pytest.param(CROWDPOSE_14, 13, "neck", 0.079, id="crowdpose14: neck"),
         pytest.param(HALPE_26, 17, "head", 0.08, id="halpe26: head"),
         pytest.param(HALPE_26, 19, "hip", 0.08, id="halpe26: hip"),
         pytest.param(HALPE_26, 20, "left_big_toe", 0.089, id="halpe26: first of the feet"),
@@ -50,10 +63,20 @@ def test_additional_keypoints_are_in_the_order_of_the_data_set(skeleton, index, 
     assert skeleton.oks_sigmas[index] == sigma
 
 
-@EVERY
+@pytest.mark.parametrize("skeleton", [HALPE_26, WHOLEBODY_133], ids=lambda s: s.name)
 def test_body_keypoints_start_with_those_of_coco(skeleton):
     assert skeleton.keypoint_names[:17] == COCO_17.keypoint_names
     assert skeleton.oks_sigmas[:17] == COCO_17.oks_sigmas
+
+
+@EVERY
+def test_limbs_and_torso_are_those_of_coco_and_of_the_body(skeleton):
+    def named(skeleton, indices):
+        return {skeleton.keypoint_names[i] for i in indices}
+
+    assert named(skeleton, skeleton.torso) == named(COCO_17, COCO_17.torso)
+    for limb, coco_limb in zip(skeleton.limbs, COCO_17.limbs, strict=True):
+        assert named(skeleton, limb) == named(COCO_17, coco_limb)
     used = {*skeleton.torso, *np.ravel(skeleton.limbs).tolist()}
     assert max(used) < skeleton.n_body <= skeleton.n_keypoints
     assert len(skeleton.body_sigmas) == skeleton.n_body

@@ -19,6 +19,10 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     """Add the benchmark's arguments to those of `bench`."""
     parser = benches.add_parser("estimator", help="speed and memory of a network")
     parser.add_argument("--estimator", choices=tuple(NETWORKS), default="keypoint_rcnn")
+    parser.add_argument("--weights", default="default", metavar="FILE", help="of movenet or onnx")
+    parser.add_argument(
+        "--detector-weights", default="", metavar="FILE", help="detector of a top-down ONNX model"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto")
     parser.add_argument("--precision", choices=choices("estimator.precision"), default="auto")
     parser.add_argument("--size", default="640x480", metavar="WxH", help="of the images, pixels")
@@ -41,6 +45,8 @@ def run(args: argparse.Namespace) -> None:
         raise BenchError(f"size is {args.size!r}, must be WIDTHxHEIGHT such as 640x480")
     estimator = EstimatorConfig(
         name=args.estimator,
+        weights=args.weights,
+        detector_weights=args.detector_weights,
         device=args.device,
         precision=args.precision,
         compile=args.compile,

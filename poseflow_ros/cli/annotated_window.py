@@ -1,0 +1,33 @@
+"""Show the tracked people of each image in a window."""
+
+from tqdm import tqdm
+
+from poseflow_ros.imaging.annotate import draw
+from poseflow_ros.imaging.window import Window
+from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.skeletons.skeleton import Skeleton
+
+
+class AnnotatedWindow:
+    """Shows images with their people in a window, until the user quits."""
+
+    def __init__(self, skeleton: Skeleton, min_keypoint_score: float) -> None:
+        self._skeleton = skeleton
+        self._min_keypoint_score = min_keypoint_score
+        self._window = Window("poseflow_ros", tqdm.write)
+
+    def __enter__(self) -> "AnnotatedWindow":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._window.close()
+
+    def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
+        """Show the people of one frame.
+
+        Raises:
+            WindowClosed: the user quits.
+            WindowError: the image cannot be saved.
+        """
+        annotated = draw(image, tracked, self._skeleton, self._min_keypoint_score)
+        self._window.show(annotated, index)
