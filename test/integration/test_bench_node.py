@@ -22,6 +22,8 @@ from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.bench.node_trial import cpu_s
 from poseflow_ros.ros.conversions import seconds
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["--width=160", "--height=120", "--rate=10", "--seconds=3", "--input-size=64"]
 MARK = "BENCH_NODE_TEST"
 N_IMAGES = 30

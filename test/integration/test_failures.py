@@ -198,6 +198,7 @@ def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(drive
     assert driver.state() == "active"
 
 
+@pytest.mark.slow
 def test_keypoint_rcnn_answers_in_the_node(driver, start_node, tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     detection = pytest.importorskip("torchvision.models.detection")

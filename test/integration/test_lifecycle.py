@@ -183,6 +183,7 @@ def test_fifty_rounds_leave_nothing_behind(driver, start_node):
     assert used() == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "transitions",
     [[], ["configure"], ["configure", "activate"]],
