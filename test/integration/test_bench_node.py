@@ -14,7 +14,7 @@ import psutil
 import pytest
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_domains import reserved_domain
-from ros_driver import open_driver
+from ros_driver import PATIENCE_S, open_driver
 from sensor_msgs.msg import Image
 
 from poseflow_ros.__main__ import main
@@ -50,7 +50,7 @@ class Command:
 
     def end(self):
         """Return the exit code and what was said, once it has ended."""
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err
 
     def alive(self):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from ros_driver import PATIENCE_S
 
 from poseflow_ros.imaging.video import VideoWriter, open_source
 
@@ -19,7 +20,7 @@ def run_demo(domain_id, *arguments):
     return subprocess.run(
         [sys.executable, ROOT / "tools" / "demo.py", *map(str, arguments)],
         env=os.environ | {"ROS_DOMAIN_ID": str(domain_id)},
-        check=False, capture_output=True, text=True, timeout=120,
+        check=False, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pytest
 from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import DiagnosticArray
 from poseflow_msgs.msg import TrackedPoseArray
+from ros_driver import PATIENCE_S
 
 from poseflow_ros.imaging.video import VideoWriter
 
@@ -184,7 +185,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
 )
 def test_a_bad_source_ends_the_publisher_with_a_line(start, parameters, said):
     process = start("video_publisher", *parameters)
-    _, stderr = process.communicate(timeout=20)
+    _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert said in stderr
     assert "Traceback" not in stderr
