@@ -13,7 +13,7 @@ demo: setup
 
 # Keypoint R-CNN is tested on the CPU, for which .venv gets torch. The tests of one file run in one process.
 test: setup-torch
-	@. tools/env.sh && python -m pytest -n auto --dist loadfile -m "not soak and not slow" $(PYTEST_ARGS)
+	@. tools/env.sh && python -m pytest -n logical --maxprocesses 4 --dist loadfile -m "not soak and not slow" $(PYTEST_ARGS)
 
 lint: setup
 	@. tools/env.sh && ruff check . && ruff format --check . && mypy && lint-imports && python tools/check_package_xml.py && python tools/check_vocabulary.py

@@ -469,7 +469,7 @@ print(*map(len, estimator.estimate_batch(images)))
 @pytest.mark.slow
 def test_out_of_memory_halves_batches_and_the_next_image_is_processed(weights):
     command = [sys.executable, "-c", MEMORY, weights]
-    result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     people, first, one, second, other, rest = result.stdout.splitlines()
     pattern = r"out of memory with a batch of {}, 1920 x 1080 pixels, .*; the next .* at most {}"
     assert re.match(pattern.format(6, 3), first)

@@ -14,13 +14,15 @@ import psutil
 import pytest
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_domains import reserved_domain
-from ros_driver import open_driver
+from ros_driver import PATIENCE_S, open_driver
 from sensor_msgs.msg import Image
 
 from poseflow_ros.__main__ import main
 from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.bench.node_trial import cpu_s
 from poseflow_ros.ros.conversions import seconds
+
+pytestmark = pytest.mark.slow
 
 SHORT = ["--width=160", "--height=120", "--rate=10", "--seconds=3", "--input-size=64"]
 MARK = "BENCH_NODE_TEST"
@@ -48,7 +50,7 @@ class Command:
 
     def end(self):
         """Return the exit code and what was said, once it has ended."""
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err
 
     def alive(self):

@@ -196,6 +196,7 @@ def test_failure_before_a_deactivation_does_not_affect_the_next_activation(drive
     assert driver.state() == "active"
 
 
+@pytest.mark.slow
 def test_keypoint_rcnn_runs_in_the_node(driver, start_node, tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     detection = pytest.importorskip("torchvision.models.detection")

@@ -14,7 +14,7 @@ from poseflow_msgs.msg import TrackedPoseArray
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
-from ros_driver import stamped
+from ros_driver import PATIENCE_S, stamped
 
 from poseflow_ros.config import Config
 
@@ -183,6 +183,7 @@ def test_fifty_cycles_leak_nothing(driver, start_node):
     assert used() == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "transitions",
     [[], ["configure"], ["configure", "activate"]],
@@ -197,7 +198,7 @@ def test_a_signal_ends_the_process(driver, transitions, how):
         assert all(driver.change(transition) for transition in transitions)
         driver.state()
         process.send_signal(how)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     # Seldom rclpy has put the default handler back before SIGTERM is dealt with.

@@ -71,7 +71,7 @@ def launch(tmp_path, domain_id):
 def interrupt(process):
     """Press Ctrl-C; return the exit code and what was printed."""
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     return process.returncode, output
 
 
@@ -191,7 +191,7 @@ def test_invalid_cameras_file_ends_the_launch_with_one_line(launch, tmp_path, ca
     path = tmp_path / "cameras.yaml"
     path.write_text(f"cameras: {cameras}")
     process = launch("cameras.launch.py", f"cameras_file:={path}")
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert said in output
     assert "Traceback" not in output

@@ -84,7 +84,7 @@ def test_take_waits_for_an_image_or_close():
     threading.Thread(target=run, daemon=True).start()
     assert not taken.acquire(timeout=0.05)
     put(queue, "front a")
-    assert taken.acquire(timeout=10)
+    assert taken.acquire(timeout=60)
     assert not thread_done.is_set()
     queue.close()
     assert thread_done.wait(10)

@@ -16,7 +16,8 @@ from std_msgs.msg import Header
 from poseflow_ros.ros.conversions import duration
 from poseflow_ros.ros.images import to_message
 
-PATIENCE_S = 60.0
+# Longer than anything takes on a busy machine: only a failure waits for it.
+PATIENCE_S = 240.0
 RETRY_S = 0.5
 # The name of an endpoint's node before DDS has announced it.
 UNKNOWN = "_NODE_NAME_UNKNOWN_"
