@@ -115,8 +115,9 @@ class Camera:
         self._reset_tracking("deactivated")
         self.projector.clear_depth()
         self.statistics.restart_silence()
+        image_type = _IMAGE_TYPES[self._config.cameras.of("image_transport", self.name)]
         self._inputs = [
-            self._subscribe(_IMAGE_TYPES[self._config.cameras.transports[self.name]], "image"),
+            self._subscribe(image_type, "image"),
             self._subscribe(CameraInfo, "camera_info"),
             self._subscribe(Image, "depth"),
         ]

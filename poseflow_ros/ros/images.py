@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,11 @@ _DEEP |= dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_g
 _SEMI_PLANAR = {"nv12", "nv21"}
 _EVEN_WIDTH = {"uyvy", "yuv422", "yuyv", "yuv422_yuy2"} | _SEMI_PLANAR
 
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\0", b"MM\0*")
+_FILES = "a JPEG, PNG, WebP or TIFF"
+FULL_RANGE = (0.0, 65535.0)
+"""All values of 16 bits."""
 # compressed_image_transport writes "<encoding>; png compressed <converted to>", and nothing after
 # "compressed" when it kept the values: then 16UC1 are depths, and a Bayer image is a mosaic.
 _NO_PICTURE = re.compile(r".*compressedDepth|(16|32|64)[USF]|bayer_\w+;.*compressed\s*$")
@@ -55,11 +60,16 @@ class ImageError(ValueError):
     """A message that cannot be turned into an image: what is wrong, the value, what is allowed."""
 
 
-def to_rgb(message: Image | CompressedImage) -> NDArray[np.uint8]:
+def to_rgb(
+    message: Image | CompressedImage,
+    gray_range: Callable[[NDArray[np.uint16]], tuple[float, float]] = lambda _: FULL_RANGE,
+) -> NDArray[np.uint8]:
     """Turn a message into RGB pixels.
 
     Args:
-        message: a raw image, or a JPEG or PNG. 16-bit values are scaled by 255 / 65535.
+        message: a raw image, or a JPEG, PNG, WebP or TIFF.
+        gray_range: given the (H, W) values of a 16-bit image, of all its channels side by side,
+            returns those that become black and white.
 
     Returns:
         (H, W, 3) uint8 RGB in [0, 255], as the camera saw it: an EXIF orientation is not applied.
@@ -69,15 +79,19 @@ def to_rgb(message: Image | CompressedImage) -> NDArray[np.uint8]:
         ImageError: if the encoding or format is not known, or if sizes and data disagree.
     """
     if isinstance(message, CompressedImage):
-        return _decode(message)
+        return _decode(message, gray_range)
     encoding = message.encoding
     if encoding in _DEEP:
         _check(message, _DEEP[encoding])
-        return _convert_deep(message, _DEEP[encoding])
+        return _convert_deep(message, _DEEP[encoding], gray_range)
     if encoding in _LAYOUTS:
         pixel_bytes, code = _LAYOUTS[encoding]
         _check(message, pixel_bytes)
-        pixels = _pixels(message, pixel_bytes)
+        if encoding == "mono16":
+            words = _words(message, 1)
+            pixels = _scaled(words, gray_range(words))
+        else:
+            pixels = _pixels(message, pixel_bytes)
         return pixels if code is None else np.asarray(cv2.cvtColor(pixels, code), np.uint8)
     known = ", ".join([*_LAYOUTS, *_DEEP])
     raise ImageError(f"encoding {encoding!r} does not name known colours; allowed: {known}")
@@ -146,11 +160,18 @@ def _check_size(encoding: str, width: int, height: int) -> None:
 
 
 def _pixels(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
-    """View the data without its padding as (rows, W, pixel_bytes); mono16 is scaled, (H, W)."""
-    if message.encoding == "mono16":
-        return np.asarray(cv2.convertScaleAbs(_words(message, 1), alpha=255 / 65535), np.uint8)
+    """View the data without its padding as (rows, W, pixel_bytes)."""
     shape, strides = (_rows(message), message.width, pixel_bytes), (message.step, pixel_bytes, 1)
     return np.ndarray(shape, np.uint8, message.data, strides=strides)
+
+
+def _scaled(words: NDArray[np.uint16], gray_range: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return 16-bit values in 8 bits, this range becoming 0 to 255."""
+    low, high = gray_range
+    # convertScaleAbs makes negative values positive.
+    above = words if low <= 0 else np.maximum(words, np.uint16(min(np.ceil(low), 65535)))
+    scale = 255 / (high - low)
+    return np.asarray(cv2.convertScaleAbs(above, alpha=scale, beta=-low * scale), np.uint8)
 
 
 def _words(message: Image, channels: int) -> NDArray[np.uint16]:
@@ -163,7 +184,11 @@ def _words(message: Image, channels: int) -> NDArray[np.uint16]:
     return words.astype(np.uint16, order="C")
 
 
-def _convert_deep(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
+def _convert_deep(
+    message: Image,
+    pixel_bytes: int,
+    gray_range: Callable[[NDArray[np.uint16]], tuple[float, float]],
+) -> NDArray[np.uint8]:
     """Convert a 16-bit colour or Bayer image with cv_bridge, or else with rosbags-image.
 
     They get it without padding and in native byte order: rosbags-image ignores `step`, and
@@ -172,7 +197,10 @@ def _convert_deep(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
     encoding, width = message.encoding, message.width
     packed = Image(width=width, height=message.height, encoding=encoding, step=width * pixel_bytes)
     packed.is_bigendian = int(sys.byteorder == "big")
-    packed.data.frombytes(_words(message, pixel_bytes // 2).view(np.uint8))
+    words = _words(message, pixel_bytes // 2)
+    if (values := gray_range(words)) != FULL_RANGE:
+        words = _scaled(words, values).astype(np.uint16) * np.uint16(257)
+    packed.data.frombytes(words.view(np.uint8))
     failures = []
     for convert in (_with_cv_bridge, _with_rosbags_image):
         try:
@@ -197,30 +225,42 @@ def _with_rosbags_image(message: Image) -> Any:
     return message_to_cvimage(message, "rgb8")
 
 
-def _decode(message: CompressedImage) -> NDArray[np.uint8]:
-    """Decode a JPEG or PNG, told by its first bytes: `format` is written in many ways."""
+def _decode(
+    message: CompressedImage,
+    gray_range: Callable[[NDArray[np.uint16]], tuple[float, float]],
+) -> NDArray[np.uint8]:
+    """Decode a file whose kind its first bytes say: `format` is written in many ways."""
     data, name = bytes(message.data), f"compressed image of format {message.format!r}"
     if not data:
-        raise ImageError(f"{name} has no data; allowed: a JPEG or PNG")
+        raise ImageError(f"{name} has no data; allowed: {_FILES}")
     if _NO_PICTURE.match(message.format):
         raise ImageError(f"{name} holds depths or a mosaic; allowed: a grey or colour image")
-    if not data.startswith((_JPEG, _PNG)):
-        raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: a JPEG or PNG")
+    if not (data.startswith((_JPEG, PNG, *_TIFF)) or _is_webp(data)):
+        raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: {_FILES}")
     bgr = None
-    if _is_whole(data):
+    if is_whole(data):
         # Pixels have to stay where camera_info has them, so the EXIF orientation is ignored.
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
         with suppress(cv2.error):
             bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if bgr is None:
+    if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
         raise ImageError(
-            f"{name} is cut off or damaged, {len(data)} bytes; allowed: a whole JPEG or PNG"
+            f"{name} is cut off or damaged, {len(data)} bytes; allowed: {_FILES}, whole"
         )
+    if bgr.dtype == np.uint16:
+        words = bgr.reshape(bgr.shape[0], -1)
+        bgr = _scaled(words, gray_range(words)).reshape(bgr.shape)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _is_whole(data: bytes) -> bool:
-    """Tell whether a JPEG has its end mark, or a PNG all of its chunks; padding may follow.
+def _is_webp(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def is_whole(data: bytes) -> bool:
+    """Return whether a JPEG has its end mark, a PNG its chunks, a WebP as many bytes as it says.
+
+    Padding may follow. Of a TIFF nothing is known before it is decoded.
 
     OpenCV 4.6 fills what is missing of a JPEG with grey; OpenCV 5 allocates as many bytes as the
     damaged length of a PNG's chunk says, up to 4 GB.
@@ -228,7 +268,11 @@ def _is_whole(data: bytes) -> bool:
     if data.startswith(_JPEG):
         # The end mark (FF D9) cannot occur in the data after the last start of a scan (FF DA).
         return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
-    place, kind = len(_PNG), b""
+    if _is_webp(data):
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    if data.startswith(_TIFF):
+        return True
+    place, kind = len(PNG), b""
     while kind != b"IEND" and place < len(data):
         # A chunk is its length, its kind, its content and a checksum.
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
