@@ -122,6 +122,14 @@ def to_message(image: NDArray[np.uint8], header: Header, encoding: str = "rgb8")
     return message
 
 
+def to_jpeg(image: NDArray[np.uint8], header: Header) -> CompressedImage:
+    """Return (H, W, 3) uint8 RGB as a JPEG, as compressed_image_transport publishes it."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
+    message = CompressedImage(header=header, format="rgb8; jpeg compressed bgr8")
+    message.data.frombytes(data)
+    return message
+
+
 def _rows(message: Image) -> int:
     """Count the rows of data: below those of brightness, 4:2:0 has half as many of colour."""
     height: int = message.height

@@ -109,14 +109,28 @@ class Scene:
             self.driver.until(
                 lambda: any(m.header.stamp == stamp for m in self.projector._depths), "depth"
             )
-        n_told, n_arrays = len(self.told), len(self.arrays)
-        self.image.publish(stamped(image, self.stamp_s))
-        self.driver.until(
-            lambda: len(self.told) > n_told and len(self.arrays) > n_arrays, "an answer"
-        )
+        n_arrays, message = len(self.arrays), stamped(image, self.stamp_s)
+        self.image.publish(message)
+
+        def answered():
+            told = self.told and self.told[-1].header.stamp == message.header.stamp
+            return told and len(self.arrays) > n_arrays
+
+        self.driver.until(answered, "an answer")
         self.take()
         self.check()
         return self.told[-1]
+
+    def change_size(self, image):
+        """Publish images of another size until they are the camera's stream."""
+
+        def answered():
+            self.stamp_s += 0.1
+            self.image.publish(stamped(image, self.stamp_s))
+            self.driver.spin(0.1)
+            return self.told[-1].image_width == image.shape[1]
+
+        self.driver.until(answered, "an answer to an image of another size")
 
     def take(self):
         """Let RViz have the arrays that came."""
@@ -225,6 +239,8 @@ def test_nobody_of_an_older_epoch_stays(step_s, width, depth, scene, pedestrians
     first = scene.show(pedestrians[0], depth)
     before = scene.display.people()
     scene.stamp_s += step_s
+    if width != first.image_width:
+        scene.change_size(pedestrians[6][:, :width])
     second = scene.show(pedestrians[6][:, :width], depth)
     assert second.epoch == first.epoch + 1
     assert second.image_width == width
