@@ -4,7 +4,6 @@ from time import monotonic_ns, time_ns
 
 from builtin_interfaces.msg import Time
 from rclpy.clock import Clock
-from rclpy.time import Time as ClockTime
 
 # A message may be published twice; a stamp that often is one that stands still.
 _MIN_REPEATED = 5
@@ -57,5 +56,5 @@ class StampRepair:
 
 
 def _message(nanoseconds: int) -> Time:
-    limit = (2**31 - 1) * 10**9
-    return ClockTime(nanoseconds=min(nanoseconds, limit)).to_msg()
+    sec, nanosec = divmod(nanoseconds, 10**9)
+    return Time(sec=min(sec, 2**31 - 1), nanosec=nanosec)
