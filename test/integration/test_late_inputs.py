@@ -5,64 +5,13 @@ import time
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from depth_rig import SIZE, Rig, calibration, located
+from diagnostic_msgs.msg import DiagnosticStatus
 from poseflow_msgs.msg import TrackedPoseArray
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 from ros_driver import PATIENCE_S, depth_message, stamped
-from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
-
-SIZE = (576, 768)
-POSES = "/poseflow/tracked_poses"
-
-
-def calibration():
-    info = CameraInfo(height=SIZE[0], width=SIZE[1], distortion_model="plumb_bob", d=[0.0] * 5)
-    info.k = np.array([700.0, 0, 380, 0, 710, 290, 0, 0, 1])
-    return info
-
-
-def located(array):
-    """Return the people of a message who have a position."""
-    return [p for p in array.poses if np.isfinite(p.position.z)]
-
-
-class Rig:
-    """A colour and a depth camera in front of an active node that knows everybody at once."""
-
-    def __init__(self, driver, active_node, prefix="", **parameters):
-        self.driver = driver
-        self.node = active_node(
-            **{"tracker__association": "classic", "movenet__input_size": 256} | parameters
-        )
-        self.camera = self.node.cameras[prefix.rstrip("/")]
-        self.heard = driver.listen(TrackedPoseArray, f"/poseflow/{prefix}tracked_poses")
-        self.diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
-        self.image = driver.camera(topic=f"{prefix}image")
-        self.depth = driver.camera(Image, f"{prefix}depth")
-        self.info = driver.camera(CameraInfo, f"{prefix}camera_info")
-
-    def calibrate(self):
-        self.info.publish(calibration())
-        self.driver.until(lambda: self.camera.projector.calibration, "the calibration")
-
-    def publish(self, image, stamp_s, depth_m=4.0, lag_s=0.0):
-        """Publish an image, and after a lag the depth image of the same stamp."""
-        self.image.publish(stamped(image, stamp_s))
-        time.sleep(lag_s)  # the driver of a depth camera at work
-        self.depth.publish(depth_message(np.full(SIZE, depth_m, np.float32), stamp_s))
-
-    def answers(self, n):
-        self.driver.until(lambda: len(self.heard) >= n, f"{n} answers")
-        return self.heard
-
-    def status(self):
-        """Return level, message and values of the next diagnostics."""
-        self.diagnostics.clear()
-        self.driver.until(lambda: self.diagnostics, "diagnostics")
-        status = self.diagnostics[-1].status[0]
-        return status.level, status.message, {v.key: v.value for v in status.values}
 
 
 @pytest.mark.parametrize("lag_s", [0.02, 0.08])
