@@ -400,12 +400,15 @@ class CamerasConfig(_Group):
         if len(set(names)) < len(names):
             raise ConfigError(f"cameras.names is {names}, must not contain a name twice")
         for field_name in ("image_transport", "rectified", "rotate"):
-            values = getattr(self, field_name)
-            if len(values) not in (1, len(names)):
-                raise ConfigError(
-                    f"cameras.{field_name} is {list(values)}, must be one for all cameras or one "
-                    f"for each of {names}"
-                )
+            self.check_each(f"cameras.{field_name}", getattr(self, field_name))
+
+    def check_each(self, name: str, values: Sequence[object]) -> None:
+        """Raise ConfigError unless there is one value for all cameras or one for each."""
+        if len(values) not in (1, len(self.names)):
+            raise ConfigError(
+                f"{name} is {list(values)}, must be one for all cameras or one for each of "
+                f"{list(self.names)}"
+            )
 
     def _check_range(self) -> None:
         values = self.mono16_range
@@ -415,9 +418,8 @@ class CamerasConfig(_Group):
                 "the second, or 0, 0"
             )
 
-    def of(self, field_name: str, camera: str) -> Any:
-        """Return a camera's value of a field that has one for all cameras or one for each."""
-        values = getattr(self, field_name)
+    def of(self, camera: str, values: Sequence[Any]) -> Any:
+        """Return a camera's value where there is one for all cameras or one for each."""
         return values[0] if len(values) == 1 else values[self.names.index(camera)]
 
 
@@ -431,10 +433,10 @@ class DepthConfig(_Group):
         "",
         "TF frame of the 3D positions; empty: the optical frame of the camera",
     )
-    image_transport: str = _param(
-        "raw",
-        "type of the depth topics: raw (sensor_msgs/Image) or compressed (CompressedImage: "
-        "compressedDepth, PNG or RVL)",
+    image_transport: tuple[str, ...] = _param(
+        ("raw",),
+        "type of the depth topic: raw (sensor_msgs/Image) or compressed (CompressedImage: "
+        "compressedDepth, PNG or RVL); one for all cameras or one for each",
         choices=("raw", "compressed"),
     )
     slop_s: float = _param(
@@ -570,6 +572,9 @@ class Config:
     depth: DepthConfig = field(default_factory=DepthConfig)
     markers: MarkersConfig = field(default_factory=MarkersConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+
+    def __post_init__(self) -> None:
+        self.cameras.check_each("depth.image_transport", self.depth.image_transport)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, object]) -> "Config":

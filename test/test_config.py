@@ -159,7 +159,7 @@ def test_every_value_arrives_in_its_group():
         "cameras.rotate": (90, 180),
         "cameras.mono16_range": (0, 1023),
         "cameras.max_backward_s": 0.5,
-        "depth.image_transport": "compressed",
+        "depth.image_transport": ("compressed", "raw"),
         "depth.wait_s": 0.1,
         "depth.max_m": 9.0,
         "depth.check_frames": False,
@@ -191,20 +191,23 @@ def test_every_value_arrives_in_its_group():
 def test_a_word_alone_is_a_list_of_one():
     values = {"cameras.names": "front", "cameras.image_transport": "compressed"}
     cameras = Config.from_parameters(values).cameras
-    assert (cameras.names, cameras.of("image_transport", "front")) == (("front",), "compressed")
+    assert (cameras.names, cameras.of("front", cameras.image_transport)) == (
+        ("front",),
+        "compressed",
+    )
 
 
 def test_one_value_applies_to_every_camera_and_a_list_has_one_for_each():
     values = {"cameras.names": ["a", "b"], "cameras.rotate": [90, 270]}
     cameras = Config.from_parameters(values).cameras
-    assert [cameras.of("image_transport", name) for name in "ab"] == ["raw", "raw"]
-    assert [cameras.of("rotate", name) for name in "ab"] == [90, 270]
+    assert [cameras.of(name, cameras.image_transport) for name in "ab"] == ["raw", "raw"]
+    assert [cameras.of(name, cameras.rotate) for name in "ab"] == [90, 270]
 
 
 @pytest.mark.parametrize("value", [True, "true", ["true"], [True]])
 def test_rectified_is_a_word_or_a_boolean_of_yaml(value):
     cameras = Config.from_parameters({"cameras.rectified": value}).cameras
-    assert cameras.of("rectified", "") == "true"
+    assert cameras.rectified == ("true",)
 
 
 def test_integers_as_ros_passes_them_are_a_list():
@@ -235,6 +238,11 @@ IMPOSSIBLE = [
         {"cameras.names": ["a", "b", "c"], "cameras.rotate": [0, 90]},
         "cameras.rotate is [0, 90], must be one for all cameras",
         id="two rotations for three",
+    ),
+    pytest.param(
+        {"cameras.names": ["a", "b", "c"], "depth.image_transport": ["raw", "compressed"]},
+        "depth.image_transport is ['raw', 'compressed'], must be one for all cameras",
+        id="two transports of depth for three",
     ),
     pytest.param(
         {"cameras.mono16_range": [1023, 0]},

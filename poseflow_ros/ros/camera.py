@@ -85,7 +85,7 @@ class Camera:
         self.pipeline: Pipeline[PendingOutput] = Pipeline(
             config, skeleton, appearance, self._log_reset, epoch=counters.epoch
         )
-        self.rotation = Rotation(config.cameras.of("rotate", name))
+        self.rotation = Rotation(config.cameras.of(name, config.cameras.rotate))
         self.gray_range = GrayRange(config.cameras.mono16_range)
         up = np.append(self.rotation.up, 0.0)
         self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay, up=up)

@@ -73,14 +73,14 @@ class CameraInputs:
         cameras, depth = config.cameras, config.depth
         self._subscriptions: list[AdaptiveSubscription] = []
         try:
-            image_type = _TYPES[cameras.of("image_transport", name)]
+            image_type = _TYPES[cameras.of(name, cameras.image_transport)]
             self.image = self._subscribe(image_type, "image", "cameras.image_transport")
-            setting = cameras.of("rectified", name)
+            setting = cameras.of(name, cameras.rectified)
             self.rectified = is_rectified(setting, self.image.topic)
             """Whether the images are rectified."""
             projector.begin(self.rectified)
             self._camera_info = self._subscribe(CameraInfo, "camera_info")
-            depth_type = _TYPES[depth.image_transport]
+            depth_type = _TYPES[cameras.of(name, depth.image_transport)]
             self._depth = self._subscribe(depth_type, "depth", "depth.image_transport")
         except Exception:
             self.destroy()

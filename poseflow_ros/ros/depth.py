@@ -292,6 +292,7 @@ class DepthProjector:
             skeleton=self._skeleton,
             min_keypoint_score=min_keypoint_score,
             max_depth_m=context.max_m,
+            sideways=bool(self._up[0]),
         )
 
     def _take(self, stamp_s: float, slop_s: float) -> DepthMessage:

@@ -17,8 +17,9 @@ from poseflow_ros.ros.outputs import Outputs
 _REPLAY_WAIT_S = 2.0
 # After so many images in a row that waited for nothing, none waits until something arrives.
 _MAX_VAIN_WAITS = 10
-# While the thread works, not while it waits for an input, the network may be this far ahead.
-_MAX_AHEAD = 2
+# The network may be this many images ahead of tracking and publishing; more of them while the
+# thread waits for an input: two seconds at 30 Hz.
+_MAX_AHEAD, _MAX_AHEAD_WAITING = 2, 64
 
 
 class FrameLoop:
@@ -82,9 +83,7 @@ class FrameLoop:
     def put(self, job: FrameJob) -> None:
         """Add an image; wait only if tracking and publishing are slower than the network."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed or self._waits or len(self._jobs) < _MAX_AHEAD
-            )
+            self._changed.wait_for(lambda: self._closed or self._has_room())
             if self._closed:
                 self._check(job.generation)
             self._jobs.append(job)
@@ -97,6 +96,9 @@ class FrameLoop:
             self._changed.notify_all()
         self._projector.notify()
         self._thread.join(timeout_s)
+
+    def _has_room(self) -> bool:
+        return len(self._jobs) < (_MAX_AHEAD_WAITING if self._waits else _MAX_AHEAD)
 
     # In the thread
 

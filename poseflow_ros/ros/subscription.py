@@ -77,6 +77,7 @@ class AdaptiveSubscription:
         self._history = HistoryPolicy.KEEP_ALL if keep_all else HistoryPolicy.KEEP_LAST
         self._on_lost = on_lost
         self._subscription: Subscription | None = None
+        self._known = self._query()
         self._asked = self._offered()
         self._subscribe()
 
@@ -91,27 +92,28 @@ class AdaptiveSubscription:
         return int(self._node.count_publishers(self.topic))
 
     def publisher_names(self) -> list[str]:
-        """Return the node of each publisher, with its namespace."""
-        return [_node_name(publisher) for publisher in self._infos()]
+        """Return the node of each publisher, with its namespace, at the last `refresh`."""
+        return [_node_name(publisher) for publisher in self._known]
 
     def why_silent(self) -> str:
         """Return what keeps each publisher's messages from coming; that there is none, if so."""
         reasons = [
             self._mismatch(publisher) or f"{_node_name(publisher)} fits, and sends nothing"
-            for publisher in self._infos()
+            for publisher in self._known
         ]
         return "; ".join(reasons) or "the topic has no publishers"
 
     def problems(self) -> list[str]:
         """Return which publishers of the topic cannot be received, and why."""
-        return [f"{self.topic}: {text}" for p in self._infos() if (text := self._mismatch(p))]
+        return [f"{self.topic}: {text}" for p in self._known if (text := self._mismatch(p))]
 
     def refresh(self) -> None:
         """Subscribe again where the publishers now offer another QoS."""
-        if self._subscription is None or not self.publishers:
+        if self._subscription is None:
             return
+        self._known = self._query()
         offered = self._offered()
-        if offered != self._asked:
+        if self._known and offered != self._asked:
             self.destroy()
             self._asked = offered
             self._subscribe()
@@ -122,12 +124,17 @@ class AdaptiveSubscription:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
-    def _infos(self) -> list[TopicEndpointInfo]:
+    @property
+    def _type_name(self) -> str:
+        package = self._message_type.__module__.split(".")[0]
+        return f"{package}/msg/{self._message_type.__name__}"
+
+    def _query(self) -> list[TopicEndpointInfo]:
         return list(self._node.get_publishers_info_by_topic(self.topic))
 
     def _offered(self) -> _Offer:
-        """Return the QoS that every publisher offers; the volatile one if there is none."""
-        profiles = [publisher.qos_profile for publisher in self._infos()]
+        """Return the QoS that every publisher of this type offers; volatile if there is none."""
+        profiles = [p.qos_profile for p in self._known if p.topic_type == self._type_name]
         best_effort = any(p.reliability == ReliabilityPolicy.BEST_EFFORT for p in profiles)
         kept = [p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in profiles]
         offered = ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
@@ -139,8 +146,7 @@ class AdaptiveSubscription:
     def _mismatch(self, publisher: TopicEndpointInfo) -> str:
         """Return why a publisher's messages cannot be received; empty if they can."""
         name, profile = _node_name(publisher), publisher.qos_profile
-        package = self._message_type.__module__.split(".")[0]
-        wanted = f"{package}/msg/{self._message_type.__name__}"
+        wanted = self._type_name
         if (given := publisher.topic_type) != wanted:
             other = self._type_parameter and _TRANSPORTS.get(given)
             hint = f"; set {self._type_parameter} to {other}" if other else ""

@@ -36,6 +36,7 @@ def lift(
     skeleton: Skeleton,
     min_keypoint_score: float,
     max_depth_m: float = MAX_DEPTH_M,
+    sideways: bool = False,
 ) -> Points:
     """Return the 3D keypoints of 2D poses.
 
@@ -53,6 +54,7 @@ def lift(
         min_keypoint_score: in [0, 1]; keypoints below it are unknown, as are those outside the
             image.
         max_depth_m: depths beyond this are unknown, metres.
+        sideways: whether the camera is mounted sideways, so that people's height is along x.
 
     Raises:
         ValueError: the depth image is not as large as the colour image, or not in metres.
@@ -64,9 +66,9 @@ def lift(
         raise ValueError(f"the depth image must be {w} x {h}, as the colour image, got {have}")
     torso = list(skeleton.torso)
     visible = _inside(poses.keypoints, depth) & (poses.keypoint_scores >= min_keypoint_score)
-    z, stddevs = keypoint_depths(
-        depth, poses.keypoints, visible, poses.heights, torso, max_depth_m
-    )
+    boxes = poses.boxes
+    heights = boxes[:, 2] - boxes[:, 0] if sideways else poses.heights
+    z, stddevs = keypoint_depths(depth, poses.keypoints, visible, heights, torso, max_depth_m)
     pixels = np.where(visible[..., None], poses.keypoints, np.nan)
     points = lens.on_plane(pixels, 1.0) * z[..., None]
     unknown = np.isnan(points).any(axis=-1)
