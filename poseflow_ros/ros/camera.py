@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 
 from poseflow_ros.config import Config
@@ -86,7 +87,7 @@ class Camera:
             config, skeleton, appearance, self._log_reset, epoch=counters.epoch
         )
         self.rotation = Rotation(config.cameras.of(name, config.cameras.rotate))
-        self.gray_range = GrayRange(config.cameras.mono16_range)
+        self._gray_range = GrayRange(config.cameras.mono16_range)
         up = np.append(self.rotation.up, 0.0)
         self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay, up=up)
         self.statistics = FrameStatistics()
@@ -142,13 +143,17 @@ class Camera:
             InvalidQosOverridesError: a parameter overrides a QoS with an impossible one.
         """
         self._reset_tracking("deactivated")
-        self.gray_range.reset()
+        self._gray_range.reset()
         self.statistics.restart_silence()
         self._inputs = CameraInputs(
-            self._node, self.name, self._config, self._queue, self.projector, self.statistics
+            self._node,
+            self.name,
+            self._config,
+            self._queue,
+            self.projector,
+            self.statistics,
+            self._logger.info,
         )
-        if self._inputs.rectified:
-            self._logger.info(f"{self.topic} has rectified images: P of camera_info is used")
 
     def deactivate(self) -> None:
         """Unsubscribe and delete the markers; the queue's generation must have ended."""
@@ -192,6 +197,12 @@ class Camera:
         max_backward_s = self._config.cameras.max_backward_s
         inputs.order.check(generation, stamp_s, size, time_s, max_backward_s)
 
+    def gray_range(self, values: NDArray[np.uint16], stamp_s: float) -> tuple[float, float]:
+        """Return which of the (H, W) values of a 16-bit image become black and white."""
+        chosen = self._gray_range.update(values, stamp_s)
+        self._logger.info(f"16-bit images: black and white are {self._gray_range}", once=True)
+        return chosen
+
     def drop(self, error: Exception) -> None:
         """Drop an image for the reason that an exception gives."""
         if isinstance(error, DroppedImageError):
@@ -229,7 +240,7 @@ class Camera:
                 "resets": str(self._resets.count),
                 "depth": self.projector.trouble or "matched",
                 "waiting": str(self._queue.waiting(self.name)),
-                "16-bit range": str(self.gray_range),
+                "16-bit range": str(self._gray_range),
             }
             | (inputs.values() if inputs else {})
             | self.statistics.values(),

@@ -1,5 +1,6 @@
 """What one camera of the node subscribes to, and what is wrong with it."""
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -43,6 +44,7 @@ class CameraInputs:
         queue: JobQueue,
         projector: DepthProjector,
         statistics: FrameStatistics,
+        log: Callable[[str], None],
     ) -> None:
         """Subscribe.
 
@@ -53,6 +55,7 @@ class CameraInputs:
             queue: takes the images.
             projector: takes calibrations and depth images.
             statistics: counts the images.
+            log: called with one line about a choice.
 
         Raises:
             InvalidQosOverridesError: a parameter overrides a QoS with an impossible one.
@@ -62,6 +65,7 @@ class CameraInputs:
         self._queue = queue
         self._projector = projector
         self._statistics = statistics
+        self._log = log
         self.config = config
         """All parameters."""
         self.order = ImageOrder(lambda: self.image.publishers)
@@ -148,6 +152,13 @@ class CameraInputs:
             self._statistics.drop("superseded by a newer image")
 
     def _on_camera_info(self, message: CameraInfo) -> None:
+        if not self._projector.calibrations.received:
+            is_, used = ("are", "P") if self.rectified else ("are not", "K and D")
+            setting = self.config.cameras.of(self._name, self.config.cameras.rectified)
+            self._log(
+                f"images on {self.image.topic} {is_} rectified (cameras.rectified is {setting}): "
+                f"{used} of camera_info apply"
+            )
         message.header.frame_id = without_slash(message.header.frame_id)
         self._projector.calibrate(message)
 

@@ -175,7 +175,7 @@ class InferenceLoop:
             ImageError: the message is malformed.
             DroppedImageError: it is not of the camera's stream.
         """
-        image = to_rgb(job.message, lambda values: camera.gray_range.update(values, job.stamp_s))
+        image = to_rgb(job.message, lambda values: camera.gray_range(values, job.stamp_s))
         time_s = job.stamp_s if self._config.cameras.replay else job.received_s
         camera.check_order(generation, job.stamp_s, image.shape[:2], time_s)
         return camera.rotation.upright(image)

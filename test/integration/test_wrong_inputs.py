@@ -153,10 +153,12 @@ def test_p_applies_to_rectified_images(parameters, topic, driver, active_node, p
     rig.calibrate(calibration(**DISTORTED))
     assert_on_rays(rig.show(pedestrians[0]), 4.0, 600, 610, 400, 300)
     assert rig.status()[2]["rectified"] == "true"
-    assert f"{topic} has rectified images: P of camera_info is used" in capfd.readouterr().err
+    assert f"images on {topic} are rectified" in capfd.readouterr().err
 
 
-def test_k_and_d_apply_to_a_topic_that_only_looks_rectified(driver, active_node, pedestrians):
+def test_k_and_d_apply_to_a_topic_that_only_looks_rectified(
+    driver, active_node, pedestrians, capfd
+):
     rig = Rig(
         driver, active_node, image_topic="/image_rect", remap=["image:=/image_rect"],
         cameras__rectified=["false"],
@@ -164,6 +166,7 @@ def test_k_and_d_apply_to_a_topic_that_only_looks_rectified(driver, active_node,
     rig.calibrate(calibration(p=P))
     assert_on_rays(rig.show(pedestrians[0]), 4.0)
     assert rig.status()[2]["rectified"] == "false"
+    assert "are not rectified (cameras.rectified is false): K and D" in capfd.readouterr().err
 
 
 # --- QoS and types
@@ -349,12 +352,15 @@ def mono16(image, bits):
     [({}, "(percentiles)"), ({"cameras__mono16_range": [0, 1023]}, "0 to 1023 (cameras.mono16")],
 )
 def test_people_in_16_bit_images_of_10_bits_are_found(
-    parameters, described, driver, active_node, pedestrians
+    parameters, described, driver, active_node, pedestrians, capfd
 ):
     rig = Rig(driver, active_node, **parameters)
     array = rig.show(mono16(pedestrians[0], 10))
     assert len(array.poses) >= 3
     assert described in rig.status()[2]["16-bit range"]
+    rig.show(mono16(pedestrians[1], 10))
+    said = [x for x in capfd.readouterr().err.splitlines() if "16-bit images" in x]
+    assert len(said) == 1 and described in said[0]
 
 
 # --- Cameras that are mounted sideways or upside down
