@@ -30,8 +30,9 @@ _TYPES = {"raw": Image, "compressed": CompressedImage}
 
 
 class CameraInputs:
-    """The subscriptions of one camera; called by the executor's thread.
+    """The subscriptions of one camera.
 
+    `awaits` is called by the frame loop, everything else by the executor's thread.
     Every input is checked here when it arrives. What depends on two inputs, such as the frame of
     depth and image, is checked where they meet, by the same functions: see `input_checks`.
     """
@@ -153,10 +154,10 @@ class CameraInputs:
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         if not self._projector.calibrations.received:
-            is_, used = ("are", "P") if self.rectified else ("are not", "K and D")
+            are, used = ("are", "P") if self.rectified else ("are not", "K and D")
             setting = self.config.cameras.of(self._name, self.config.cameras.rectified)
             self._log(
-                f"images on {self.image.topic} {is_} rectified (cameras.rectified is {setting}): "
+                f"images on {self.image.topic} {are} rectified (cameras.rectified is {setting}): "
                 f"{used} of camera_info apply"
             )
         message.header.frame_id = without_slash(message.header.frame_id)
