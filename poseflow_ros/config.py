@@ -55,9 +55,12 @@ class Spec:
         """Return whether the value, which has the right type, is allowed."""
         if self.pattern:
             return re.fullmatch(self.pattern, str(value)) is not None
+        return all(map(self._admits_item, value if isinstance(value, tuple) else (value,)))
+
+    def _admits_item(self, value: object) -> bool:
+        """Return whether a value that is not a list, or an item of a list, is allowed."""
         if self.choices:
-            words = value if isinstance(value, tuple) else (value,)
-            return all(word in self.choices for word in words)
+            return str(value) in self.choices
         if self.minimum is None or self.maximum is None or not isinstance(value, int | float):
             return True
         in_range = math.isfinite(value) and self.minimum <= value <= self.maximum
@@ -78,13 +81,14 @@ def _param(default: Any, description: str, **limits: Any) -> Any:
 
 
 def _check(name: str, value: object, item: Field[Any]) -> object:
-    """Return the value in the type of the parameter; raise ConfigError if it is invalid."""
-    kind, given = type(item.default), value
+    """Return the value in its parameter's type; raise ConfigError where it cannot be used."""
+    default: Any = item.default
+    kind, given = type(default), value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             value = float(value)
     if kind is tuple:
-        value = _words(name, value)
+        value = _items(name, value, type(default[0]))
     if type(value) is not kind:
         raise ConfigError(f"{name} is {value!r}, must be of type {kind.__name__}")
     spec: Spec = item.metadata["spec"]
@@ -93,14 +97,18 @@ def _check(name: str, value: object, item: Field[Any]) -> object:
     return value
 
 
-def _words(name: str, value: object) -> tuple[str, ...]:
-    """Return a list of strings; a single string is a list of one."""
-    if isinstance(value, str):
-        return (value,)
-    words = tuple(value) if isinstance(value, Sequence) else ()
-    if not words or not all(isinstance(word, str) for word in words):
-        raise ConfigError(f"{name} is {value!r}, must be a list of at least one str")
-    return words
+def _items(name: str, value: object, kind: type) -> tuple[Any, ...]:
+    """Return a list of items of one type; a single item is a list of one.
+
+    YAML reads the words true and false as booleans.
+    """
+    alone = isinstance(value, str) or not isinstance(value, Sequence)
+    items = (value,) if alone else tuple(value)  # type: ignore[arg-type]
+    if kind is str:
+        items = tuple(str(item).lower() if isinstance(item, bool) else item for item in items)
+    if not items or not all(type(item) is kind for item in items):
+        raise ConfigError(f"{name} is {value!r}, must be a list of at least one {kind.__name__}")
+    return items
 
 
 class _Group:
@@ -344,6 +352,35 @@ class CamerasConfig(_Group):
         False,
         "for bags: process every image in order, drop none, and use /clock",
     )
+    rectified: tuple[str, ...] = _param(
+        ("auto",),
+        "whether images are rectified, so that P of camera_info applies and not K and D; auto: if "
+        "a part of the image topic's name begins with image_rect; one for all cameras or one for "
+        "each",
+        choices=("auto", "true", "false"),
+    )
+    rotate: tuple[int, ...] = _param(
+        (0,),
+        "clockwise rotation that makes an image upright, degrees, for a camera that is mounted "
+        "sideways or upside down; keypoints and boxes refer to the image as received; one for "
+        "all cameras or one for each",
+        choices=("0", "90", "180", "270"),
+    )
+    mono16_range: tuple[int, ...] = _param(
+        (0, 0),
+        "values of 16-bit images that become black and white; 0, 0: percentiles of the image, "
+        "smoothed over time",
+        minimum=0,
+        maximum=65535,
+    )
+    max_backward_s: float = _param(
+        1.0,
+        "an image whose stamp is older than that of the image before is dropped up to this "
+        "difference, and resets the tracking beyond it, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+        live=True,
+    )
     max_image_age_s: float = _param(
         0.0,
         "drop images that are older than this when processing starts, seconds; 0: no limit",
@@ -354,6 +391,7 @@ class CamerasConfig(_Group):
 
     def _check_together(self) -> None:
         self._check_names()
+        self._check_range()
         if self.replay and self.max_image_age_s > 0:
             raise ConfigError(
                 f"cameras.max_image_age_s is {self.max_image_age_s:g}, must be 0 if "
@@ -375,19 +413,28 @@ class CamerasConfig(_Group):
                 )
         if len(set(names)) < len(names):
             raise ConfigError(f"cameras.names is {names}, must not contain a name twice")
-        if len(self.image_transport) not in (1, len(names)):
+        for field_name in ("image_transport", "rectified", "rotate"):
+            self.check_each(f"cameras.{field_name}", getattr(self, field_name))
+
+    def check_each(self, name: str, values: Sequence[object]) -> None:
+        """Raise ConfigError unless there is one value for all cameras or one for each."""
+        if len(values) not in (1, len(self.names)):
             raise ConfigError(
-                f"cameras.image_transport is {list(self.image_transport)}, must be one for all "
-                f"cameras or one for each of {names}"
+                f"{name} is {list(values)}, must be one for all cameras or one for each of "
+                f"{list(self.names)}"
             )
 
-    @property
-    def transports(self) -> dict[str, str]:
-        """The image transport of each camera, by its name."""
-        each = self.image_transport
-        if len(each) == 1:
-            each *= len(self.names)
-        return dict(zip(self.names, each, strict=True))
+    def _check_range(self) -> None:
+        values = self.mono16_range
+        if values != (0, 0) and not (len(values) == 2 and values[0] < values[1]):
+            raise ConfigError(
+                f"cameras.mono16_range is {list(values)}, must be two values, the first below "
+                "the second, or 0, 0"
+            )
+
+    def of(self, camera: str, values: Sequence[Any]) -> Any:
+        """Return a camera's value where there is one for all cameras or one for each."""
+        return values[0] if len(values) == 1 else values[self.names.index(camera)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,11 +447,39 @@ class DepthConfig(_Group):
         "",
         "TF frame of the 3D positions; empty: the optical frame of the camera",
     )
+    image_transport: tuple[str, ...] = _param(
+        ("raw",),
+        "type of the depth topic: raw (sensor_msgs/Image) or compressed (CompressedImage: "
+        "compressedDepth, PNG or RVL); one for all cameras or one for each",
+        choices=("raw", "compressed"),
+    )
     slop_s: float = _param(
         0.02,
         "maximum difference between the stamps of an image and its depth image, seconds",
         minimum=0.0,
         maximum=1.0,
+        live=True,
+    )
+    wait_s: float = _param(
+        0.2,
+        "maximum time to wait, from the arrival of an image, for its depth image, its transform "
+        "and the first camera_info, seconds; only publishing waits, not the network; 0: use what "
+        "has arrived",
+        minimum=0.0,
+        maximum=10.0,
+        live=True,
+    )
+    max_m: float = _param(
+        20.0,
+        "depths beyond this are unknown, metres",
+        minimum=0.1,
+        maximum=1e6,
+        live=True,
+    )
+    check_frames: bool = _param(
+        True,
+        "use a depth image or camera_info only if its frame_id is that of the image, or empty; "
+        "false: use it anyway",
         live=True,
     )
 
@@ -511,6 +586,9 @@ class Config:
     depth: DepthConfig = field(default_factory=DepthConfig)
     markers: MarkersConfig = field(default_factory=MarkersConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+
+    def __post_init__(self) -> None:
+        self.cameras.check_each("depth.image_transport", self.depth.image_transport)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, object]) -> "Config":

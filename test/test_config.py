@@ -1,5 +1,6 @@
 """Validation of parameters and its messages."""
 
+from array import array
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
@@ -39,6 +40,11 @@ REFUSED = [
     pytest.param("markers.depth_m", 0.09, "from 0.1 to 1000", id="too near"),
     pytest.param("markers.lifetime_s", -1.0, "from 0 to 3600", id="a negative time"),
     pytest.param("markers.min_keypoint_score", float("-inf"), "from 0 to 1", id="minus infinity"),
+    pytest.param("cameras.rotate", 45, "one of 0, 90, 180, 270", id="half a quarter turn"),
+    pytest.param("cameras.rotate", "90", "list of at least one int", id="a text for degrees"),
+    pytest.param("cameras.rectified", "yes", "one of auto, true, false", id="another word"),
+    pytest.param("cameras.mono16_range", [0, 65536], "from 0 to 65535", id="17 bits"),
+    pytest.param("depth.wait_s", 11.0, "from 0 to 10", id="a long wait"),
 ]
 
 
@@ -151,6 +157,14 @@ def test_each_value_is_set_in_its_group():
         "cameras.names": ("front", "rear"),
         "cameras.image_transport": ("raw", "compressed"),
         "cameras.replay": True,
+        "cameras.rectified": ("true", "false"),
+        "cameras.rotate": (90, 180),
+        "cameras.mono16_range": (0, 1023),
+        "cameras.max_backward_s": 0.5,
+        "depth.image_transport": ("compressed", "raw"),
+        "depth.wait_s": 0.1,
+        "depth.max_m": 9.0,
+        "depth.check_frames": False,
         "depth.target_frame": "base_link",
         "diagnostics.warn_silence_s": 4.0,
         "diagnostics.error_silence_s": 5.0,
@@ -179,12 +193,27 @@ def test_each_value_is_set_in_its_group():
 def test_single_string_is_a_list_of_one():
     values = {"cameras.names": "front", "cameras.image_transport": "compressed"}
     cameras = Config.from_parameters(values).cameras
-    assert (cameras.names, cameras.transports) == (("front",), {"front": "compressed"})
+    assert (cameras.names, cameras.of("front", cameras.image_transport)) == (
+        ("front",),
+        "compressed",
+    )
 
 
-def test_one_transport_applies_to_all_cameras():
-    cameras = Config.from_parameters({"cameras.names": ["a", "b"]}).cameras
-    assert cameras.transports == {"a": "raw", "b": "raw"}
+def test_one_value_applies_to_every_camera_and_a_list_has_one_for_each():
+    values = {"cameras.names": ["a", "b"], "cameras.rotate": [90, 270]}
+    cameras = Config.from_parameters(values).cameras
+    assert [cameras.of(name, cameras.image_transport) for name in "ab"] == ["raw", "raw"]
+    assert [cameras.of(name, cameras.rotate) for name in "ab"] == [90, 270]
+
+
+@pytest.mark.parametrize("value", [True, "true", ["true"], [True]])
+def test_rectified_is_a_word_or_a_boolean_of_yaml(value):
+    cameras = Config.from_parameters({"cameras.rectified": value}).cameras
+    assert cameras.rectified == ("true",)
+
+
+def test_integers_as_ros_passes_them_are_a_list():
+    assert Config.from_parameters({"cameras.rotate": array("q", [180])}).cameras.rotate == (180,)
 
 
 IMPOSSIBLE = [
@@ -206,6 +235,24 @@ IMPOSSIBLE = [
         {"cameras.names": ["a", "b", "c"], "cameras.image_transport": ["raw", "raw"]},
         "must be one for all cameras or one for each of ['a', 'b', 'c']",
         id="two for three",
+    ),
+    pytest.param(
+        {"cameras.names": ["a", "b", "c"], "cameras.rotate": [0, 90]},
+        "cameras.rotate is [0, 90], must be one for all cameras",
+        id="two rotations for three",
+    ),
+    pytest.param(
+        {"cameras.names": ["a", "b", "c"], "depth.image_transport": ["raw", "compressed"]},
+        "depth.image_transport is ['raw', 'compressed'], must be one for all cameras",
+        id="two transports of depth for three",
+    ),
+    pytest.param(
+        {"cameras.mono16_range": [1023, 0]},
+        "cameras.mono16_range is [1023, 0], must be two values",
+        id="white below black",
+    ),
+    pytest.param(
+        {"cameras.mono16_range": [1023]}, "must be two values", id="a range of one value"
     ),
     pytest.param(
         {"cameras.replay": True, "cameras.max_image_age_s": 1.0},

@@ -1,29 +1,37 @@
-"""One camera of the node: its subscriptions, pipeline, outputs and statistics."""
+"""One camera of the node: its inputs, pipeline, outputs and statistics."""
 
-from collections.abc import Callable
+import traceback
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from poseflow_ros.config import Config
+from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
+from poseflow_ros.imaging.gray_range import GrayRange
+from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Pipeline
-from poseflow_ros.ros.calibration import Calibration
+from poseflow_ros.ros.camera_inputs import CameraInputs
 from poseflow_ros.ros.depth import DepthProjector
-from poseflow_ros.ros.diagnostics import Alert, FrameStatistics, make_status, threshold_alerts
-from poseflow_ros.ros.image_job import ImageJob, PendingOutput
+from poseflow_ros.ros.diagnostics import (
+    Alert,
+    FrameStatistics,
+    ResetLog,
+    make_status,
+    threshold_alerts,
+)
+from poseflow_ros.ros.frame_loop import FrameLoop
+from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
+from poseflow_ros.ros.images import ImageError
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs import Outputs
-from poseflow_ros.ros.subscription import AdaptiveSubscription
 from poseflow_ros.ros.target_frame import TargetFrame
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 
 _LOG_PERIOD_S = 5.0
-_IMAGE_TYPES = {"raw": Image, "compressed": CompressedImage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +86,41 @@ class Camera:
         self.pipeline: Pipeline[PendingOutput] = Pipeline(
             config, skeleton, appearance, self._log_reset, epoch=counters.epoch
         )
-        self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay)
+        self.rotation = Rotation(config.cameras.of(name, config.cameras.rotate))
+        self._gray_range = GrayRange(config.cameras.mono16_range)
+        up = np.append(self.rotation.up, 0.0)
+        self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay, up=up)
         self.statistics = FrameStatistics()
+        self._resets = ResetLog()
         self._node = node
         self._config = config
         self._queue = queue
-        self._inputs: list[AdaptiveSubscription] = []
+        self._inputs: CameraInputs | None = None
         self._silent = False
-        lens = self.projector.lens
-        self.outputs = Outputs(node, name, skeleton, lens, self.statistics, config)
+        self.outputs = Outputs(node, name, skeleton, self.projector.lens, up, config)
         self.outputs.sequence = counters.sequence
+        self.frames = FrameLoop(
+            name,
+            config,
+            self.pipeline,
+            self.projector,
+            self.outputs,
+            self.statistics,
+            self.rotation,
+            check=queue.check,
+            awaits=self._awaits,
+            on_error=self.drop,
+        )
 
     @property
     def active(self) -> bool:
-        """Whether the camera is subscribed to its topics."""
-        return bool(self._inputs)
+        """Whether it is subscribed."""
+        return self._inputs is not None
 
     @property
     def topic(self) -> str:
         """The full name of the image topic, while active."""
-        return self._inputs[0].topic
+        return self._inputs.image.topic if self._inputs else ""
 
     @property
     def counters(self) -> CameraCounters:
@@ -109,116 +132,125 @@ class Camera:
         self._config = config
         self.pipeline.configure(config)
         self.outputs.configure(config)
+        self.frames.configure(config)
+        if self._inputs:
+            self._inputs.config = config
 
     def activate(self) -> None:
-        """Subscribe."""
+        """Subscribe.
+
+        Raises:
+            InvalidQosOverridesError: a parameter overrides a QoS with an impossible one.
+        """
         self._reset_tracking("deactivated")
-        self.projector.clear_depth()
+        self._gray_range.reset()
         self.statistics.restart_silence()
-        self._inputs = [
-            self._subscribe(_IMAGE_TYPES[self._config.cameras.transports[self.name]], "image"),
-            self._subscribe(CameraInfo, "camera_info"),
-            self._subscribe(Image, "depth"),
-        ]
+        self._inputs = CameraInputs(
+            self._node,
+            self.name,
+            self._config,
+            self._queue,
+            self.projector,
+            self.statistics,
+            self._logger.info,
+        )
 
     def deactivate(self) -> None:
-        """Unsubscribe and delete the markers; call after a new generation was started."""
-        was_active, inputs, self._inputs = self.active, self._inputs, []
-        for subscription in inputs:
-            subscription.destroy()
+        """Unsubscribe and delete the markers; the queue's generation must have ended."""
+        inputs, self._inputs = self._inputs, None
+        if inputs:
+            inputs.destroy()
         self.projector.notify()
         # After SIGINT nothing can be published, and the markers expire by their lifetime.
-        if was_active and self._node.context.ok():
-            self.outputs.clear()
+        if inputs and self._node.context.ok():
+            self.outputs.clear(removed=False)
 
     def reset(self) -> None:
         """Remove all tracks and delete the markers; call after a new generation was started."""
         self._reset_tracking("reset")
+        self._resets.add("tracking reset: requested by ~/reset")
+        self.projector.notify()
         if self.active:
-            self.outputs.clear()
+            self.outputs.clear(removed=True)
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread; the queue's generation must have ended."""
+        self.frames.close(timeout_s)
 
     def _reset_tracking(self, reason: str) -> None:
         for _ in range(self.pipeline.reset()):
             self.statistics.drop(reason)
 
-    # Inputs
+    def _awaits(self, stamp_s: float) -> bool:
+        """Return whether an input for an image of this time is expected."""
+        inputs = self._inputs
+        return inputs is not None and inputs.awaits(stamp_s)
 
-    def _subscribe(self, message_type: type[Any], topic: str) -> AdaptiveSubscription:
-        callbacks: dict[str, Callable[[Any], None]] = {
-            "image": self._on_image,
-            "camera_info": self._on_camera_info,
-            "depth": self.projector.add_depth,
-        }
-        return AdaptiveSubscription(
-            self._node,
-            message_type,
-            f"{self.name}/{topic}" if self.name else topic,
-            self._config.cameras.reliability,
-            callbacks[topic],
-            keep_all=self._config.cameras.replay,
-            on_lost=self.statistics.count_lost if topic == "image" else None,
-        )
+    # Called by any thread
 
-    def _on_image(self, message: Image | CompressedImage) -> None:
-        self.statistics.receive()
-        if self._queue.put(ImageJob(self.name, message, perf_counter())) is not None:
-            self.statistics.drop("superseded by a newer image")
+    def check_order(
+        self, generation: int, stamp_s: float, size: tuple[int, int], time_s: float
+    ) -> None:
+        """Accept the next image of the stream; see `ImageOrder.check`."""
+        if (inputs := self._inputs) is None:
+            raise DroppedImageError("deactivated")
+        max_backward_s = self._config.cameras.max_backward_s
+        inputs.order.check(generation, stamp_s, size, time_s, max_backward_s)
 
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        try:
-            self.projector.calibrate(Calibration.of(message))
-        except ValueError as error:
-            self._logger.warning(f"camera_info ignored: {error}", once=True)
+    def gray_range(self, values: NDArray[np.uint16], stamp_s: float) -> tuple[float, float]:
+        """Return which of the (H, W) values of a 16-bit image become black and white."""
+        chosen = self._gray_range.update(values, stamp_s)
+        self._logger.info(f"16-bit images: black and white are {self._gray_range}", once=True)
+        return chosen
 
-    def wait_for_depth(self, job: ImageJob, timeout_s: float) -> None:
-        """Wait for the calibration and the depth of an image, if their topics have publishers.
-
-        Called by the inference loop.
-
-        Args:
-            job: the image.
-            timeout_s: since the image was received, seconds.
-        """
-        remaining_s = job.received_s + timeout_s - perf_counter()
-        self.projector.wait(lambda: not self._awaits_depth(job.stamp_s), remaining_s)
-
-    def _awaits_depth(self, stamp_s: float) -> bool:
-        if not (inputs := self._inputs):
-            return False
-        _, info, depth = inputs
-        if self.projector.calibration is None and info.publishers:
-            return True
-        return not self.projector.has_depth_until(stamp_s) and depth.publishers > 0
+    def drop(self, error: Exception) -> None:
+        """Drop an image for the reason that an exception gives."""
+        if isinstance(error, DroppedImageError):
+            self.statistics.drop(str(error))
+        elif isinstance(error, ImageError):
+            self.statistics.drop("malformed")
+            self._log_dropped(str(error))
+        elif isinstance(error, OutOfMemoryError):
+            self.statistics.drop("out of memory")
+            self._logger.warning(f"image dropped: {error}", once=True)
+        elif self._node.context.ok():  # otherwise a signal shut ROS down under the publishers
+            self.statistics.drop("failed")
+            if not isinstance(error, DeviceLostError):
+                self._log_dropped("".join(traceback.format_exception(error)))
 
     # Diagnostics
 
     def diagnose(self) -> DiagnosticStatus:
         """Adapt the subscriptions to their publishers and return the diagnostics."""
-        for subscription in self._inputs:
-            subscription.refresh()
+        inputs = self._inputs
+        if inputs:
+            inputs.refresh()
         self.projector.notify()
-        silence = self._silence_alerts() if self.active else []
+        silence = self._silence_alerts(inputs) if inputs else []
         if silence and not self._silent:
             self._logger.warning(silence[0][1])
         self._silent = bool(silence)
         return make_status(
             f"{self._node.get_fully_qualified_name()}: camera {self.name}".rstrip(),
-            self.topic if self.active else "",
-            silence + self._alerts() if self.active else [],
+            self.topic,
+            silence + self._alerts() + inputs.alerts() if inputs else [],
             {
                 "active": str(self.active),
                 "epoch": str(self.pipeline.epoch),
+                "resets": str(self._resets.count),
                 "depth": self.projector.trouble or "matched",
                 "waiting": str(self._queue.waiting(self.name)),
+                "16-bit range": str(self._gray_range),
             }
+            | (inputs.values() if inputs else {})
             | self.statistics.values(),
         )
 
-    def _silence_alerts(self) -> list[Alert]:
+    def _silence_alerts(self, inputs: CameraInputs) -> list[Alert]:
         limits, silence_s = self._config.diagnostics, self.statistics.silence_s()
         if silence_s < limits.warn_silence_s:
             return []
-        image = self._inputs[0]
+        image = inputs.image
         text = f"no image on {image.topic} for {silence_s:.0f} s: {image.why_silent()}"
         return threshold_alerts(silence_s, limits.warn_silence_s, limits.error_silence_s, text)
 
@@ -237,11 +269,11 @@ class Camera:
         alerts += threshold_alerts(latency_s, limits.warn_latency_s, limits.error_latency_s, text)
         if self.projector.depth_received and self.projector.trouble:
             alerts.append((DiagnosticStatus.WARN, f"no 3D positions: {self.projector.trouble}"))
-        return alerts
+        return alerts + self._resets.alerts()
 
     def _log_reset(self, text: str) -> None:
+        self._resets.add(text)
         self._logger.warning(text, throttle_duration_sec=_LOG_PERIOD_S)
 
-    def log_dropped(self, reason: str) -> None:
-        """Log why an image was dropped, throttled."""
+    def _log_dropped(self, reason: str) -> None:
         self._logger.warning(f"image dropped: {reason}", throttle_duration_sec=_LOG_PERIOD_S)

@@ -4,32 +4,32 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+from poseflow_ros.config import DepthConfig
 from poseflow_ros.poses import FloatArray, TrackedPoses
-from poseflow_ros.ros.calibration import Calibration
+from poseflow_ros.ros.calibration import Calibration, CalibrationStore
 from poseflow_ros.ros.conversions import seconds
+from poseflow_ros.ros.depth_message import DepthMessage, depth_encoding, depth_image
 from poseflow_ros.ros.images import ImageError
+from poseflow_ros.ros.input_checks import frame_problem, unit_problem
 from poseflow_ros.ros.target_frame import FrameError, TargetFrame
 from poseflow_ros.skeletons.skeleton import Skeleton
-from poseflow_ros.spatial.depth import DepthImage, metres
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points, lift
 from poseflow_ros.spatial.velocity import SpatialVelocity
 
 # Number of depth images that are kept for images still to be processed.
 _MAX_DEPTHS = 16
-# Stamps have a resolution of 1 ns; as float64 seconds their resolution is 0.25 microseconds.
+# The next depth image may come this share of a period early.
+_JITTER = 0.25
+# The frame of 3D positions where no input names one.
+_NO_FRAME = "camera"
+# Stamps are whole nanoseconds; floats of today's seconds resolve a quarter of a microsecond.
 _ROUNDING_S = 1e-6
-_TYPES: dict[str, np.dtype[Any]] = {
-    "16UC1": np.dtype(np.uint16),
-    "mono16": np.dtype(np.uint16),
-    "32FC1": np.dtype(np.float32),
-}
 UP = np.array([0.0, -1.0, 0.0])
 """The upward direction in an optical frame (REP 103)."""
 
@@ -42,7 +42,8 @@ class DepthContext:
         stamp_s: of the image, seconds.
         image_size: (height, width) of the image, pixels.
         calibration: of the camera.
-        depth: the matching depth image; None if there is none.
+        depth: the matching depth image; None where there is none.
+        max_m: depths beyond this are unknown, metres.
         frame: the frame of the positions.
         rotation: (3, 3) from the camera's optical frame to `frame`.
         translation: (3,) metres, likewise.
@@ -52,7 +53,8 @@ class DepthContext:
     stamp_s: float
     image_size: tuple[int, int]
     calibration: Calibration
-    depth: Image | None
+    depth: DepthMessage | None
+    max_m: float
     frame: str
     rotation: FloatArray
     translation: FloatArray
@@ -83,7 +85,11 @@ class DepthProjector:
     """
 
     def __init__(
-        self, skeleton: Skeleton, target: TargetFrame | None = None, keep_all: bool = False
+        self,
+        skeleton: Skeleton,
+        target: TargetFrame | None = None,
+        keep_all: bool = False,
+        up: FloatArray = UP,
     ) -> None:
         """Make a projector.
 
@@ -91,33 +97,61 @@ class DepthProjector:
             skeleton: of the people.
             target: the frame of the positions; None for the camera's own.
             keep_all: keep every depth image until its image is processed.
+            up: (3,) the image's upward direction in the camera's optical frame.
         """
         self._skeleton = skeleton
         self._target = target
+        self._up = up
         self._changed = threading.Condition()
-        self._depths: deque[Image] = deque(maxlen=None if keep_all else _MAX_DEPTHS)
+        self._depths: deque[DepthMessage] = deque(maxlen=None if keep_all else _MAX_DEPTHS)
         self._velocity = SpatialVelocity()
         self._epoch = -1
-        self.calibration: Calibration | None = None
+        self.calibrations = CalibrationStore(rectified=False)
         self.depth_received = False
+        self.n_received = 0
+        """How many depth images were received, and whether a calibration was."""
         self.trouble = "no depth image received yet"
-        """Why the last frame has no 3D positions; empty if it has."""
+        """Why the last people have no 3D positions; empty where they have."""
+        self.calibration_problem = ""
+        """Why the calibration received does not apply to the last image; empty if it does."""
 
-    def lens(self, width: int, height: int) -> Lens:
-        """Return the calibrated lens, or an assumed one for images of this size, pixels."""
+    @property
+    def calibration(self) -> Calibration | None:
+        """The newest calibration."""
+        return self.calibrations.calibration
+
+    def begin(self, rectified: bool) -> None:
+        """Discard the depth images: they are of an earlier activation.
+
+        Args:
+            rectified: whether the images are rectified.
+        """
+        with self._changed:
+            self._depths.clear()
+            self.depth_received = False
+            if self.calibrations.rectified != rectified:
+                self.calibrations = CalibrationStore(rectified)
+
+    def lens(self, header: Header, image_size: tuple[int, int], check_frames: bool) -> Lens:
+        """Return the calibrated lens of an image, or an assumed one if none applies."""
         calibration = self.calibration
-        return calibration.lens if calibration else Lens.assumed(width, height)
+        if calibration is None or calibration.problem(header.frame_id, image_size, check_frames):
+            return Lens.assumed(*image_size[::-1])
+        return calibration.lens
 
-    def calibrate(self, calibration: Calibration | None) -> None:
-        """Set the calibration; None keeps the present one."""
-        self.calibration = calibration or self.calibration
-        self.notify()
+    def calibrate(self, info: CameraInfo) -> None:
+        """Use this calibration from now on."""
+        with self._changed:
+            self.n_received += not self.calibrations.received
+            self.calibrations.update(info)
+            self._changed.notify_all()
 
-    def add_depth(self, message: Image) -> None:
+    def add_depth(self, message: DepthMessage) -> None:
         """Keep a depth image until its colour image is processed."""
         with self._changed:
             self._depths.append(message)
             self.depth_received = True
+            self.n_received += 1
             self._changed.notify_all()
 
     def has_depth_until(self, stamp_s: float) -> bool:
@@ -126,16 +160,28 @@ class DepthProjector:
             newest_first = reversed(self._depths)
             return any(_stamp_s(d) >= stamp_s - _ROUNDING_S for d in newest_first)
 
-    def clear_depth(self) -> None:
-        """Discard the depth images: they are of an earlier activation."""
-        with self._changed:
-            self._depths.clear()
-            self.depth_received = False
+    def has_nearest_depth(self, stamp_s: float, slop_s: float) -> bool:
+        """Return whether no depth image of this time is expected any more.
 
-    def wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        """Wait until a condition holds, checked at each depth image, calibration and `notify`."""
+        That is so if a later one was received, or if the next one, a period after the last, will
+        be farther from this time, or too far from it.
+        """
+        if self.has_depth_until(stamp_s):
+            return True
         with self._changed:
-            self._changed.wait_for(condition, max(0.0, timeout_s))
+            stamps_s = sorted({_stamp_s(depth) for depth in self._depths})[-2:]
+        if len(stamps_s) < 2:
+            return False
+        behind_s, period_s = stamp_s - stamps_s[1], stamps_s[1] - stamps_s[0]
+        return period_s - behind_s >= min(behind_s, slop_s + _JITTER * period_s)
+
+    def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until a condition holds, checked at each depth image, calibration and `notify`.
+
+        Returns whether it holds.
+        """
+        with self._changed:
+            return self._changed.wait_for(condition, max(0.0, timeout_s))
 
     def notify(self) -> None:
         """Make `wait` check its condition."""
@@ -143,34 +189,49 @@ class DepthProjector:
             self._changed.notify_all()
 
     def context(
-        self, header: Header, image_size: tuple[int, int], slop_s: float, wait_s: float
+        self,
+        header: Header,
+        image_size: tuple[int, int],
+        config: DepthConfig,
+        wait_s: float,
+        ended: Callable[[], bool] = lambda: False,
     ) -> DepthContext | None:
         """Return the 3D context of an image; None without depth or calibration.
 
         Args:
             header: of the colour image.
             image_size: (height, width) of the colour image, pixels.
-            slop_s: maximum difference between the stamps of depth and colour, seconds.
+            config: which depth images are used.
             wait_s: maximum time to wait for a transform, seconds.
+            ended: whether the result will not be needed, which ends the wait.
         """
-        calibration = self.calibration
+        calibration, store = self.calibration, self.calibrations
+        problem = store.problem_for(header.frame_id, image_size, config.check_frames)
+        self.calibration_problem = problem if store.received else ""
         if calibration is None or not self.depth_received:
-            missing = "depth image" if calibration else "calibrated camera_info"
-            self.trouble = f"no {missing} received yet"
+            self.trouble = problem or "no depth image received yet"
             return None
         stamp_s = seconds(header.stamp)
-        frame, rotation, translation = header.frame_id, np.eye(3), np.zeros(3)
-        depth, trouble = None, ""
+        frame = header.frame_id or calibration.frame_id or _NO_FRAME
+        rotation, translation = np.eye(3), np.zeros(3)
+        depth, trouble = None, problem
         try:
-            depth = self._take(stamp_s, slop_s)
+            depth = self._take(stamp_s, config.slop_s)
+            frame = header.frame_id or depth.header.frame_id or frame
+            if config.check_frames:
+                mismatch = frame_problem("depth", depth.header.frame_id, header.frame_id)
+                trouble = trouble or mismatch
             if self._target is not None:
-                frame = self._target.name
-                rotation, translation = self._target.lookup(header.frame_id, header.stamp, wait_s)
+                camera_frame, frame = frame, self._target.name
+                rotation, translation = self._target.lookup(
+                    camera_frame, header.stamp, wait_s, ended
+                )
         except (ImageError, FrameError) as error:
-            trouble = str(error)
+            trouble = trouble or str(error)
         return DepthContext(
-            stamp_s, image_size, calibration, depth, frame, rotation, translation, trouble
-        )
+            stamp_s, image_size, calibration, depth, config.max_m, frame, rotation, translation,
+            trouble,
+        )  # fmt: skip
 
     def locate(
         self,
@@ -207,7 +268,7 @@ class DepthProjector:
         except (ImageError, ValueError) as error:
             self.trouble = str(error)
         velocities = self._velocity.update(tracked.track_ids, points.positions, context.stamp_s)
-        return People3D(points, velocities, context.frame, context.rotation @ UP)
+        return People3D(points, velocities, context.frame, context.rotation @ self._up)
 
     def _lift(
         self, tracked: TrackedPoses, context: DepthContext, min_keypoint_score: float
@@ -217,23 +278,24 @@ class DepthProjector:
         Raises:
             ImageError, ValueError: the context has trouble or does not match the image.
         """
-        calibration, image_size = context.calibration, context.image_size
         if context.depth is None or context.trouble:
             raise ImageError(context.trouble)
-        if not calibration.fits(image_size):
-            have, want = (f"{w} x {h}" for h, w in (calibration.size, image_size))
-            raise ImageError(f"camera_info is for images of {have} pixels, these are {want}")
+        depth = depth_image(context.depth)
+        if problem := unit_problem(depth_encoding(context.depth), depth, context.max_m):
+            raise ImageError(problem)
         return lift(
             tracked.poses,
-            _image(context.depth),
-            calibration.lens,
-            image_size=image_size,
+            depth,
+            context.calibration.lens,
+            image_size=context.image_size,
             skeleton=self._skeleton,
             min_keypoint_score=min_keypoint_score,
+            max_depth_m=context.max_m,
+            sideways=bool(self._up[0]),
         )
 
-    def _take(self, stamp_s: float, slop_s: float) -> Image:
-        """Return the depth image with the nearest stamp, and discard older ones.
+    def _take(self, stamp_s: float, slop_s: float) -> DepthMessage:
+        """Return the depth image whose stamp is nearest, and discard the older ones.
 
         Raises:
             ImageError: the difference exceeds `slop_s`.
@@ -253,32 +315,10 @@ class DepthProjector:
             return self._depths[0]
 
 
-def _stamp_s(message: Image) -> float:
+def _stamp_s(message: DepthMessage) -> float:
     return seconds(message.header.stamp)
 
 
 def _unknown_points(tracked: TrackedPoses) -> Points:
     n, k = tracked.poses.keypoint_scores.shape
     return Points(np.full((n, k, 3), np.nan), np.full((n, k), np.nan), np.full((n, 3), np.nan))
-
-
-def _image(message: Image) -> DepthImage:
-    """Return a depth message in metres.
-
-    Raises:
-        ImageError: its encoding is not a depth encoding, or size and data disagree.
-    """
-    kind = _TYPES.get(message.encoding)
-    if kind is None:
-        known = ", ".join(_TYPES)
-        raise ImageError(f"depth encoding is {message.encoding!r}; allowed: {known}")
-    height, width, step = message.height, message.width, message.step
-    if step < width * kind.itemsize or len(message.data) < step * height or not width * height:
-        raise ImageError(
-            f"depth data has {len(message.data)} bytes and steps of {step}, which is not "
-            f"{width} x {height} {message.encoding} pixels"
-        )
-    kind = kind.newbyteorder(">" if message.is_bigendian else "<")
-    rows = np.frombuffer(message.data, np.uint8, step * height).reshape(height, step)
-    pixels = np.ascontiguousarray(rows[:, : width * kind.itemsize]).view(kind)
-    return metres(pixels.astype(kind.newbyteorder("="), copy=False))

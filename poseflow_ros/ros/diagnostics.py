@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 _WINDOW = 300  # number of frames for the percentiles
 _LATEST = 5  # number of calls, one per second, for the share of dropped images
 _LOST = "lost on the way"
+_RESET_REPORTED_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,12 @@ class Stages:
     estimate: float
     track: float
     publish: float
+    depth: float = 0.0  # until the depth image and the transform are there
 
     @property
     def total(self) -> float:
         """From the callback to the last message out."""
-        return self.queueing + self.overhead + self.estimate + self.track
+        return self.queueing + self.overhead + self.estimate + self.depth + self.track
 
     @property
     def overhead(self) -> float:
@@ -65,7 +67,17 @@ class StageTimer:
         return Stages(estimate=estimate_s, **self._seconds)
 
 
-_STAGES = ("queueing", "wait", "convert", "estimate", "track", "publish", "overhead", "total")
+_STAGES = (
+    "queueing",
+    "wait",
+    "convert",
+    "estimate",
+    "depth",
+    "track",
+    "publish",
+    "overhead",
+    "total",
+)
 
 
 class FrameStatistics:
@@ -108,6 +120,11 @@ class FrameStatistics:
         """Add the times of an image."""
         with self._lock:
             self._stages.append(stages)
+
+    def report_later(self, n: int) -> None:
+        """Report dropped images again that `take_dropped` returned."""
+        with self._lock:
+            self._dropped_since_last += n
 
     def take_dropped(self) -> int:
         """Return the number of images dropped since the last call."""
@@ -167,6 +184,26 @@ class FrameStatistics:
 
 Alert = tuple[bytes, str]
 """A level of DiagnosticStatus and its message."""
+
+
+class ResetLog:
+    """Counts the resets of one camera's tracking; every method may be called by any thread."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many there were."""
+        self._last: tuple[float, str] = (float("-inf"), "")
+
+    def add(self, text: str) -> None:
+        """Add a reset, described in one line."""
+        self.count += 1
+        self._last = (monotonic(), text)
+
+    def alerts(self) -> list[Alert]:
+        """Return a warning for some seconds after a reset."""
+        reset_s, text = self._last
+        recent = monotonic() - reset_s < _RESET_REPORTED_S
+        return [(DiagnosticStatus.WARN, text)] if recent else []
 
 
 def threshold_alerts(value: float, warn: float, error: float, text: str) -> list[Alert]:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from poseflow_ros.poses import FloatArray, Poses
+from poseflow_ros.poses import Image as RgbImage
 from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.depth import DepthContext
+from poseflow_ros.ros.diagnostics import StageTimer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +32,38 @@ class ImageJob:
         return self.message.header
 
     @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) in pixels; None where it is not known before decoding."""
+        message = self.message
+        return (message.height, message.width) if isinstance(message, Image) else None
+
+    @property
     def stamp_s(self) -> float:
         """Stamp of the image, seconds."""
         return seconds(self.header.stamp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameJob:
+    """An image with its poses, to be tracked, located and published.
+
+    Attributes:
+        job: the image as received.
+        generation: of the job queue when processing began.
+        image: (H, W, 3) RGB, upright.
+        poses: the people in it.
+        appearances: (N, D) of them.
+        timer: of the stages.
+        estimate_s: the time that the network took.
+    """
+
+    job: ImageJob
+    generation: int
+    image: RgbImage
+    poses: Poses
+    appearances: FloatArray
+    timer: StageTimer
+    estimate_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

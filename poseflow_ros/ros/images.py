@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +46,13 @@ _DEEP |= dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_g
 _SEMI_PLANAR = {"nv12", "nv21"}
 _EVEN_WIDTH = {"uyvy", "yuv422", "yuyv", "yuv422_yuy2"} | _SEMI_PLANAR
 
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-# compressed_image_transport writes "<encoding>; png compressed <converted to>". Without text after
-# "compressed" the values are unchanged: 16UC1 is a depth image and a Bayer image is a mosaic.
+_JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\0", b"MM\0*")
+_FILES = "a JPEG, PNG, WebP or TIFF"
+FULL_RANGE = (0.0, 65535.0)
+"""All values of 16 bits."""
+# compressed_image_transport writes "<encoding>; png compressed <converted to>", and nothing after
+# "compressed" when it kept the values: then 16UC1 are depths, and colors are a Bayer pattern.
 _NO_PICTURE = re.compile(r".*compressedDepth|(16|32|64)[USF]|bayer_\w+;.*compressed\s*$")
 
 
@@ -55,11 +60,16 @@ class ImageError(ValueError):
     """A message cannot be converted; the text gives the field, its value and what is allowed."""
 
 
-def to_rgb(message: Image | CompressedImage) -> NDArray[np.uint8]:
-    """Convert a message to RGB pixels.
+def to_rgb(
+    message: Image | CompressedImage,
+    gray_range: Callable[[NDArray[np.uint16]], tuple[float, float]] = lambda _: FULL_RANGE,
+) -> NDArray[np.uint8]:
+    """Turn a message into RGB pixels.
 
     Args:
-        message: a raw image, or a JPEG or PNG. 16-bit values are scaled by 255 / 65535.
+        message: a raw image, or a JPEG, PNG, WebP or TIFF.
+        gray_range: given the (H, W) values of a 16-bit image, of all its channels side by side,
+            returns those that become black and white.
 
     Returns:
         (H, W, 3) uint8 RGB in [0, 255]. EXIF orientation is not applied. For ``rgb8`` a view of
@@ -69,15 +79,19 @@ def to_rgb(message: Image | CompressedImage) -> NDArray[np.uint8]:
         ImageError: the encoding or format is unknown, or the sizes do not match the data.
     """
     if isinstance(message, CompressedImage):
-        return _decode(message)
+        return _decode(message, gray_range)
     encoding = message.encoding
     if encoding in _DEEP:
         _check(message, _DEEP[encoding])
-        return _convert_deep(message, _DEEP[encoding])
+        return _convert_deep(message, _DEEP[encoding], gray_range)
     if encoding in _LAYOUTS:
         pixel_bytes, code = _LAYOUTS[encoding]
         _check(message, pixel_bytes)
-        pixels = _pixels(message, pixel_bytes)
+        if encoding == "mono16":
+            words = _words(message, 1)
+            pixels = _scaled(words, gray_range(words))
+        else:
+            pixels = _pixels(message, pixel_bytes)
         return pixels if code is None else np.asarray(cv2.cvtColor(pixels, code), np.uint8)
     known = ", ".join([*_LAYOUTS, *_DEEP])
     raise ImageError(f"encoding {encoding!r} is not a known color encoding; allowed: {known}")
@@ -105,6 +119,14 @@ def to_message(image: NDArray[np.uint8], header: Header, encoding: str = "rgb8")
     message = Image(header=header, width=width, height=height, encoding=encoding, step=3 * width)
     # Assigning bytes takes twice as long, assigning the array 2000 times as long.
     message.data.frombytes(np.ascontiguousarray(image))
+    return message
+
+
+def to_jpeg(image: NDArray[np.uint8], header: Header) -> CompressedImage:
+    """Return (H, W, 3) uint8 RGB as a JPEG, as compressed_image_transport publishes it."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
+    message = CompressedImage(header=header, format="rgb8; jpeg compressed bgr8")
+    message.data.frombytes(data)
     return message
 
 
@@ -146,11 +168,18 @@ def _check_size(encoding: str, width: int, height: int) -> None:
 
 
 def _pixels(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
-    """Return a view (rows, W, pixel_bytes) without padding; for mono16 scaled values (H, W)."""
-    if message.encoding == "mono16":
-        return np.asarray(cv2.convertScaleAbs(_words(message, 1), alpha=255 / 65535), np.uint8)
+    """View the data without its padding as (rows, W, pixel_bytes)."""
     shape, strides = (_rows(message), message.width, pixel_bytes), (message.step, pixel_bytes, 1)
     return np.ndarray(shape, np.uint8, message.data, strides=strides)
+
+
+def _scaled(words: NDArray[np.uint16], gray_range: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return 16-bit values in 8 bits, this range becoming 0 to 255."""
+    low, high = gray_range
+    # convertScaleAbs makes negative values positive.
+    above = words if low <= 0 else np.maximum(words, np.uint16(min(np.ceil(low), 65535)))
+    scale = 255 / (high - low)
+    return np.asarray(cv2.convertScaleAbs(above, alpha=scale, beta=-low * scale), np.uint8)
 
 
 def _words(message: Image, channels: int) -> NDArray[np.uint16]:
@@ -163,8 +192,12 @@ def _words(message: Image, channels: int) -> NDArray[np.uint16]:
     return words.astype(np.uint16, order="C")
 
 
-def _convert_deep(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
-    """Convert a 16-bit color or Bayer image with cv_bridge, otherwise with rosbags-image.
+def _convert_deep(
+    message: Image,
+    pixel_bytes: int,
+    gray_range: Callable[[NDArray[np.uint16]], tuple[float, float]],
+) -> NDArray[np.uint8]:
+    """Convert a 16-bit colour or Bayer image with cv_bridge, or else with rosbags-image.
 
     The data is passed without padding and in native byte order: rosbags-image ignores `step`, and
     cv_bridge swaps bytes with a method that was removed in NumPy 2.
@@ -172,7 +205,10 @@ def _convert_deep(message: Image, pixel_bytes: int) -> NDArray[np.uint8]:
     encoding, width = message.encoding, message.width
     packed = Image(width=width, height=message.height, encoding=encoding, step=width * pixel_bytes)
     packed.is_bigendian = int(sys.byteorder == "big")
-    packed.data.frombytes(_words(message, pixel_bytes // 2).view(np.uint8))
+    words = _words(message, pixel_bytes // 2)
+    if (values := gray_range(words)) != FULL_RANGE:
+        words = _scaled(words, values).astype(np.uint16) * np.uint16(257)
+    packed.data.frombytes(words.view(np.uint8))
     failures = []
     for convert in (_with_cv_bridge, _with_rosbags_image):
         try:
@@ -197,30 +233,42 @@ def _with_rosbags_image(message: Image) -> Any:
     return message_to_cvimage(message, "rgb8")
 
 
-def _decode(message: CompressedImage) -> NDArray[np.uint8]:
-    """Decode a JPEG or PNG, identified by its first bytes; `format` is not standardized."""
+def _decode(
+    message: CompressedImage,
+    gray_range: Callable[[NDArray[np.uint16]], tuple[float, float]],
+) -> NDArray[np.uint8]:
+    """Decode a file whose kind its first bytes say: `format` is written in many ways."""
     data, name = bytes(message.data), f"compressed image of format {message.format!r}"
     if not data:
-        raise ImageError(f"{name} has no data; allowed: a JPEG or PNG")
+        raise ImageError(f"{name} has no data; allowed: {_FILES}")
     if _NO_PICTURE.match(message.format):
         raise ImageError(f"{name} is a depth or Bayer image; allowed: a gray or color image")
-    if not data.startswith((_JPEG, _PNG)):
-        raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: a JPEG or PNG")
+    if not (data.startswith((_JPEG, PNG, *_TIFF)) or _is_webp(data)):
+        raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: {_FILES}")
     bgr = None
-    if _is_whole(data):
-        # EXIF orientation is ignored: camera_info describes the image without it.
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    if is_whole(data):
+        # Pixels have to stay where camera_info has them, so the EXIF orientation is ignored.
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
         with suppress(cv2.error):
             bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if bgr is None:
+    if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
         raise ImageError(
-            f"{name} is truncated or damaged, {len(data)} bytes; allowed: a complete JPEG or PNG"
+            f"{name} is truncated or damaged, {len(data)} bytes; allowed: {_FILES}, complete"
         )
+    if bgr.dtype == np.uint16:
+        words = bgr.reshape(bgr.shape[0], -1)
+        bgr = _scaled(words, gray_range(words)).reshape(bgr.shape)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _is_whole(data: bytes) -> bool:
-    """Return whether a JPEG has its end marker, or a PNG all of its chunks; padding may follow.
+def _is_webp(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def is_whole(data: bytes) -> bool:
+    """Return whether a JPEG has its end mark, a PNG its chunks, a WebP as many bytes as it says.
+
+    Padding may follow. Of a TIFF nothing is known before it is decoded.
 
     OpenCV 4.6 fills the missing part of a JPEG with gray. OpenCV 5 allocates the number of bytes
     in the length field of a PNG chunk, which can be 4 GB if it is damaged.
@@ -228,7 +276,11 @@ def _is_whole(data: bytes) -> bool:
     if data.startswith(_JPEG):
         # The end marker (FF D9) cannot occur in the data after the last start of scan (FF DA).
         return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
-    place, kind = len(_PNG), b""
+    if _is_webp(data):
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    if data.startswith(_TIFF):
+        return True
+    place, kind = len(PNG), b""
     while kind != b"IEND" and place < len(data):
         # A chunk consists of length, type, content and checksum.
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]

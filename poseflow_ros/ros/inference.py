@@ -1,7 +1,6 @@
 """The inference loop: network, thread, failure handling and the path of a frame."""
 
 import threading
-import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import perf_counter
@@ -16,16 +15,13 @@ from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.poses import FloatArray, Image, Poses
 from poseflow_ros.ros.camera import Camera
 from poseflow_ros.ros.diagnostics import Alert, StageTimer, make_status
-from poseflow_ros.ros.image_job import DroppedImageError, ImageJob, PendingOutput
+from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, ImageJob
 from poseflow_ros.ros.images import ImageError, to_rgb
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.memory import resident_bytes
 
 # The loop reports a failure to the node after this many consecutive failures.
 _MAX_FAILURES = 10
-# Transforms are published slightly later than images. Replay waits for depth and transforms.
-_TRANSFORM_WAIT_S = 0.05
-_REPLAY_WAIT_S = 2.0
 _MIB = 2**20
 
 FramePath = Generator[Image, tuple[Poses, FloatArray, float], None]
@@ -143,9 +139,7 @@ class InferenceLoop:
             self._estimator.close()
 
     def _process(self, generation: int, jobs: Sequence[ImageJob]) -> None:
-        """Process one image per camera, all in one batch of the network."""
-        for job in jobs if self._config.cameras.replay else ():
-            self._cameras[job.camera].wait_for_depth(job, _REPLAY_WAIT_S)
+        """Process one image of each of these cameras; the network takes them together."""
         self._busy_since_s, self._error = perf_counter(), None
         timers = [StageTimer(job.received_s, self._idle_since_s) for job in jobs]
         paths = [self._frame_path(generation, *each) for each in zip(jobs, timers, strict=True)]
@@ -157,39 +151,34 @@ class InferenceLoop:
         self._busy_since_s, self._idle_since_s = None, perf_counter()
 
     def _frame_path(self, generation: int, job: ImageJob, timer: StageTimer) -> FramePath:
-        """Process an image, from its message to the published messages.
+        """Take an image from its message to the poses of the people in it.
 
-        A generator, because the network processes the images of several cameras in one batch.
+        A generator, because the network takes the images of several cameras together. The
+        camera's `FrameLoop` takes them further.
         """
-        camera, config = self._cameras[job.camera], self._config
+        camera = self._cameras[job.camera]
         with self._drop_on_error(camera):
-            self._check(generation)
+            self._queue.check(generation)
             self._check_age(job)
-            image = to_rgb(job.message)
+            image = self._convert(camera, job, generation)
             timer.finish("convert")
             poses, appearances, estimate_s = yield image
-            self._check(generation)
-            wait_s = _REPLAY_WAIT_S if config.cameras.replay else _TRANSFORM_WAIT_S
-            depth = camera.projector.context(
-                job.header, image.shape[:2], config.depth.slop_s, wait_s
-            )
+            self._queue.check(generation)
             timer.start()
-            pending = PendingOutput(job.header, generation, depth)
-            frames = camera.pipeline.track(image, poses, appearances, job.stamp_s, pending)
-            timer.finish("track")
-            for frame in frames:
-                with self._drop_on_error(camera):
-                    tracked = camera.outputs.select(frame.tracked)
-                    people = camera.projector.locate(
-                        tracked,
-                        frame.payload.depth,
-                        frame.epoch,
-                        config.markers.min_keypoint_score,
-                    )
-                    camera.outputs.publish(tracked, people, frame, self._check)
-                    camera.statistics.count_published(int(frame.tracked.visible.sum()))
-            timer.finish("publish")
-            camera.statistics.add_times(timer.stages(estimate_s))
+            frame = FrameJob(job, generation, image, poses, appearances, timer, estimate_s)
+            camera.frames.put(frame)
+
+    def _convert(self, camera: Camera, job: ImageJob, generation: int) -> Image:
+        """Return an upright image.
+
+        Raises:
+            ImageError: the message is malformed.
+            DroppedImageError: it is not of the camera's stream.
+        """
+        image = to_rgb(job.message, lambda values: camera.gray_range(values, job.stamp_s))
+        time_s = job.stamp_s if self._config.cameras.replay else job.received_s
+        camera.check_order(generation, job.stamp_s, image.shape[:2], time_s)
+        return camera.rotation.upright(image)
 
     def _estimate(self, images: Sequence[tuple[FramePath, Image]]) -> None:
         """Send each frame path the poses in its image, or throw the error of the network."""
@@ -209,11 +198,6 @@ class InferenceLoop:
             with suppress(StopIteration):
                 path.send((found, described, estimate_s))
 
-    def _check(self, generation: int) -> None:
-        """Raise DroppedImageError if this generation has ended."""
-        if generation != self._queue.generation:
-            raise DroppedImageError(self._queue.reason)
-
     def _check_age(self, job: ImageJob) -> None:
         """Raise DroppedImageError if an image exceeds `cameras.max_image_age_s`."""
         now_s = 1e-9 * self._node.get_clock().now().nanoseconds
@@ -225,24 +209,10 @@ class InferenceLoop:
         """Drop an image and count the reason if anything in this context fails."""
         try:
             yield
-        except DroppedImageError as error:
-            camera.statistics.drop(str(error))
-        except ImageError as error:
-            camera.statistics.drop("malformed")
-            camera.log_dropped(str(error))
         except Exception as error:
-            if self._node.context.ok():  # otherwise a signal has shut down ROS
-                self._fail(camera, error)
-
-    def _fail(self, camera: Camera, error: Exception) -> None:
-        self._error = error
-        if isinstance(error, OutOfMemoryError):
-            camera.statistics.drop("out of memory")
-            self._node.get_logger().warning(f"image dropped: {error}", once=True)
-            return
-        camera.statistics.drop("failed")
-        if not isinstance(error, DeviceLostError):
-            camera.log_dropped("".join(traceback.format_exception(error)))
+            camera.drop(error)
+            if not isinstance(error, DroppedImageError | ImageError):
+                self._error = error
 
     def _count_failure(self, generation: int) -> None:
         """Count consecutive failures; report a lost device or too many failures."""

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 
-from poseflow_ros.ros.image_job import ImageJob
+from poseflow_ros.ros.image_job import DroppedImageError, ImageJob
 
 
 class JobQueue:
@@ -34,6 +34,11 @@ class JobQueue:
     def generation(self) -> int:
         """The current generation."""
         return self._generation
+
+    def check(self, generation: int) -> None:
+        """Raise DroppedImageError if this generation has ended."""
+        if generation != self._generation:
+            raise DroppedImageError(self.reason)
 
     def put(self, job: ImageJob) -> ImageJob | None:
         """Add an image; return the one that it replaces, if any."""
@@ -69,6 +74,12 @@ class JobQueue:
             jobs = [job for line in self._waiting.values() for job in line]
             self._waiting.clear()
         return jobs
+
+    def newest(self, camera: str) -> ImageJob | None:
+        """Return the image of a camera that would be replaced; None if none waits."""
+        with self._condition:
+            line = self._waiting.get(camera)
+            return line[-1] if line and not self._keep_all else None
 
     def waiting(self, camera: str) -> int:
         """Return the number of waiting images of a camera."""

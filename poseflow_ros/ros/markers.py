@@ -29,8 +29,23 @@ class MarkerMaker:
     """
 
     def __init__(
-        self, skeleton: Skeleton, min_keypoint_score: float, depth_m: float, lifetime_s: float
+        self,
+        skeleton: Skeleton,
+        min_keypoint_score: float,
+        depth_m: float,
+        lifetime_s: float,
+        up: FloatArray = UP,
     ) -> None:
+        """Make a maker.
+
+        Args:
+            skeleton: of the people.
+            min_keypoint_score: see `configure`.
+            depth_m: likewise.
+            lifetime_s: likewise.
+            up: (3,) the image's upward direction in the camera's optical frame.
+        """
+        self._up = up
         self._edges = np.array(skeleton.edges)
         self.configure(min_keypoint_score, depth_m, lifetime_s)
         self._shown: set[tuple[str, int]] = set()
@@ -50,11 +65,13 @@ class MarkerMaker:
             lens: of the camera.
         """
         points = lens.on_plane(tracked.poses.keypoints, self._depth_m)
-        boxes = tracked.poses.boxes
-        tops = lens.on_plane((boxes[:, :2] + boxes[:, [2, 1]]) / 2, self._depth_m)
-        heights = tracked.poses.heights * self._depth_m / lens.fy
+        boxes, up = tracked.poses.boxes, self._up[:2]
+        # The middle of a box, and its upper end: up is along one of its sides.
+        middles, halves = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+        tops = lens.on_plane(middles + halves * up, self._depth_m)
+        heights = 2 * halves @ np.abs(up) * self._depth_m / (np.abs(up) @ (lens.fx, lens.fy))
         scales = np.maximum(heights / _USUAL_HEIGHT_M, _LEAST_SCALE)
-        labels = tops + scales[:, None] * _LABEL_SIZE_M * UP
+        labels = tops + scales[:, None] * _LABEL_SIZE_M * self._up
         return self._make(tracked, points, labels, header, scales)
 
     def in_3d(self, tracked: TrackedPoses, header: Header, people: People3D) -> MarkerArray:

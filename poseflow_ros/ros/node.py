@@ -90,8 +90,13 @@ class PoseFlowNode(LifecycleNode):
         result = super().on_activate(state)
         self._skeleton_publisher.publish(skeleton_message(self.estimator.skeleton))
         self._loop.reset_failures()
-        for camera in self.cameras.values():
-            camera.activate()
+        try:
+            for camera in self.cameras.values():
+                camera.activate()
+        except InvalidQosOverridesError as error:
+            self.get_logger().error(f"cannot activate: {error}")
+            self._stop()
+            return TransitionCallbackReturn.FAILURE
         self._bond.start()
         topics = ", ".join(camera.topic for camera in self.cameras.values())
         self.get_logger().info(f"active: subscribed to {topics}")
@@ -188,6 +193,8 @@ class PoseFlowNode(LifecycleNode):
                 self.get_logger().info("the network is still busy; it is closed afterwards")
         elif self.estimator is not None:
             self.estimator.close()
+        for camera in self.cameras.values():
+            camera.close(wait_s)
         self._resources.close()
         self.cameras = {}
         self._loop = self.estimator = self.config = None

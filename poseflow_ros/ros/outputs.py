@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,18 @@ from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from poseflow_ros.config import Config, MarkersConfig, TrackerConfig
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame
-from poseflow_ros.poses import TrackedPoses, TrackState
+from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.ros.conversions import set_positions_3d, tracked_pose_messages
 from poseflow_ros.ros.depth import People3D
-from poseflow_ros.ros.diagnostics import FrameStatistics
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
-from poseflow_ros.ros.images import to_message
+from poseflow_ros.ros.images import to_jpeg, to_message
 from poseflow_ros.ros.markers import MarkerMaker
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
@@ -44,10 +45,21 @@ def create_publisher(
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _LastFrame:
+    """What is known of the last image published: enough to end its epoch."""
+
+    header: Header
+    size: tuple[int, int]
+    epoch: int
+    tracked: TrackedPoses
+
+
 class Outputs:
     """Publishes the people in one camera's images.
 
-    The inference loop calls `select` and `publish`, the executor's thread all other methods.
+    `publish` and `end_epochs_before` are called by the frame loop, everything else by the
+    executor's thread.
     """
 
     def __init__(
@@ -55,8 +67,8 @@ class Outputs:
         node: LifecycleNode,
         camera: str,
         skeleton: Skeleton,
-        lens: Callable[[int, int], Lens],
-        statistics: FrameStatistics,
+        lens: Callable[[Header, tuple[int, int], bool], Lens],
+        up: FloatArray,
         config: Config,
     ) -> None:
         """Create the publishers.
@@ -65,9 +77,10 @@ class Outputs:
             node: owner of the publishers.
             camera: its name, used in the topics.
             skeleton: of the people.
-            lens: returns the lens for images of a width and height, pixels.
-            statistics: counts the dropped images.
-            config: all parameters.
+            lens: returns the lens for an image's header and (height, width), pixels; the third
+                argument is `depth.check_frames`.
+            up: (3,) the images' upward direction in the camera's optical frame.
+            config: what is published, and how.
 
         Raises:
             InvalidQosOverridesError: a parameter overrides a QoS with an invalid one.
@@ -76,18 +89,21 @@ class Outputs:
         self._camera = camera
         self._skeleton = skeleton
         self._lens = lens
-        self._statistics = statistics
         self._config = config
         self.sequence = 0
         """The number of the next message."""
-        self._markers = MarkerMaker(skeleton, *_marker_options(config.markers))
-        # Held during publishing, so that no message follows a reset or a deactivation.
+        self._markers = MarkerMaker(skeleton, *_marker_options(config.markers), up=up)
+        self._last: _LastFrame | None = None
+        # Held while messages are published: after a reset or a deactivation none follows.
         self._lock = threading.Lock()
         self._publishers: list[Any] = []
         try:
             self._poses_publisher = self._publisher(TrackedPoseArray, "tracked_poses", RELIABLE)
             self._marker_publisher = self._publisher(MarkerArray, "markers", RELIABLE)
             self._image_publisher = self._publisher(Image, "annotated", qos_profile_sensor_data)
+            self._jpeg_publisher = self._publisher(
+                CompressedImage, "annotated/compressed", qos_profile_sensor_data
+            )
         except Exception:
             self.destroy()
             raise
@@ -98,15 +114,16 @@ class Outputs:
             self._config = config
             self._markers.configure(*_marker_options(config.markers))
 
-    def select(self, tracked: TrackedPoses) -> TrackedPoses:
-        """Return the tracks that are published."""
-        return tracked[_published(tracked, self._config.tracker)]
+    def select(self, tracked: TrackedPoses, lost: bool = False) -> TrackedPoses:
+        """Return the tracks that are published; with `lost`, all the lost ones too."""
+        return tracked[_published(tracked, self._config.tracker, lost)]
 
     def publish(
         self,
         tracked: TrackedPoses,
         people: People3D | None,
         frame: Frame[PendingOutput],
+        n_dropped: int,
         check: Callable[[int], None],
     ) -> None:
         """Publish the people of an image.
@@ -114,29 +131,38 @@ class Outputs:
         Args:
             tracked: the selected tracks.
             people: their 3D positions, if any.
-            frame: the image.
-            check: called with the generation of the image; raises if that has ended.
+            frame: the image, and everybody tracked in it.
+            n_dropped: how many images were dropped since the one before.
+            check: called with the generation of the image; raises where that has ended.
         """
-        generation = frame.payload.generation
-        message = self._message(tracked, people, frame)
+        generation, header = frame.payload.generation, frame.payload.header
+        last = _LastFrame(header, frame.image.shape[:2], frame.epoch, frame.tracked)
+        message = self._message(tracked, people, last)
+        message.dropped_since_last = n_dropped
         with self._lock:
             check(generation)
-            message.sequence, self.sequence = self.sequence, self.sequence + 1
-            message.dropped_since_last = self._statistics.take_dropped()
-            self._poses_publisher.publish(message)
+            if self._last is not None and self._last.epoch != frame.epoch:
+                self._publish_removed()
+            self._last = last
+            self._publish_poses(message)
             if self._marker_publisher.get_subscription_count() > 0:
-                self._marker_publisher.publish(self._marker_message(tracked, people, message))
-        if self._image_publisher.get_subscription_count() > 0:
-            score = self._config.markers.min_keypoint_score
-            annotated = draw(frame.image, tracked, self._skeleton, score)
-            image = to_message(annotated, message.header)
-            with self._lock, suppress(DroppedImageError):
-                check(generation)
-                self._image_publisher.publish(image)
+                markers = self._marker_message(tracked, people, header, last.size)
+                self._marker_publisher.publish(markers)
+        self._publish_annotated(tracked, frame, check)
 
-    def clear(self) -> None:
-        """Delete all markers."""
+    def end_epochs_before(self, epoch: int, generation: int, check: Callable[[int], None]) -> None:
+        """Publish the end of everybody in earlier epochs; the arguments are those of `publish`."""
         with self._lock:
+            if self._last is not None and self._last.epoch < epoch:
+                check(generation)
+                self._publish_removed()
+
+    def clear(self, removed: bool) -> None:
+        """Delete all markers, and publish the end of everybody if `removed`."""
+        with self._lock:
+            if removed:
+                self._publish_removed()
+            self._last = None
             self._marker_publisher.publish(self._markers.clear())
 
     def destroy(self) -> None:
@@ -144,16 +170,50 @@ class Outputs:
         while self._publishers:
             self._node.destroy_lifecycle_publisher(self._publishers.pop())
 
+    def _publish_poses(self, message: TrackedPoseArray) -> None:
+        message.sequence, self.sequence = self.sequence, self.sequence + 1
+        self._poses_publisher.publish(message)
+
+    def _publish_removed(self) -> None:
+        """Publish that everybody of the last image is removed, with the header of that image."""
+        last, self._last = self._last, None
+        if last is None:
+            return
+        present = last.tracked.states != TrackState.REMOVED
+        everybody = self.select(last.tracked[present], lost=True)
+        if len(everybody):
+            states = np.full_like(everybody.states, TrackState.REMOVED)
+            self._publish_poses(self._message(replace(everybody, states=states), None, last))
+
+    def _publish_annotated(
+        self,
+        tracked: TrackedPoses,
+        frame: Frame[PendingOutput],
+        check: Callable[[int], None],
+    ) -> None:
+        """Draw and publish the annotated image if somebody subscribes."""
+        makers = ((self._image_publisher, to_message), (self._jpeg_publisher, to_jpeg))
+        wanted = [(p, make) for p, make in makers if p.get_subscription_count() > 0]
+        if not wanted:
+            return
+        score = self._config.markers.min_keypoint_score
+        annotated = draw(frame.image, tracked, self._skeleton, score)
+        for publisher, make in wanted:
+            message: Any = make(annotated, frame.payload.header)
+            with self._lock, suppress(DroppedImageError):
+                check(frame.payload.generation)
+                publisher.publish(message)
+
     def _message(
-        self, tracked: TrackedPoses, people: People3D | None, frame: Frame[PendingOutput]
+        self, tracked: TrackedPoses, people: People3D | None, frame: _LastFrame
     ) -> TrackedPoseArray:
         """Return the message without sequence number and number of dropped images."""
         poses = tracked_pose_messages(tracked)
         if people is not None:
             set_positions_3d(poses, people.points, people.velocities)
-        height, width = frame.image.shape[:2]
+        height, width = frame.size
         return TrackedPoseArray(
-            header=frame.payload.header,
+            header=frame.header,
             camera=self._camera,
             skeleton=self._skeleton.name,
             frame_3d="" if people is None else people.frame,
@@ -164,12 +224,16 @@ class Outputs:
         )
 
     def _marker_message(
-        self, tracked: TrackedPoses, people: People3D | None, message: TrackedPoseArray
+        self,
+        tracked: TrackedPoses,
+        people: People3D | None,
+        header: Header,
+        size: tuple[int, int],
     ) -> MarkerArray:
         if people is not None:
-            return self._markers.in_3d(tracked, message.header, people)
-        lens = self._lens(message.image_width, message.image_height)
-        return self._markers.on_plane(tracked, message.header, lens)
+            return self._markers.in_3d(tracked, header, people)
+        lens = self._lens(header, size, self._config.depth.check_frames)
+        return self._markers.on_plane(tracked, header, lens)
 
     def _publisher(self, message_type: type[Any], topic: str, qos: QoSProfile) -> Any:
         prefix = f"~/{self._camera}/" if self._camera else "~/"
@@ -178,10 +242,10 @@ class Outputs:
         return publisher
 
 
-def _published(tracked: TrackedPoses, config: TrackerConfig) -> NDArray[np.bool_]:
-    """Return (N,), true for tracks that are published."""
+def _published(tracked: TrackedPoses, config: TrackerConfig, lost: bool) -> NDArray[np.bool_]:
+    """Return (N,), true for the tracks that are published."""
     published = np.ones(len(tracked), bool)
-    if not config.publish_lost:
+    if not (config.publish_lost or lost):
         published &= tracked.states != TrackState.LOST
     if not config.publish_tentative:
         published &= tracked.states != TrackState.TENTATIVE

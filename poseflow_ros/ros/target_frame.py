@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 from builtin_interfaces.msg import Time as Stamp
@@ -24,7 +25,7 @@ class FrameError(RuntimeError):
 class TargetFrame:
     """Looks up transforms from a camera's frame to `target_frame` at the stamp of an image.
 
-    The executor's thread receives the messages of TF; one other thread calls `lookup`.
+    The node's executor receives TF's messages; lookups are made by one thread per camera.
     """
 
     def __init__(self, node: Node, target_frame: str) -> None:
@@ -44,31 +45,37 @@ class TargetFrame:
         self._buffer = Buffer()
         self._listener: TransformListener | None = TransformListener(self._buffer, node)
         self._ended = threading.Event()
+        self._lock = threading.Lock()
         self._newest_ns: dict[str, int] = {}
 
     def lookup(
-        self, frame_id: str, stamp: Stamp, timeout_s: float
+        self,
+        frame_id: str,
+        stamp: Stamp,
+        timeout_s: float,
+        ended: Callable[[], bool] = lambda: False,
     ) -> tuple[FloatArray, FloatArray]:
         """Return the transform R p + t from `frame_id` to the target frame.
 
         Args:
             frame_id: of the points.
-            stamp: zero means the latest transform.
-            timeout_s: maximum wait, by the wall clock, if the frames are connected but not yet
-                at this stamp. Frames that are not connected fail immediately.
+            stamp: when; zero means the latest transform.
+            timeout_s: how long to wait, by the wall clock, where the frames are connected but
+                not yet at this stamp. Frames that are not connected fail at once.
+            ended: whether the result will not be needed, which ends the wait.
 
         Returns:
             The rotation R (3, 3) and the translation t (3,) in metres.
 
         Raises:
-            FrameError: there is no transform, or `destroy` was called during the wait.
+            FrameError: there is no transform, or the wait was ended.
         """
         from tf2_ros import TransformException
 
         if frame_id == self.name:
             return np.eye(3), np.zeros(3)
         try:
-            found = self._find(frame_id, Time.from_msg(stamp), timeout_s).transform
+            found = self._find(frame_id, Time.from_msg(stamp), timeout_s, ended).transform
         except (TransformException, ValueError) as error:  # ValueError: a stamp below zero
             raise FrameError(
                 f"no transform from {frame_id!r} to {self.name!r} at "
@@ -85,7 +92,9 @@ class TargetFrame:
             self._listener.unregister()
             self._listener = None
 
-    def _find(self, frame_id: str, when: Time, timeout_s: float) -> TransformStamped:
+    def _find(
+        self, frame_id: str, when: Time, timeout_s: float, ended: Callable[[], bool]
+    ) -> TransformStamped:
         from tf2_ros import ExtrapolationException
 
         self._clear_if_time_went_back(frame_id, when.nanoseconds)
@@ -94,17 +103,19 @@ class TargetFrame:
             try:
                 return self._buffer.lookup_transform(self.name, frame_id, when)
             except ExtrapolationException:
-                if time.monotonic() >= deadline_s or self._ended.wait(_LOOKUP_PERIOD_S):
+                late = time.monotonic() >= deadline_s
+                if late or ended() or self._ended.wait(_LOOKUP_PERIOD_S):
                     raise
 
     def _clear_if_time_went_back(self, frame_id: str, stamp_ns: int) -> None:
-        """Clear the buffer when a bag restarts; TF would reject the older transforms."""
-        newest_ns = self._newest_ns.get(frame_id, 0)
-        if 0 < stamp_ns < newest_ns - _KEPT_NS:
-            self._buffer.clear()
-            self._newest_ns = {frame_id: stamp_ns}
-        else:
-            self._newest_ns[frame_id] = max(newest_ns, stamp_ns)
+        """Clear the buffer when a bag starts again; TF would refuse the older transforms."""
+        with self._lock:
+            newest_ns = self._newest_ns.get(frame_id, 0)
+            if 0 < stamp_ns < newest_ns - _KEPT_NS:
+                self._buffer.clear()
+                self._newest_ns = {frame_id: stamp_ns}
+            else:
+                self._newest_ns[frame_id] = max(newest_ns, stamp_ns)
 
 
 def make_target_frame(node: Node, name: str) -> TargetFrame | None:

@@ -9,7 +9,7 @@ from poseflow_ros.poses import FloatArray, IntArray
 from poseflow_ros.spatial.medians import medians_of_first
 
 DepthImage = NDArray[np.float32]
-"""(H, W) metres along the optical axis; NaN, 0 or below, or beyond 1000 km where unknown."""
+"""(H, W) metres along the optical axis; NaN, or 0 or below where unknown."""
 _BoolArray = NDArray[np.bool_]
 
 # Half size of the patch around a keypoint, relative to the height of the person's box (2.5 cm for
@@ -38,9 +38,9 @@ _MIN_TORSO_SHARE = 0.25
 # variance of the median of n values, relative to the variance of one value.
 _STDDEV_PER_MAD = 1.4826
 _MEDIAN_VARIANCE = np.pi / 2
-# Squares of larger depths would overflow in single precision.
-_MAX_DEPTH_M = 1e6
-# Noise of a depth camera relative to the depth, used if there are too few pixels to measure it.
+MAX_DEPTH_M = 1e6
+"""Squares of larger depths would overflow in single precision."""
+# A few pixels do not show the noise of a depth camera; it is about this share of the depth.
 _TYPICAL_NOISE = 0.01
 
 
@@ -79,6 +79,7 @@ def keypoint_depths(
     visible: _BoolArray,
     heights: FloatArray,
     torso: Sequence[int],
+    max_depth_m: float = MAX_DEPTH_M,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the depths of keypoints and their standard deviations.
 
@@ -88,14 +89,15 @@ def keypoint_depths(
         visible: (N, K) the keypoints to look up; they lie in the image.
         heights: (N,) pixels, of the people's boxes.
         torso: indices of the torso's keypoints.
+        max_depth_m: depths beyond this are unknown, at most `MAX_DEPTH_M`.
 
     Returns:
         (N, K) metres each, NaN where unknown.
     """
     radii = _radii(heights)
-    torso_depths = _torso_depths(depth, keypoints[:, torso], visible[:, torso], radii)
-    pixels = _patches(depth, keypoints, visible, radii)
-    # If the torso depth is unknown, all pixels are plausible.
+    torso_depths = _torso_depths(depth, keypoints[:, torso], visible[:, torso], radii, max_depth_m)
+    pixels = _patches(depth, keypoints, visible, radii, max_depth_m)
+    # Where the torso's depth is unknown no pixel is too far from it.
     too_far = np.abs(pixels - torso_depths[:, None, None]) > _REACH_M
     pixels[too_far] = np.inf
     ordered, n_plausible = _ordered(pixels)
@@ -113,7 +115,11 @@ def _radii(heights: FloatArray) -> IntArray:
 
 
 def _patches(
-    depth: DepthImage, keypoints: FloatArray, visible: _BoolArray, radii: IntArray
+    depth: DepthImage,
+    keypoints: FloatArray,
+    visible: _BoolArray,
+    radii: IntArray,
+    max_depth_m: float,
 ) -> DepthImage:
     """Return (N, K, P) metres of the pixels around (N, K, 2) keypoints, infinite where unknown."""
     height, width = depth.shape
@@ -126,19 +132,23 @@ def _patches(
     index = index + columns.clip(0, width - 1)[..., None, :]
     values = depth.ravel().take(index)
     known = rows_in[..., :, None] & columns_in[..., None, :]
-    known &= (values > 0) & (values <= _MAX_DEPTH_M)  # NaN is neither
+    known &= (values > 0) & (values <= max_depth_m)  # NaN is neither
     return np.where(known, values, np.float32(np.inf)).reshape(*visible.shape, _SIDE**2)
 
 
 def _torso_depths(
-    depth: DepthImage, keypoints: FloatArray, visible: _BoolArray, radii: IntArray
+    depth: DepthImage,
+    keypoints: FloatArray,
+    visible: _BoolArray,
+    radii: IntArray,
+    max_depth_m: float,
 ) -> DepthImage:
     """Return (N,) metres from (N, T, 2) keypoints of the torso, NaN where unknown."""
     known = np.where(visible[..., None], keypoints, 0)
     n_visible = visible.sum(axis=1)[:, None]
     middle = known.sum(axis=1) / np.maximum(n_visible, 1)
     inward = known + _INWARD * (middle[:, None] - known)
-    patches = _patches(depth, inward, visible, radii)
+    patches = _patches(depth, inward, visible, radii, max_depth_m)
     pixels = patches.reshape(len(visible), visible.shape[1] * _SIDE**2)
     ordered, n_known = _ordered(pixels)
     # A share of the pixels with a known depth: a torso may have holes.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, Poses
 from poseflow_ros.skeletons.skeleton import Skeleton
-from poseflow_ros.spatial.depth import DepthImage, keypoint_depths
+from poseflow_ros.spatial.depth import MAX_DEPTH_M, DepthImage, keypoint_depths
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.medians import medians_of_first
 
@@ -35,6 +35,8 @@ def lift(
     image_size: tuple[int, int],
     skeleton: Skeleton,
     min_keypoint_score: float,
+    max_depth_m: float = MAX_DEPTH_M,
+    sideways: bool = False,
 ) -> Points:
     """Return the 3D keypoints of 2D poses.
 
@@ -48,9 +50,11 @@ def lift(
         depth: (H, W) metres, registered to the colour image.
         lens: of the colour image.
         image_size: (height, width) of the colour image, pixels.
-        skeleton: of the poses.
-        min_keypoint_score: in [0, 1]; keypoints with a lower score or outside the image are
-            unknown.
+        skeleton: the meaning of the keypoints.
+        min_keypoint_score: in [0, 1]; keypoints below it are unknown, as are those outside the
+            image.
+        max_depth_m: depths beyond this are unknown, metres.
+        sideways: whether the camera is mounted sideways, so that people's height is along x.
 
     Raises:
         ValueError: the depth image has another size than the colour image, or is not in metres.
@@ -62,7 +66,9 @@ def lift(
         raise ValueError(f"the depth image must be {w} x {h} as the colour image, got {have}")
     torso = list(skeleton.torso)
     visible = _inside(poses.keypoints, depth) & (poses.keypoint_scores >= min_keypoint_score)
-    z, stddevs = keypoint_depths(depth, poses.keypoints, visible, poses.heights, torso)
+    boxes = poses.boxes
+    heights = boxes[:, 2] - boxes[:, 0] if sideways else poses.heights
+    z, stddevs = keypoint_depths(depth, poses.keypoints, visible, heights, torso, max_depth_m)
     pixels = np.where(visible[..., None], poses.keypoints, np.nan)
     points = lens.on_plane(pixels, 1.0) * z[..., None]
     unknown = np.isnan(points).any(axis=-1)

@@ -46,17 +46,24 @@ def spun(domain_id, make):
 
 @pytest.fixture
 def start_node(driver):
-    """A function that starts a node; `classic__num=7` sets the parameter `classic.num`."""
+    """A function that starts a node; `classic__num=7` sets the parameter `classic.num`.
+
+    `remap=["image:=/image_rect"]` remaps topics; `overrides={...}` sets parameters of any name.
+    """
     with contextlib.ExitStack() as nodes:
 
-        def start(node_name="poseflow", **parameters):
-            overrides = [
-                Parameter(name.replace("__", "."), value=value)
-                for name, value in parameters.items()
-            ]
+        def start(node_name="poseflow", remap=(), overrides=None, **parameters):
+            named = {name.replace("__", "."): value for name, value in parameters.items()}
+            values = [Parameter(k, value=v) for k, v in (named | (overrides or {})).items()]
+            arguments = [word for rule in remap for word in ("-r", rule)]
 
             def make(context):
-                return PoseFlowNode(node_name, context=context, parameter_overrides=overrides)
+                return PoseFlowNode(
+                    node_name,
+                    context=context,
+                    parameter_overrides=values,
+                    cli_args=["--ros-args", *arguments],
+                )
 
             return nodes.enter_context(spun(driver.domain_id, make))
 

@@ -136,7 +136,7 @@ def test_waiting_images_are_processed_in_one_batch(driver, start_node, monkeypat
     heard = {n: driver.listen(TrackedPoseArray, f"/poseflow/{n}/tracked_poses") for n in names}
     publishers = {name: driver.camera(Image, f"{name}/image") for name in names}
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
-    publishers["a"].publish(stamped(BLANK, 1.0))
+    publishers["a"].publish(stamped(BLANK[:40], 1.0))
     driver.until(made[0].entered.is_set, "the first image in the network")
     for i, name in enumerate(names):
         publishers[name].publish(stamped(BLANK[: 40 + 20 * i], 2.0))

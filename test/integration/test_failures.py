@@ -102,7 +102,7 @@ def test_image_too_large_for_memory_is_dropped_and_the_next_processed(
     camera = Camera(driver, node)
     with monkeypatch.context() as short:
 
-        def allocate(_):
+        def allocate(*_):
             raise MemoryError("900 MiB")
 
         short.setattr("poseflow_ros.ros.inference.to_rgb", allocate)

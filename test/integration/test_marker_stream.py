@@ -110,14 +110,28 @@ class Scene:
             stamp_s = self.stamp_s + late_s
             self.depth.publish(depth_message(depth, stamp_s, encoding))
             self.driver.until(lambda: self.projector.has_depth_until(stamp_s), "depth")
-        n_poses, n_arrays = len(self.poses), len(self.arrays)
-        self.image.publish(stamped(image, self.stamp_s))
-        self.driver.until(
-            lambda: len(self.poses) > n_poses and len(self.arrays) > n_arrays, "an answer"
-        )
+        n_arrays, message = len(self.arrays), stamped(image, self.stamp_s)
+        self.image.publish(message)
+
+        def answered():
+            received = self.poses and self.poses[-1].header.stamp == message.header.stamp
+            return received and len(self.arrays) > n_arrays
+
+        self.driver.until(answered, "an answer")
         self.take()
         self.check()
         return self.poses[-1]
+
+    def change_size(self, image):
+        """Publish images of another size until they are the camera's stream."""
+
+        def answered():
+            self.stamp_s += 0.1
+            self.image.publish(stamped(image, self.stamp_s))
+            self.driver.spin(0.1)
+            return self.poses[-1].image_width == image.shape[1]
+
+        self.driver.until(answered, "an answer to an image of another size")
 
     def take(self):
         """Let RViz have the arrays that came."""
@@ -226,6 +240,8 @@ def test_markers_of_an_older_epoch_are_deleted(step_s, width, depth, scene, pede
     first = scene.show(pedestrians[0], depth)
     before = scene.display.people()
     scene.stamp_s += step_s
+    if width != first.image_width:
+        scene.change_size(pedestrians[6][:, :width])
     second = scene.show(pedestrians[6][:, :width], depth)
     assert second.epoch == first.epoch + 1
     assert second.image_width == width

@@ -100,16 +100,16 @@ def room(driver, bare_node, target):
 class Lookup(threading.Thread):
     """A lookup in a thread of its own, as the worker makes it."""
 
-    def __init__(self, target, at_s, timeout_s=FOREVER_S):
+    def __init__(self, target, at_s, timeout_s=FOREVER_S, ended=lambda: False):
         super().__init__(daemon=True)
-        self._arguments = target, at_s, timeout_s
+        self._arguments = target, at_s, timeout_s, ended
         self.found = self.error = None
         self.start()
 
     def run(self):
-        target, at_s, timeout_s = self._arguments
+        target, at_s, timeout_s, ended = self._arguments
         try:
-            self.found = target.lookup("base_link", stamp(at_s), timeout_s)
+            self.found = target.lookup("base_link", stamp(at_s), timeout_s, ended)
         except FrameError as error:
             self.error = error
 
@@ -214,6 +214,16 @@ def test_destroy_ends_a_waiting_lookup(room):
     lookup = Lookup(room.target, 10.5)
     assert lookup.waits()
     room.target.destroy()
+    assert lookup.ends()
+    assert lookup.error
+
+
+def test_a_lookup_whose_result_is_not_needed_ends(room):
+    room.move("map", "base_link", (0, 0, 0), at_s=10.0)
+    ended = threading.Event()
+    lookup = Lookup(room.target, 10.5, ended=ended.is_set)
+    assert lookup.waits()
+    ended.set()
     assert lookup.ends()
     assert lookup.error
 

@@ -449,6 +449,62 @@ def test_end_marker_of_a_thumbnail_is_not_the_end():
     assert f"truncated or damaged, {scan} bytes" in refusal(compressed(whole[:scan]))
 
 
+def lossless(ending):
+    return cv2.imencode(ending, AREAS[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
+
+
+WEBP, TIFF = lossless(".webp"), lossless(".tiff")
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        pytest.param(WEBP, "webp", id="WebP"),
+        pytest.param(TIFF, "rgb8; tiff compressed bgr8", id="TIFF"),
+        pytest.param(TIFF, "", id="TIFF without a format"),
+    ],
+)
+def test_webp_and_tiff_are_decoded(data, form):
+    np.testing.assert_array_equal(to_rgb(compressed(data, form)), AREAS)
+
+
+@pytest.mark.parametrize("data", [WEBP, TIFF], ids=["WebP", "TIFF"])
+def test_webp_and_tiff_cut_off_anywhere_are_refused(data):
+    for length in range(12, len(data), max(1, len(data) // 40)):
+        assert f"truncated or damaged, {length} bytes" in refusal(compressed(data[:length], "webp"))
+
+
+# --- 16-bit images that use fewer bits.
+
+
+def ten_bits(values):
+    """Return the range of 10 bits, as the function that `to_rgb` takes."""
+    return 0.0, 1023.0
+
+
+@pytest.mark.parametrize("encoding", ["mono16", "png", "tiff"])
+def test_a_range_of_16_bit_values_becomes_black_to_white(encoding):
+    values = np.array([[0, 511, 1023, 65535]], np.uint16)
+    if encoding == "mono16":
+        message = from_rows("mono16", 4, 1, [values.tobytes()])
+    else:
+        message = compressed(cv2.imencode(f".{encoding}", values)[1].tobytes(), encoding)
+    assert to_rgb(message, ten_bits)[0].tolist() == [BLACK, [127] * 3, WHITE, WHITE]
+
+
+def test_values_below_the_range_are_black():
+    values = np.array([[0, 99, 100, 160, 200]], np.uint16)
+    rgb = to_rgb(from_rows("mono16", 5, 1, [values.tobytes()]), lambda _: (100.0, 200.0))
+    assert rgb[0, :, 0].tolist() == [0, 0, 0, 153, 255]
+
+
+def test_deep_colors_of_ten_bits(monkeypatch):
+    pytest.importorskip("rosbags.image")
+    monkeypatch.setitem(sys.modules, "cv_bridge", None)
+    row = np.array([1023, 0, 0, 0, 0, 1023], np.uint16).tobytes()
+    assert to_rgb(from_rows("rgb16", 2, 1, [row]), ten_bits).tolist() == [[RED, BLUE]]
+
+
 @pytest.mark.parametrize("data", [JPEG, PNG, PROGRESSIVE.tobytes()], ids=["JPEG", "PNG", "scans"])
 def test_truncated_image_is_rejected(data):
     # From the first byte after the magic numbers to all but the last.
@@ -467,11 +523,12 @@ REFUSED_FILES = [
     ("no data", b"", "rgb8; jpeg compressed bgr8", "has no data"),
     ("unknown bytes", b"GIF89a\1\0\1\0", "gif", "begins with 47 49 46 38 39 61 01 00"),
     ("one byte", b"\xff", "jpeg", "begins with ff;"),
-    ("a TIFF", b"II*\0\x08\0\0\0", "rgb8; tiff compressed ", "begins with 49 49 2a 00"),
-    ("compressed depth", bytes(12) + PNG, "16UC1; compressedDepth png", "a depth or Bayer image"),
-    ("compressed depth without header", PNG, "32FC1; compressedDepth", "a depth or Bayer image"),
-    ("depth as it was in a PNG", PNG, "16UC1; png compressed ", "a depth or Bayer image"),
-    ("a Bayer mosaic in a PNG", PNG, "bayer_rggb8; png compressed ", "or Bayer image"),
+    ("a TIFF without content", b"II*\0\x08\0\0\0", "rgb8; tiff compressed ", "damaged, 8 bytes"),
+    ("a WAV file", b"RIFF\4\0\0\0WAVE", "webp", "begins with 52 49 46 46"),
+    ("compressed depth", bytes(12) + PNG, "16UC1; compressedDepth png", "holds depths"),
+    ("compressed depth without header", PNG, "32FC1; compressedDepth", "holds depths"),
+    ("depth as it was in a PNG", PNG, "16UC1; png compressed ", "holds depths"),
+    ("a Bayer mosaic in a PNG", PNG, "bayer_rggb8; png compressed ", "or a mosaic"),
     ("a JPEG without content", b"\xff\xd8\xff\xe0", "jpeg", "truncated or damaged, 4 bytes"),
     ("a JPEG without a scan", b"\xff\xd8\xff\xd9", "jpeg", "truncated or damaged, 4 bytes"),
     ("a PNG without content", PNG[:8], "png", "truncated or damaged, 8 bytes"),

@@ -1,5 +1,7 @@
 """3D keypoints of simulated scenes from their depth images."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ LEFT_WRIST, RIGHT_WRIST = 9, 10
 TORSO = list(COCO_17.torso)
 
 
-def lifted(poses, depth, lens=LENS, image_size=SIZE, min_keypoint_score=0.3):
+def lifted(poses, depth, lens=LENS, image_size=SIZE, min_keypoint_score=0.3, **options):
     return lift(
         poses,
         depth,
@@ -24,6 +26,7 @@ def lifted(poses, depth, lens=LENS, image_size=SIZE, min_keypoint_score=0.3):
         image_size=image_size,
         skeleton=COCO_17,
         min_keypoint_score=min_keypoint_score,
+        **options,
     )
 
 
@@ -52,6 +55,32 @@ def two_people():
 @pytest.fixture(scope="module")
 def scene(two_people):
     return render(two_people, wall_m=5.0)
+
+
+def test_depths_beyond_the_maximum_are_unknown():
+    poses = one_pose()
+    assert np.isnan(lifted(poses, flat(25.0), max_depth_m=20.0).positions).all()
+    assert lifted(poses, flat(25.0), max_depth_m=30.0).positions[0, 2] == pytest.approx(25.0)
+
+
+def test_people_in_an_image_turned_by_a_quarter_have_the_same_depths(two_people, scene):
+    perfect, random = poses_of(two_people), np.random.default_rng(0)
+    # Whole pixels, which are rounded alike in both directions.
+    upright = replace(perfect, keypoints=np.rint(perfect.keypoints))
+    noisy = (scene * random.normal(1, 0.02, scene.shape)).astype(np.float32)
+    expected = lifted(upright, noisy)
+
+    def turned(points):
+        # What is right becomes up: (x, y) is at (y, W - 1 - x).
+        return np.stack([points[..., 1], WIDTH - 1 - points[..., 0]], axis=-1)
+
+    corners = turned(upright.boxes.reshape(-1, 2, 2))
+    boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    poses = Poses(turned(upright.keypoints), upright.keypoint_scores, boxes, upright.scores)
+    lens = Lens(FOCAL, FOCAL, CY, CX)
+    found = lifted(poses, np.rot90(noisy), lens, image_size=(WIDTH, HEIGHT), sideways=True)
+    np.testing.assert_allclose(found.points[..., 2], expected.points[..., 2], atol=0.01)
+    np.testing.assert_allclose(found.stddevs, expected.stddevs, atol=0.005)
 
 
 def test_keypoints_are_where_their_rays_meet_the_person(two_people, scene):
