@@ -471,7 +471,9 @@ def test_webp_and_tiff_are_decoded(data, form):
 @pytest.mark.parametrize("data", [WEBP, TIFF], ids=["WebP", "TIFF"])
 def test_webp_and_tiff_cut_off_anywhere_are_refused(data):
     for length in range(12, len(data), max(1, len(data) // 40)):
-        assert f"truncated or damaged, {length} bytes" in refusal(compressed(data[:length], "webp"))
+        assert f"truncated or damaged, {length} bytes" in refusal(
+            compressed(data[:length], "webp")
+        )
 
 
 # --- 16-bit images that use fewer bits.
