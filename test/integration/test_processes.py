@@ -25,7 +25,7 @@ PROFILE = ROOT / "config" / "fastdds_large_images.xml"
     Path(get_package_prefix("poseflow_ros")) != ROOT / "install" / "poseflow_ros",
     reason="another installation than the checkout's own is sourced",
 )
-def test_the_overlay_is_linked_to_the_sources(tmp_path):
+def test_overlay_links_to_the_sources(tmp_path):
     # Where setuptools is too new colcon copies instead, and edits count no more.
     code = "import poseflow_ros; print(poseflow_ros.__file__)"
     found = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
@@ -88,7 +88,7 @@ def accounted_for(arrays):
         ),
     ],
 )  # fmt: skip
-def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, profile):
+def test_every_frame_of_a_video_is_processed_or_counted_as_dropped(driver, start, video, profile):
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics", 100)
     start("poseflow_node", "movenet.input_size:=64", **profile)
@@ -116,7 +116,7 @@ def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, pro
 
 
 @pytest.mark.slow
-def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path):
+def test_two_robots_on_one_network_receive_only_their_own_messages(driver, start, tmp_path):
     sizes = {"/robot1": (320, 240), "/robot2": (256, 192)}
     heard = {}
     for robot in sizes:
@@ -134,7 +134,7 @@ def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path)
         assert [array.sequence for array in arrays] == list(range(len(arrays)))
 
 
-def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
+def test_repeated_ctrl_c_acts_like_one(driver, start):
     # `ros2 launch` passes it on to processes that have it from the terminal already.
     node = start("poseflow_node")
     assert driver.state() == "unconfigured"
@@ -145,7 +145,7 @@ def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
 
 
 @pytest.mark.slow
-def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, video):
+def test_killed_node_can_be_restarted(driver, start, video):
     profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     publisher = start("video_publisher", f"video:={video}", "loop:=true", **profile)
@@ -183,7 +183,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
         (["video:=/tmp", "loop:=maybe"], "loop is 'maybe', must be of type bool"),
     ],
 )
-def test_a_bad_source_ends_the_publisher_with_a_line(start, parameters, said):
+def test_invalid_source_ends_the_publisher_with_one_line(start, parameters, said):
     process = start("video_publisher", *parameters)
     _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
@@ -296,7 +296,7 @@ while True:
 
 
 @pytest.mark.slow
-def test_another_vendors_dds_receives_tracked_poses(driver, start, sample_video):
+def test_other_dds_implementation_receives_tracked_poses(driver, start, sample_video):
     pytest.importorskip("cyclonedds", reason="cyclonedds is not installed")
     stranger = subprocess.Popen(
         [sys.executable, "-c", STRANGER, str(driver.domain_id)], stdout=subprocess.PIPE, text=True
