@@ -26,7 +26,7 @@ _RELIABILITIES = {
     "reliable": ReliabilityPolicy.RELIABLE,
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
 }
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 120.0
 # The publisher discovers a subscriber before the subscriber discovers the publisher; images sent
 # in between are lost.
 _SETTLE_S = 1.0

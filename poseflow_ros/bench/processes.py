@@ -18,7 +18,7 @@ from rclpy.node import Node
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.ros.conversions import seconds
 
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
 # A client discovers a service before the service discovers the client; a response sent in between
 # is lost.
