@@ -1,7 +1,8 @@
 """Files that a command writes: they get their names when they are complete."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +72,28 @@ class OutputFiles:
         return ", ".join(str(partial) for partial in self._files.values() if partial.exists())
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield the path to write one file to; the body closes it.
+
+    Raises:
+        IncompleteError: the file cannot be written completely; nothing is left of it.
+    """
+    files = OutputFiles()
+    try:
+        yield files.add(path)
+        files.complete()
+    except OSError as error:
+        files.discard()
+        raise IncompleteError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def write_report(path: Path | None, figures: Mapping[str, Any]) -> None:
     """Write figures as JSON, if a path is given.
 
     Raises:
         IncompleteError: the file cannot be written completely.
     """
-    if path is None:
-        return
-    files = OutputFiles()
-    try:
-        files.add(path).write_text(json.dumps(figures, indent=2) + "\n")
-        files.complete()
-    except OSError as error:
-        files.discard()
-        raise IncompleteError(f"{path} cannot be written: {error.strerror}") from error
+    if path:
+        with whole_file(path) as place:
+            place.write_text(json.dumps(figures, indent=2) + "\n")

@@ -6,6 +6,8 @@ from typing import IO
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _TS_PACKETS = (188, 192, 204)
+_UNKNOWN = -1
+_MAX_HEAD = 16  # bytes of the type and the size of an element
 _GIF_TRAILER, _GIF_PADDING = b"\x3b", 4096
 
 
@@ -37,12 +39,13 @@ def _end_of_elements(file: IO[bytes], n_bytes: int) -> int:
     place = end = 0
     while place < n_bytes:
         file.seek(place)
-        kind = _number(file, keep_marker=True)
-        size = _number(file, keep_marker=False)
-        if kind is None or size is None:
+        head = file.read(_MAX_HEAD)
+        kind, n_kind = _number(head, keep_marker=True)
+        size, n_size = _number(head[n_kind:], keep_marker=False)
+        if not n_size:
             return n_bytes + 1
-        place = file.tell()
-        unknown = size < 0
+        place += n_kind + n_size
+        unknown = size == _UNKNOWN
         end = max(end, place if unknown else place + size)
         if kind not in (_SEGMENT, _CLUSTER):
             if unknown:
@@ -51,21 +54,16 @@ def _end_of_elements(file: IO[bytes], n_bytes: int) -> int:
     return end
 
 
-def _number(file: IO[bytes], *, keep_marker: bool) -> int | None:
-    """Return a number of variable length; -1 for an unknown size, None where the file ends.
+def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
+    """Return a number of variable length and its length in bytes, 0 where the data ends before.
 
     The leading zero bits of the first byte are the number of bytes that follow it.
     """
-    first = file.read(1)
-    if not first or not first[0]:
-        return None
-    length = 9 - first[0].bit_length()
-    rest = file.read(length - 1)
-    if len(rest) < length - 1:
-        return None
-    bits = 7 * length
-    value = int.from_bytes(first + rest, "big")
+    length = 9 - data[0].bit_length() if data and data[0] else 0
+    if not length or len(data) < length:
+        return 0, 0
+    value = int.from_bytes(data[:length], "big")
     if keep_marker:
-        return value
-    value &= (1 << bits) - 1
-    return -1 if value == (1 << bits) - 1 else value
+        return value, length
+    ones = (1 << 7 * length) - 1
+    return (_UNKNOWN if value & ones == ones else value & ones), length

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -112,7 +113,7 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
 def _source_with_named_stamps(name: str, paths: Sequence[Path]) -> Source:
     stamped = sorted((_stamp_s(path), path) for path in paths)
     stamps_s = [stamp_s for stamp_s, _ in stamped]
-    steps_s = [after - before for before, after in zip(stamps_s, stamps_s[1:], strict=False)]
+    steps_s = [after - before for before, after in pairwise(stamps_s)]
     if 0.0 in steps_s:
         path = stamped[steps_s.index(0.0) + 1][1]
         raise VideoError(f"{path} has the stamp of another image, {stamps_s[steps_s.index(0.0)]}")
@@ -158,4 +159,4 @@ def _load(path: Path) -> Image:
         return decode(path.read_bytes())
     except (OSError, DecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise VideoError(f"{path} cannot be read as an image: {reason}") from error
+        raise VideoError(f"{path} cannot be read as a whole image: {reason}") from error

@@ -95,6 +95,15 @@ def _open_by_name(name: str, rate_hz: float, timeout_s: float) -> Source:
     )
 
 
+def check_video_name(path: Path) -> None:
+    """Raise VideoError unless `VideoWriter` knows the suffix."""
+    if path.suffix.lower() not in _CONTAINERS:
+        allowed = ", ".join(_CONTAINERS)
+        raise VideoError(
+            f"{path} cannot be written as a video: the name must end in one of {allowed}"
+        )
+
+
 class VideoWriter:
     """Writes RGB images of one size to a video file. Use it in a `with` statement.
 
@@ -107,10 +116,7 @@ class VideoWriter:
         Raises:
             VideoError: the suffix is not one of .mp4, .m4v, .mov and .mkv.
         """
-        if path.suffix.lower() not in _CONTAINERS:
-            allowed = ", ".join(_CONTAINERS)
-            raise VideoError(f"{path} cannot be written as a video: the name must end in one of "
-                             f"{allowed}")  # fmt: skip
+        check_video_name(path)
         self._path = path
         self._rate_hz = rate_hz
         self._file: IO[bytes] | None = None

@@ -20,6 +20,7 @@ from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
+from poseflow_ros.parameter_files import unmatched_files
 from poseflow_ros.ros import parameters
 from poseflow_ros.ros.allocation import keep_freed_memory
 from poseflow_ros.ros.bond import ManagerBond
@@ -28,7 +29,6 @@ from poseflow_ros.ros.conversions import skeleton_message
 from poseflow_ros.ros.inference import InferenceLoop
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs import RELIABLE, create_publisher
-from poseflow_ros.ros.parameter_files import unmatched_files
 from poseflow_ros.ros.rclpy_workarounds import log_exceptions, refuse_illegal_transitions, spin
 from poseflow_ros.ros.target_frame import make_target_frame
 
