@@ -29,7 +29,12 @@ from poseflow_ros.ros.conversions import skeleton_message
 from poseflow_ros.ros.inference import InferenceLoop
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs import RELIABLE, create_publisher
-from poseflow_ros.ros.rclpy_workarounds import log_exceptions, refuse_illegal_transitions, spin
+from poseflow_ros.ros.rclpy_workarounds import (
+    init,
+    log_exceptions,
+    refuse_illegal_transitions,
+    spin,
+)
 from poseflow_ros.ros.target_frame import make_target_frame
 
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -248,7 +253,7 @@ class PoseFlowNode(LifecycleNode):
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; return 0."""
     keep_freed_memory()
-    rclpy.init(args=args)
+    init(args)
     node = PoseFlowNode()
     for line in unmatched_files(sys.argv, node.get_fully_qualified_name()):
         node.get_logger().warning(line)
