@@ -6,7 +6,7 @@ from typing import IO
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _TS_PACKETS = (188, 192, 204)
-_UNKNOWN = -1
+_UNKNOWN, _UNKNOWN_RIFF = -1, 0xFFFFFFFF
 _MAX_HEAD = 16  # bytes of the type and the size of an element
 _GIF_TRAILER, _GIF_PADDING = b"\x3b", 4096
 
@@ -16,7 +16,7 @@ def is_cut_off(path: Path, container: str) -> bool:
 
     Args:
         path: of the file.
-        container: FFmpeg's name of it; only Matroska, WebM, MPEG-TS and GIF are checked.
+        container: FFmpeg's name of it; MPEG-PS, ASF and FLV say nothing.
     """
     n_bytes = path.stat().st_size
     if container == "mpegts":
@@ -24,10 +24,35 @@ def is_cut_off(path: Path, container: str) -> bool:
     with path.open("rb") as file:
         if container.startswith("matroska"):
             return _end_of_elements(file, n_bytes) > n_bytes
+        if container.startswith("mov"):
+            return _end_of_boxes(file, n_bytes) > n_bytes
+        if container == "avi":
+            return _end_of_riff(file) > n_bytes
         if container == "gif":
             file.seek(-min(n_bytes, _GIF_PADDING), os.SEEK_END)
             return not file.read().rstrip(b"\0").endswith(_GIF_TRAILER)
     return False
+
+
+def _end_of_boxes(file: IO[bytes], n_bytes: int) -> int:
+    """Return where the last box of an MP4 or MOV file ends, in bytes from its beginning."""
+    place = 0
+    while place < n_bytes:
+        file.seek(place)
+        head = file.read(16)
+        size = int.from_bytes(head[:4], "big")
+        if size == 0:  # to the end of the file
+            return n_bytes
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        place += max(size, 8)
+    return place
+
+
+def _end_of_riff(file: IO[bytes]) -> int:
+    """Return where the first part of an AVI file ends; 0 where its recorder did not write that."""
+    size = int.from_bytes(file.read(8)[4:], "little")
+    return 0 if size == _UNKNOWN_RIFF else size + 8
 
 
 def _end_of_elements(file: IO[bytes], n_bytes: int) -> int:

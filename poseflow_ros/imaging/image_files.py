@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from poseflow_ros.imaging.encoded_image import DecodeError, decode
+from poseflow_ros.imaging.opencv_log import opencv_silent
 from poseflow_ros.imaging.source import FALLBACK_RATE_HZ, Source, VideoError
 from poseflow_ros.poses import Image
 
@@ -156,7 +157,8 @@ def _load(path: Path) -> Image:
         VideoError: it cannot be read or decoded.
     """
     try:
-        return decode(path.read_bytes())
+        with opencv_silent():
+            return decode(path.read_bytes())
     except (OSError, DecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise VideoError(f"{path} cannot be read as a whole image: {reason}") from error

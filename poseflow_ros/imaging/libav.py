@@ -42,7 +42,7 @@ def open_container(source: str | IO[bytes], name: str, **options: Any) -> Any:
     try:
         return av.open(source, metadata_errors="replace", **options)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(f"{name} cannot be opened as a video: {reason(error)}") from error
+        raise VideoError(f"{name} is not a video that FFmpeg can open: {reason(error)}") from error
 
 
 def video_stream(container: Any, name: str) -> Any:

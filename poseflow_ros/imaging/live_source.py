@@ -10,12 +10,12 @@ from typing import Any
 import cv2
 
 from poseflow_ros.imaging.libav import import_av, open_container, reason, video_stream
+from poseflow_ros.imaging.opencv_log import opencv_silent
 from poseflow_ros.imaging.source import FALLBACK_RATE_HZ, Source, VideoError
 from poseflow_ros.imaging.video_file import Stamps, mean_rate_hz, to_rgb
 from poseflow_ros.poses import Image
 
 _URL = re.compile("(rtsps?|rtmps?|rtp|udp|tcp|srt|https?)://", re.IGNORECASE)
-_LOG_LEVEL_SILENT = 0
 # How long FFmpeg looks at a stream before it delivers the first image.
 _ANALYSIS_US = 1_000_000
 
@@ -38,19 +38,20 @@ def open_stream(url: str, timeout_s: float) -> Source:
     options = {"analyzeduration": str(_ANALYSIS_US)}
     if url.lower().startswith("rtsp"):
         options["rtsp_transport"] = "tcp"  # UDP loses packets, and firewalls block it
+    start_s = time.monotonic()
     try:
         container = open_container(url, url, timeout=timeout_s, options=options)
     except VideoError as error:
-        raise VideoError(_explain(url, str(error), timeout_s)) from error
+        waited = time.monotonic() - start_s >= timeout_s
+        raise VideoError(_silence(url, timeout_s) if waited else str(error)) from error
     stream = video_stream(container, url)
     rate_hz = mean_rate_hz(stream)
     frames = _decode(container, stream, url, timeout_s, Stamps(rate_hz))
     return Source(url, rate_hz, 0, frames, is_live=True)
 
 
-def _explain(url: str, text: str, timeout_s: float) -> str:
-    """Return the error of a stream; FFmpeg calls a timeout an exit."""
-    return f"{url} sends no data for {timeout_s:g} s" if "exit requested" in text else text
+def _silence(url: str, timeout_s: float) -> str:
+    return f"{url} sends no data for {timeout_s:g} s"
 
 
 def _decode(
@@ -66,9 +67,10 @@ def _decode(
         while True:
             try:
                 packet = next(packets, None)
+            except av.error.ExitError as error:  # PyAV's timeout
+                raise VideoError(_silence(url, timeout_s)) from error
             except (av.FFmpegError, OSError) as error:
-                text = _explain(url, f"{url} ended: {reason(error)}", timeout_s)
-                raise VideoError(text) from error
+                raise VideoError(f"{url} ended: {reason(error)}") from error
             if packet is None:
                 return
             with contextlib.suppress(av.FFmpegError):
@@ -84,7 +86,7 @@ def open_camera(device: int | Path) -> Source:
     """
     # Links are resolved: OpenCV knows a camera by the name /dev/videoN.
     place = device if isinstance(device, int) else str(device.resolve())
-    with _opencv_silent():
+    with opencv_silent():
         capture = cv2.VideoCapture(place)
     if not capture.isOpened():
         raise VideoError(f"camera {device} cannot be opened")
@@ -102,14 +104,3 @@ def _capture(capture: Any, device: int | Path) -> Iterator[tuple[Image, float]]:
             yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), time.monotonic()
     finally:
         capture.release()
-
-
-@contextlib.contextmanager
-def _opencv_silent() -> Iterator[None]:
-    """Keep OpenCV from printing many lines about what the error says in one."""
-    logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, and 4.6
-    before = logging.setLogLevel(_LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        logging.setLogLevel(before)

@@ -171,7 +171,9 @@ class VideoPublisher(Node):
                 self._playback.start_pass(1 / source.rate_hz)
                 for image, stamp_s in source:
                     if not (self._skips(source) or self._stopped.is_set()):
-                        self._publish(image, 0.0 if source.is_live else self._playback.wait(stamp_s))
+                        self._publish(
+                            image, 0.0 if source.is_live else self._playback.wait(stamp_s)
+                        )
                     if self._stopped.is_set():
                         return
         except VideoError as error:
