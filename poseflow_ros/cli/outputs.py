@@ -8,6 +8,8 @@ from typing import Any
 
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 
+_SYSTEM_FOLDERS = ("dev", "proc")
+
 
 class OutputError(CommandError):
     """A file that cannot be written; the text names it and says why."""
@@ -50,9 +52,9 @@ class OutputFiles:
 
     def add(self, path: Path) -> Path:
         """Return the path to write to."""
-        path = path.resolve()
-        if path.exists() and not path.is_file():
+        if path.exists() and (not path.is_file() or path.absolute().parts[1] in _SYSTEM_FOLDERS):
             return path
+        path = path.resolve()
         self._files[path] = partial_path(path)
         return self._files[path]
 

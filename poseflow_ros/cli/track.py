@@ -168,9 +168,9 @@ def _track(
         frames = _frames(pipeline, estimator, appearance, bar, report)
         for frame, is_last in _with_last(frames):
             people = frame.tracked[_written(frame.tracked, config.tracker, is_last)]
+            report.add(people)
             for write in writers:
                 write(frame.image, frame.stamp_s, frame.payload, people)
-            report.add(people)
     if images.failure:
         raise VideoError(images.failure)
 

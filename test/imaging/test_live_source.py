@@ -7,15 +7,9 @@ import time
 import av
 import numpy as np
 import pytest
-from made_video import RATE_HZ, picture
+from made_video import RATE_HZ, free_port, picture
 
 from poseflow_ros.imaging.video import VideoError, open_source
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        return udp.getsockname()[1]
 
 
 def send(port, n_frames):

@@ -1,5 +1,6 @@
 """Videos made with FFmpeg in any container and codec, with stamps of one's own."""
 
+import socket
 from fractions import Fraction
 
 import av
@@ -54,3 +55,10 @@ def make_recording(path, stamps_s, codec="libvpx", container="webm"):
         encode(opened, stamps_s, codec)
     stream.file.close()
     return path
+
+
+def free_port():
+    """Return a UDP port that nobody uses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        return udp.getsockname()[1]
