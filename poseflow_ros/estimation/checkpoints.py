@@ -23,7 +23,6 @@ _NUMBERS = "[<>=|]?[fiub][0-9]{1,2}"
 _SAFE_TORCH = "2.6"
 _ADVICE = "weights_only"
 _MEMO_OPCODES = ("PUT", "BINPUT", "LONG_BINPUT")
-_WRAPPERS = ("model", "state_dict")
 _PREFIXES = ("module.", "_orig_mod.")
 # Written by some versions of the libraries and not by others; always recomputed.
 _LEFT_OUT = re.compile(r"num_batches_tracked$|cell_anchors|^pixel_(mean|std)$")
@@ -32,8 +31,8 @@ _LEFT_OUT = re.compile(r"num_batches_tracked$|cell_anchors|^pixel_(mean|std)$")
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return the weights by name from a file of torch, or of detectron2's model zoo (.pkl).
 
-    Both may hold the weights themselves, or a dictionary with the weights under `model` or
-    `state_dict`, and names that DataParallel or torch.compile have given a prefix.
+    Both may hold the weights themselves, or a dictionary with the weights under `model`. Names
+    may have the prefix that DataParallel or torch.compile puts before them.
 
     Raises:
         EstimatorError: it cannot be read, or holds anything other than weights.
@@ -114,10 +113,7 @@ def _check_memo(file: IO[bytes]) -> None:
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
-    state = content
-    for key in _WRAPPERS:
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
+    state = content.get("model", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not state:
         raise ValueError(f"it holds a {type(state).__name__}, not weights by name")
     return _without_prefixes({_name(name): _tensor(name, x) for name, x in state.items()})
