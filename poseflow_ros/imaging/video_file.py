@@ -165,7 +165,11 @@ class _Reader:
         cause = self._error
         if not cause and self._n_packets < self._expected():
             cause = "the others are missing"
-        if not cause and is_cut_off(self._path, self._container.format.name):
+        if (
+            not cause
+            and self._path.is_file()
+            and is_cut_off(self._path, self._container.format.name)
+        ):
             cause = "the file is shorter than it says"
         if self._n_damaged and not cause:
             cause = f"{self._n_damaged} are damaged"

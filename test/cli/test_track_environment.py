@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import pytest
@@ -87,7 +88,7 @@ def test_parameters_that_are_not_used_are_reported(made, capfd):
 
 
 def test_the_package_s_own_parameter_file_gives_no_warning(made, capfd):
-    path = os.path.join(os.path.dirname(__file__), "..", "..", "config", "poseflow.yaml")
+    path = Path(__file__).parents[2] / "config" / "poseflow.yaml"
     track(made, made / "v.mp4", "--params", path)
     assert capfd.readouterr().err == ""
 

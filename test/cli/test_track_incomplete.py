@@ -1,7 +1,6 @@
 """`track` where the input or the outputs are not complete: names, exit codes, one line."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -263,7 +262,6 @@ def test_a_device_is_written_directly(made, tmp_path):
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert result.stdout.splitlines()[0].startswith("1,1,40.00,20.00,40.00,60.00,")
-    assert os.path.exists("/dev/stdout")
 
 
 def test_two_outputs_of_one_name_are_refused(made, tmp_path, capfd):

@@ -1,6 +1,7 @@
 """Video files: their own stamps, and whether they are complete."""
 
 import os
+import threading
 from pathlib import Path
 
 import av
@@ -238,3 +239,14 @@ def test_a_video_is_written_to_a_name_that_is_not_utf_8(tmp_path):
     with VideoWriter(path, 10.0) as writer:
         writer.write(picture(0))
     assert len(read(path)[0]) == 1
+
+
+def test_a_pipe_is_read(tmp_path):
+    data = make_video(tmp_path / "v.ts", EVEN[:20], "libx264").read_bytes()
+    pipe = tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    stamps_s, error = read(pipe)
+    writer.join()
+    assert (len(stamps_s), error) == (20, None)
