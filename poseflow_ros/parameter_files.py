@@ -73,11 +73,9 @@ def _no_parameters(path: Path, names: Sequence[str], node_name: str) -> str:
 
 
 def _assignment_problem(assignment: str, node_name: str) -> str:
-    """Return a line about `-p other_node:name:=value`."""
+    """Return a line about `-p other_node:name:=value`; ROS takes no namespace there."""
     match = _ASSIGNMENT.match(assignment)
-    if match is None or match["node"].strip("/") == node_name.rpartition("/")[2]:
-        return ""
-    if _matches("/" + match["node"].strip("/"), node_name):
+    if match is None or _matches(f"/{match['node'].strip('/')}", node_name):
         return ""
     return (
         f"-p {assignment} sets no parameter of {node_name}: it names {match['node']}; use "

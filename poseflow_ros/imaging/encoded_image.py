@@ -16,6 +16,9 @@ _HARMLESS = "extraneous bytes before marker 0xd9"
 _EXIF_WITHIN = 2**16
 
 
+INSTALL_SIMPLEJPEG = "JPEG needs simplejpeg; to install it: python3 -m pip install simplejpeg"
+
+
 class DecodeError(ValueError):
     """An encoded image that cannot be decoded completely; the text is the reason alone."""
 
@@ -29,6 +32,7 @@ def decode(data: bytes, ignore_orientation: bool = False) -> Image:
 
     Raises:
         DecodeError: it is cut off, damaged or of an unknown type.
+        ImportError: it is a JPEG, and simplejpeg is not installed.
     """
     if data.startswith(JPEG):
         data = with_end_marker(data)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from poseflow_ros.imaging.encoded_image import DecodeError, decode
+from poseflow_ros.imaging.encoded_image import INSTALL_SIMPLEJPEG, DecodeError, decode
 from poseflow_ros.imaging.opencv_log import opencv_silent
 from poseflow_ros.imaging.source import FALLBACK_RATE_HZ, Source, VideoError
 from poseflow_ros.poses import Image
@@ -162,3 +162,5 @@ def _load(path: Path) -> Image:
     except (OSError, DecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise VideoError(f"{path} cannot be read as a whole image: {reason}") from error
+    except ImportError as error:
+        raise VideoError(f"{path} cannot be read: {INSTALL_SIMPLEJPEG}") from error

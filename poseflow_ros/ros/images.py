@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
-from poseflow_ros.imaging.encoded_image import JPEG, PNG, DecodeError, decode
+from poseflow_ros.imaging.encoded_image import INSTALL_SIMPLEJPEG, JPEG, PNG, DecodeError, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -214,3 +214,5 @@ def _decode(message: CompressedImage) -> NDArray[np.uint8]:
             f"{name} is cut off or damaged, {len(data)} bytes ({error}); allowed: a whole JPEG "
             "or PNG"
         ) from error
+    except ImportError as error:
+        raise ImageError(f"{name} cannot be decoded: {INSTALL_SIMPLEJPEG}") from error

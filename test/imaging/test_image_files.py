@@ -1,6 +1,7 @@
 """Folders of images, numbered images and single images."""
 
 import os
+import sys
 
 import cv2
 import numpy as np
@@ -154,3 +155,17 @@ def test_an_orientation_is_applied(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:])
     ((image, _),) = open_source(str(tmp_path / "a.jpg"))
     assert image.shape == (64, 48, 3)
+
+
+def test_a_missing_decoder_of_jpeg_is_named(tmp_path, monkeypatch):
+    save(tmp_path / "a.jpg", 10)
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    with pytest.raises(VideoError, match="python3 -m pip install simplejpeg"):
+        open_source(str(tmp_path / "a.jpg"))
+
+
+def test_missing_pyav_is_named(tmp_path, monkeypatch):
+    (tmp_path / "v.mp4").write_bytes(b"any")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(VideoError, match="python3 -m pip install av"):
+        open_source(str(tmp_path / "v.mp4"))
