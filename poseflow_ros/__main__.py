@@ -8,7 +8,7 @@ from poseflow_ros.cli import track, weights
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.errors import EstimatorError, WeightsError
-from poseflow_ros.imaging.video import VideoError
+from poseflow_ros.imaging.video import IncompleteVideoError, VideoError
 
 _BAD_INPUT = (CommandError, ConfigError, EstimatorError, VideoError, WeightsError, OSError)
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         return args.run(args) or 0
     except _BAD_INPUT as error:
         print(f"poseflow_ros: {error}", file=sys.stderr)
-        return 3 if isinstance(error, IncompleteError) else 2
+        return 3 if isinstance(error, IncompleteError | IncompleteVideoError) else 2
     except KeyboardInterrupt:
         return 130
 

@@ -119,6 +119,19 @@ def test_a_stream_that_comes_back_is_published_again(driver, publish):
     assert process.poll() is None
 
 
+def test_ctrl_c_ends_the_wait_for_a_stream(driver, publish):
+    images = driver.listen(Image, "/image", 100)
+    port = free_port()
+    sender = Sender(port)
+    process = publish(f"video:=udp://127.0.0.1:{port}", "timeout_s:=30.0")
+    driver.until(lambda: images, "images of the stream")
+    sender.stop()
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert "Traceback" not in stderr
+
+
 def test_mistakes_in_parameters_are_reported(publish, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text("video_publihser:\n  ros__parameters: {loop: false}\n")
