@@ -25,8 +25,8 @@ setup(
         ("share/poseflow_ros/launch", _files("launch")),
     ],
     # numpy, scipy, OpenCV and the rest come from rosdep (package.xml), so that the
-    # distribution's own builds are never shadowed by pip's. pooch has no rosdep key.
-    install_requires=["setuptools", "pooch"],
+    # distribution's own builds are never shadowed by pip's. These have no rosdep key.
+    install_requires=["setuptools", "av", "pooch", "simplejpeg"],
     python_requires=">=3.10",
     zip_safe=True,
     maintainer="poseflow_ros maintainers",

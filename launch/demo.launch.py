@@ -1,4 +1,4 @@
-"""Play a video through the PoseFlow node: `video` is a file, a folder of images or a camera."""
+"""Play a video through the PoseFlow node: `video` is a file, images, a camera or a stream."""
 
 from launch import LaunchDescription
 from launch.actions import (
@@ -39,7 +39,7 @@ def generate_launch_description() -> LaunchDescription:
     )
     return LaunchDescription(
         [
-            DeclareLaunchArgument("video", description="file, folder of images or camera index"),
+            DeclareLaunchArgument("video", description="video, images, camera or URL of a stream"),
             DeclareLaunchArgument("loop", default_value="true", description="repeat the video"),
             DeclareLaunchArgument(
                 "namespace", default_value="", description="namespace of both nodes"

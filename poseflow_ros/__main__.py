@@ -5,10 +5,10 @@ import sys
 from typing import Any
 
 from poseflow_ros.cli import track, weights
-from poseflow_ros.cli.errors import CommandError
+from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.errors import EstimatorError, WeightsError
-from poseflow_ros.imaging.video import VideoError
+from poseflow_ros.imaging.video import IncompleteVideoError, VideoError
 from poseflow_ros.imaging.window import WindowError
 
 _BAD_INPUT = (
@@ -18,7 +18,10 @@ _BAD_INPUT = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; return the exit code, which is 2 after reporting invalid input."""
+    """Run one command; return the exit code.
+
+    2 after a line about input that cannot be used, 3 after a line about incomplete results.
+    """
     parser = argparse.ArgumentParser(prog="poseflow_ros", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
@@ -29,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         return args.run(args) or 0
     except _BAD_INPUT as error:
         print(f"poseflow_ros: {error}", file=sys.stderr)
-        return 2
+        return 3 if isinstance(error, IncompleteError | IncompleteVideoError) else 2
     except KeyboardInterrupt:
         return 130
 

@@ -183,11 +183,12 @@ def draw_video(video: str, recorder: Recorder, out: Path) -> None:
     segment = max(1, -(-(source.n_frames or len(people)) // N_MOMENTS))
     moments: dict[int, tuple[int, Image]] = {}
     with VideoWriter(out / "annotated.mp4", source.rate_hz) as writer:
-        for i, (image, _) in enumerate(tqdm(source, total=source.n_frames or None, desc="drawing",
-                                            unit="frame", disable=None)):  # fmt: skip
+        total = source.n_frames or None
+        bar = tqdm(source, total=total, desc="drawing", unit="frame", disable=None)
+        for i, (image, stamp_s) in enumerate(bar):
             tracked = people.get(i, nobody)
             annotated = draw(image, tracked, COCO_17, MarkersConfig().min_keypoint_score)
-            writer.write(annotated)
+            writer.write(annotated, stamp_s)
             n_people = int(tracked.visible.sum())
             if n_people > moments.get(i // segment, (-1,))[0]:
                 moments[i // segment] = (n_people, annotated)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
-from poseflow_ros.ros.images import PNG, ImageError, is_whole
+from poseflow_ros.imaging.encoded_image import PNG, has_all_chunks
+from poseflow_ros.ros.images import ImageError
 
 # An enum and two parameters of the quantization, little-endian.
 _HEADER = struct.Struct("<iff")
@@ -124,7 +125,7 @@ def _png(data: bytes, name: str) -> NDArray[np.uint16]:
     Raises:
         ImageError: it is none, or damaged.
     """
-    whole = data.startswith(PNG) and is_whole(data)
+    whole = data.startswith(PNG) and has_all_chunks(data)
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if whole else None
     if values is None or values.ndim != 2 or values.dtype != np.uint16:
         raise ImageError(

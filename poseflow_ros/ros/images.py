@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
+
+from poseflow_ros.imaging.encoded_image import (
+    INSTALL_SIMPLEJPEG,
+    JPEG,
+    PNG,
+    DecodeError,
+    decode,
+    is_webp,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +54,6 @@ _DEEP |= dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_g
 _SEMI_PLANAR = {"nv12", "nv21"}
 _EVEN_WIDTH = {"uyvy", "yuv422", "yuyv", "yuv422_yuy2"} | _SEMI_PLANAR
 
-_JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*")
 _FILES = "a JPEG, PNG, WebP or TIFF"
 FULL_RANGE = (0.0, 65535.0)
@@ -243,46 +250,19 @@ def _decode(
         raise ImageError(f"{name} has no data; allowed: {_FILES}")
     if _NO_PICTURE.match(message.format):
         raise ImageError(f"{name} is a depth or Bayer image; allowed: a gray or color image")
-    if not (data.startswith((_JPEG, PNG, *_TIFF)) or _is_webp(data)):
+    if not (data.startswith((JPEG, PNG, *_TIFF)) or is_webp(data)):
         raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: {_FILES}")
-    bgr = None
-    if is_whole(data):
-        # Pixels have to stay where camera_info has them, so the EXIF orientation is ignored.
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-        with suppress(cv2.error):
-            bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if bgr is None or bgr.dtype not in (np.uint8, np.uint16):
+    try:
+        # EXIF orientation is ignored: camera_info describes the image without it.
+        rgb = decode(data, ignore_orientation=True, any_depth=True)
+    except DecodeError as error:
         raise ImageError(
-            f"{name} is truncated or damaged, {len(data)} bytes; allowed: {_FILES}, complete"
-        )
-    if bgr.dtype == np.uint16:
-        words = bgr.reshape(bgr.shape[0], -1)
-        bgr = _scaled(words, gray_range(words)).reshape(bgr.shape)
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _is_webp(data: bytes) -> bool:
-    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-
-
-def is_whole(data: bytes) -> bool:
-    """Return whether a JPEG has its end mark, a PNG its chunks, a WebP as many bytes as it says.
-
-    Padding may follow. Of a TIFF nothing is known before it is decoded.
-
-    OpenCV 4.6 fills the missing part of a JPEG with gray. OpenCV 5 allocates the number of bytes
-    in the length field of a PNG chunk, which can be 4 GB if it is damaged.
-    """
-    if data.startswith(_JPEG):
-        # The end marker (FF D9) cannot occur in the data after the last start of scan (FF DA).
-        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
-    if _is_webp(data):
-        return len(data) >= int.from_bytes(data[4:8], "little") + 8
-    if data.startswith(_TIFF):
-        return True
-    place, kind = len(PNG), b""
-    while kind != b"IEND" and place < len(data):
-        # A chunk consists of length, type, content and checksum.
-        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        place += length + 12
-    return kind == b"IEND" and place <= len(data)
+            f"{name} is truncated or damaged, {len(data)} bytes ({error}); allowed: {_FILES}, "
+            "complete"
+        ) from error
+    except ImportError as error:
+        raise ImageError(f"{name} cannot be decoded: {INSTALL_SIMPLEJPEG}") from error
+    if rgb.dtype == np.uint16:
+        words = rgb.reshape(rgb.shape[0], -1)
+        return _scaled(words, gray_range(words)).reshape(rgb.shape)
+    return rgb

@@ -526,6 +526,36 @@ def test_random_bytes_are_rejected(tmp_path):
             read_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."]
+)
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: {"model": x}])
+def test_prefixes_of_data_parallel_and_compile_are_removed(prefix, wrap, tmp_path):
+    content = {prefix + name: value for name, value in state().items()}
+    torch.save(wrap(content), tmp_path / "weights.pth")
+    weights = read_checkpoint(tmp_path / "weights.pth")
+    assert list(weights) == list(state())
+    load_state(network(), weights, tmp_path / "weights.pth")
+
+
+def test_what_data_parallel_saves_is_loaded(tmp_path):
+    torch.save(torch.nn.DataParallel(network()).state_dict(), tmp_path / "weights.pth")
+    load_state(network(), read_checkpoint(tmp_path / "weights.pth"), tmp_path / "weights.pth")
+
+
+def test_a_prefix_of_only_some_weights_stays(tmp_path):
+    content = {"module.a": torch.zeros(1), "b": torch.zeros(1)}
+    torch.save(content, tmp_path / "weights.pth")
+    assert list(read_checkpoint(tmp_path / "weights.pth")) == ["module.a", "b"]
+
+
+def test_a_name_that_is_not_utf_8_is_read(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.pth")
+    torch.save(state(), tmp_path / "weights.pth")
+    (tmp_path / "weights.pth").rename(path)
+    assert list(read_checkpoint(path)) == list(state())
+
+
 # Into the network.
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import cv2
+import numpy as np
 import pytest
 
 from poseflow_ros.config import Config, EstimatorConfig
@@ -256,3 +258,26 @@ def test_invalid_keypoint_rcnn_parameter_is_reported(settings, words, estimator)
         make_estimator(Config(estimator=EstimatorConfig(name=estimator, **settings)))
     assert re.search(words, str(caught.value))
     assert len(str(caught.value).splitlines()) == 1
+
+
+LOW_MEMORY = """
+import resource, sys
+import ai_edge_litert.interpreter, cv2
+from poseflow_ros.__main__ import main
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+limit = used + int(sys.argv[1]) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(main(["track", sys.argv[2], "--estimator", "movenet"]))
+"""
+
+
+@pytest.mark.parametrize("free_mib", [2, 10, 20, 30, 50, 80])
+def test_exhausted_memory_is_reported_in_one_line(free_mib, tmp_path):
+    path = tmp_path / "photo.png"
+    path.write_bytes(cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes())
+    command = [sys.executable, "-c", LOW_MEMORY, str(free_mib), str(path)]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("INFO: ")]
+    assert result.returncode == 2
+    assert len(lines) == 1, result.stderr
+    assert "estimator movenet cannot be made, probably for lack of memory" in lines[0]

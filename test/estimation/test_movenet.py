@@ -11,7 +11,7 @@ import pytest
 from poseflow_ros.config import Config, EstimatorConfig, MovenetConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import make_estimator
-from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE, MoveNet
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE, MoveNet, verify
 from poseflow_ros.estimation.weights import cached
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Poses
@@ -203,6 +203,12 @@ def test_model_path_is_used(model, tmp_path, frames, people):
     poses = estimator.estimate(frames[0])
     estimator.close()
     np.testing.assert_array_equal(poses[poses.scores >= SURE].boxes, people.boxes)
+
+
+def test_a_model_whose_name_is_not_utf_8_is_used(model, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.tflite")
+    path.write_bytes(model.read_bytes())
+    assert verify(path, Config()) == "MoveNet MultiPose"
 
 
 def missing(path, model):

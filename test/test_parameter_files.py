@@ -2,7 +2,8 @@
 
 import pytest
 
-from poseflow_ros.ros.parameter_files import unmatched_files
+from poseflow_ros.config import ConfigError
+from poseflow_ros.parameter_files import read_parameters, unmatched_files
 
 BODY = "\n  ros__parameters:\n    tracker:\n      max_lost_s: 3.0\n"
 
@@ -81,3 +82,43 @@ def test_several_files_get_a_line_each(tmp_path):
     assert len(unmatched_files(arguments, "/poseflow")) == 2
     assert unmatched_files([], "/poseflow") == []
     assert unmatched_files(["--params-file"], "/poseflow") == []
+
+
+@pytest.mark.parametrize("option", ["-p", "--param"])
+@pytest.mark.parametrize(
+    ("assignment", "is_reported"),
+    [
+        pytest.param("tracker.max_lost_s:=3.0", False, id="of every node"),
+        pytest.param("poseflow:tracker.max_lost_s:=3.0", False, id="the name"),
+        pytest.param("estimator.weights:=/a:b", False, id="a value with a colon"),
+        pytest.param("posflow:tracker.max_lost_s:=3.0", True, id="a typing error"),
+    ],
+)
+def test_an_assignment_to_another_node_is_reported(option, assignment, is_reported):
+    lines = unmatched_files([option, assignment], "/poseflow")
+    # In a namespace the name alone is not the node's.
+    assert len(unmatched_files([option, assignment], "/robot/poseflow")) == (
+        is_reported or assignment.startswith("poseflow:")
+    )
+    assert len(lines) == is_reported
+    if lines:
+        assert lines[0].endswith("use -p tracker.max_lost_s:=3.0")
+
+
+def test_of_several_sections_the_later_one_applies(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        "poseflow:\n  ros__parameters: {a: {b: 1, c: 1}}\n"
+        "other:\n  ros__parameters: {a.b: 2}\n"
+        "/**:\n  ros__parameters: {a.b: 3}\n"
+    )
+    assert read_parameters(path) == {"a.b": 3, "a.c": 1}
+
+
+def test_the_words_of_the_node_and_the_commands_are_the_same(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"posflow:{BODY}")
+    (line,) = unmatched_files(["--params-file", str(path)], "/poseflow")
+    with pytest.raises(ConfigError) as caught:
+        read_parameters(path)
+    assert str(caught.value) == line
