@@ -25,14 +25,10 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 
 from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation import torchvision_rcnn
-from poseflow_ros.estimation.errors import EstimatorError, first_line
+from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.estimation.frozen_norm import fold
 from poseflow_ros.estimation.sources import WebAddress
-from poseflow_ros.estimation.torch_device import (
-    is_device_lost,
-    is_out_of_memory,
-)
 from poseflow_ros.estimation.weights import ModelFile
 from poseflow_ros.tracking.similarity import box_iou
 
@@ -199,7 +195,7 @@ class TestLikeTheLibrary:
 
     def test_min_person_score(self, make, library):
         image = picture(90, 150)
-        some = float(np.median(expected(library, image)[1]))
+        some = float(np.mean(expected(library, image)[1][2:4]))
         answer = expected(library, image, min_score=some)
         assert 0 < len(answer[0]) < 5
         assert_as_expected(make(min_person_score=some).estimate(image), answer)
@@ -477,44 +473,6 @@ def test_a_device_that_does_not_answer_is_told(name, make):
     ) as caught:
         make(device=name)
     assert len(str(caught.value).splitlines()) == 1
-
-
-def failure(cause):
-    """Return what torch raises."""
-    with pytest.raises(Exception) as caught:
-        cause()
-    return caught.value
-
-
-@pytest.mark.parametrize(
-    ("error", "no_memory", "lost"),
-    [
-        pytest.param(failure(lambda: torch.empty(2**60)), True, False, id="a CPU's, really"),
-        pytest.param(torch.cuda.OutOfMemoryError("CUDA out of memory."), True, False, id="GPU"),
-        pytest.param(
-            RuntimeError("CUDA error: out of memory\nCUDA kernel errors"), True, False,
-            id="a GPU's, beside torch's allocator",
-        ),
-        pytest.param(
-            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
-            True, False, id="a GPU's, of cuBLAS",
-        ),
-        pytest.param(MemoryError(), True, False, id="NumPy's"),
-        pytest.param(RuntimeError("std::bad_alloc"), True, False, id="C++'s"),
-        pytest.param(
-            # torch's own exception for it is younger than torch 2.6.
-            getattr(torch, "AcceleratorError", RuntimeError)("CUDA error: illegal memory access"),
-            False, True, id="a GPU that failed",
-        ),
-        pytest.param(RuntimeError("CUDA error: launch failure"), False, True, id="old"),
-        pytest.param(failure(lambda: torch.ones(2) @ torch.ones(3)), False, False, id="ours"),
-        pytest.param(ValueError("CUDA error"), False, False, id="no error of torch's"),
-    ],
-)  # fmt: skip
-def test_errors_are_told_apart(error, no_memory, lost):
-    assert is_out_of_memory(error) == no_memory
-    assert (is_device_lost(error) and not is_out_of_memory(error)) == lost
-    assert len(first_line(error).splitlines()) == 1
 
 
 @needs_gpu
