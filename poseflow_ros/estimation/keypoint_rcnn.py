@@ -79,7 +79,7 @@ class KeypointRCNN:
         """Batches whose people the library's own way had to find: suppression did not settle."""
         self._max_aspect, self._max_people = config.image_max_side, config.max_people
         self._context = ieee_float32 if precision == torch.float32 else nullcontext
-        self._captures = _captures(config, self.device)
+        self._captures, self._compiles = _captures(config, self.device), config.compile
         try:
             self.network = load(self.device, precision)
             self._warm_up()
@@ -269,6 +269,8 @@ class KeypointRCNN:
                 "weights are not finite; try precision bfloat16 or float32"
             )
         self.estimate(image)
+        if self._compiles and self.batches:
+            self.estimate_batch([image] * 2)  # one image is compiled for itself, more together
 
     def _warm_up_numbers(self) -> Sequence[int]:
         """Return the numbers of people for which the keypoint head is run once."""

@@ -1,16 +1,16 @@
 """Files of weights: where they are kept, and how they are checked and fetched."""
 
+import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
 from poseflow_ros.estimation.errors import EstimatorError, WeightsError
 from poseflow_ros.estimation.sources import Source
 
 _DEFAULT = "default"
+_CHUNK_BYTES = 2**20
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".pkl")
 """How the names of files end that torch and detectron2 write."""
@@ -146,4 +146,8 @@ def _download(model: ModelFile, folder: Path) -> Path:
 
 
 def _digest(model: ModelFile, path: Path) -> str:
-    return pooch.file_hash(str(path), alg=model.algorithm)
+    digest = hashlib.new(model.algorithm)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

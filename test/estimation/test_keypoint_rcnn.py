@@ -372,6 +372,31 @@ def test_another_thread_gets_the_same_answer_with_as_many_cores(estimator):
     np.testing.assert_array_equal(poses.keypoints, estimator.estimate(image).keypoints)
 
 
+@pytest.mark.parametrize(("precision", "allowed"), [("float32", False), ("bfloat16", True)])
+def test_float32_means_no_tf32_in_convolutions(precision, allowed, make, monkeypatch):
+    estimator, seen = make(precision=precision), []
+    prepare = estimator.network.prepare
+
+    def noting(images):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return prepare(images)
+
+    monkeypatch.setattr(estimator.network, "prepare", noting)
+    assert torch.backends.cudnn.allow_tf32  # as torch sets it
+    estimator.estimate(picture(60, 80))
+    assert seen == [allowed]
+    assert torch.backends.cudnn.allow_tf32
+
+
+def test_the_memory_on_the_device_is_what_torch_has_reserved(make, monkeypatch):
+    estimator = make()
+    assert estimator.device_bytes == 0
+    monkeypatch.setattr(estimator, "device", torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 7)
+    assert estimator.device_bytes == 7
+    monkeypatch.undo()
+
+
 def live_tensors():
     gc.collect()
     return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
@@ -402,10 +427,15 @@ def test_close_may_be_called_twice(make):
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles with g++, which is missing")
-def test_a_compiled_network_gives_the_same(make, estimator):
+def test_a_compiled_network_gives_the_same_and_is_not_compiled_again_for_another_size(
+    make, estimator
+):
+    # The node would take a network that is compiled again for one that hangs.
     compiled = make(compile=True)
-    image = picture(480, 640)
-    assert_same(compiled.estimate(image), estimator.estimate(image))
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for size in ((480, 640), (720, 1280), (300, 240)):
+            image = picture(*size)
+            assert_same(compiled.estimate(image), estimator.estimate(image))
 
 
 @pytest.mark.parametrize(
