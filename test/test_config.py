@@ -129,6 +129,7 @@ def test_every_value_arrives_in_its_group():
         "estimator.device": "cuda:1",
         "estimator.precision": "bfloat16",
         "estimator.compile": True,
+        "estimator.cuda_graphs": "false",
         "estimator.image_min_side": 400,
         "estimator.image_max_side": 700,
         "estimator.max_people": 9,
