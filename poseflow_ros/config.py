@@ -87,6 +87,8 @@ def _check(name: str, value: object, item: Field[Any]) -> object:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             value = float(value)
+    if kind is str and isinstance(value, bool):  # YAML reads the word true as a bool
+        value = str(value).lower() if "true" in item.metadata["spec"].choices else value
     if kind is tuple:
         value = _items(name, value, type(default[0]))
     if type(value) is not kind:
@@ -159,7 +161,14 @@ class EstimatorConfig(_Group):
     )
     compile: bool = _param(
         False,
-        "Keypoint R-CNN: compile the network with torch, which takes a minute per image size",
+        "Keypoint R-CNN: compile the network with torch, which takes minutes when the node is "
+        "configured",
+    )
+    cuda_graphs: str = _param(
+        "auto",
+        "Keypoint R-CNN: launch a pass through the network as CUDA graphs, captured for each "
+        "image size and number of cameras; auto: on a GPU, without graphs if the capture fails",
+        choices=("auto", "true", "false"),
     )
     detectron2_config: str = _param(
         "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml",

@@ -137,6 +137,7 @@ def test_each_value_is_set_in_its_group():
         "estimator.compile": True,
         "estimator.detector_weights": "d.onnx",
         "estimator.onnx_input_size": 320,
+        "estimator.cuda_graphs": "false",
         "estimator.image_min_side": 400,
         "estimator.image_max_side": 700,
         "estimator.max_people": 9,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from poseflow_ros.bench.gpu_activity import gpu_activity
 from poseflow_ros.bench.library_calls import (
     LibraryCall,
     PlacedPeople,
@@ -23,8 +24,13 @@ from poseflow_ros.bench.workload import Workload
 from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.estimation.heatmaps import decode
-from poseflow_ros.estimation.keypoint_rcnn import KeypointRCNN
-from poseflow_ros.estimation.torch_device import choose_device, describe, free_memory
+from poseflow_ros.estimation.keypoint_rcnn import KeypointRCNN, no_stage
+from poseflow_ros.estimation.torch_device import (
+    choose_device,
+    describe,
+    free_memory,
+    ieee_float32,
+)
 from poseflow_ros.poses import Image
 
 _DECODE_S = 1.0
@@ -72,11 +78,14 @@ def _timed(
     """Measure the times and return the report."""
     clock, images = StageClock(estimator.device), workload.images()
     estimator.on_stage = clock.mark
-    ours_s, plain_s = in_turns(
+    ours_s, plain_s, *ieee_s = in_turns(
         workload.seconds,
         lambda: clock.time(lambda: estimator.estimate_batch(images)),
         lambda: plain(images),
+        *_without_tf32(estimator.device, lambda: plain(images)),
     )
+    estimator.on_stage = no_stage
+    activity = gpu_activity(estimator.device, lambda: estimator.estimate_batch(images))
     decode_ms, plain_decode_ms = _decode(estimator, plain.decode, images[0], workload.people)
     return {
         "estimator": estimator.description,
@@ -88,10 +97,22 @@ def _timed(
         "rounds": len(ours_s),
         **figures("", ours_s, workload.batch, peaks_mib[0]),
         **figures("plain_", plain_s, workload.batch, peaks_mib[1]),
+        **(figures("ieee_", ieee_s[0], workload.batch, peaks_mib[1]) if ieee_s else {}),
+        **activity,
         "stages_p50_ms": clock.stages_ms(),
         "decode_p50_ms": decode_ms,
         "plain_decode_p50_ms": plain_decode_ms,
     }
+
+
+def _without_tf32(device: torch.device, call: Callable[[], Any]) -> list[Callable[[], Any]]:
+    """Return the call in IEEE float32, on a GPU, where torch's own convolutions take TF32."""
+
+    def exact() -> None:
+        with ieee_float32():
+            call()
+
+    return [exact] if device.type == "cuda" else []
 
 
 def _decode(

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from poseflow_ros.config import EstimatorConfig
-from poseflow_ros.estimation.keypoint_rcnn import Network, Size
+from poseflow_ros.estimation.boxes import Size
+from poseflow_ros.estimation.network_pass import Network
+from poseflow_ros.estimation.padded_people import PaddedPeople
 from poseflow_ros.poses import Image
 
 # Keep the activations of untrained weights in the range of half precision: residual blocks add
@@ -46,15 +48,24 @@ class PlacedPeople:
 
     def __init__(self, network: Network, n: int) -> None:
         self._network, self._n = network, n
+        self._boxes: dict[Size, Tensor] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
-    def find_people(self, features: Any, size: Size) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the boxes and scores of the placed people, after searching for people."""
-        found, _ = self._network.find_people(features, size)
-        boxes = place(self._n, size, found[0].device)
-        return [boxes] * len(found), [boxes.new_ones(self._n)] * len(found)
+    def find_people(self, features: Any, size: Size) -> PaddedPeople:
+        """Return the placed people, after searching for people."""
+        return self._place(self._network.find_people(features, size), size)
+
+    def find_people_exactly(self, features: Any, size: Size) -> PaddedPeople:
+        """Return the placed people, after searching as the library does."""
+        return self._place(self._network.find_people_exactly(features, size), size)
+
+    def _place(self, people: PaddedPeople, size: Size) -> PaddedPeople:
+        if size not in self._boxes:
+            self._boxes[size] = place(self._n, size, people.boxes.device)
+        boxes = self._boxes[size].expand(len(people.boxes), -1, -1)
+        return PaddedPeople(boxes, boxes.new_ones(boxes.shape[:2]), people.settled)
 
 
 def write_weights(config: EstimatorConfig, path: Path) -> None:

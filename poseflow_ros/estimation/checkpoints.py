@@ -73,7 +73,7 @@ def _read_torch(path: Path) -> Any:
     if torch.__version__ < _SAFE_TORCH:
         raise ValueError(
             f"torch {torch.__version__} can run code hidden in files of weights (CVE-2025-32434), "
-            f"must be {_SAFE_TORCH} or newer"
+            f"must be {_SAFE_TORCH} or newer; a pre-release such as {_SAFE_TORCH}.0a0 is older"
         )
     _check_size(path)
     try:

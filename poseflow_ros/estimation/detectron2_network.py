@@ -1,24 +1,29 @@
 """The network of detectron2's Keypoint R-CNN."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from detectron2 import layers, model_zoo
 from detectron2.config import LazyConfig, get_cfg, instantiate
 from detectron2.data.transforms import ResizeShortestEdge
+from detectron2.layers import ROIAlign
 from detectron2.modeling import GeneralizedRCNN, build_model
-from detectron2.structures import Boxes, ImageList
+from detectron2.modeling.poolers import ROIPooler
+from detectron2.structures import Boxes
 from torch import Tensor, nn
 from torch.nn import functional
 
 from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.boxes import Size
 from poseflow_ros.estimation.checkpoints import load_state, read_checkpoint
 from poseflow_ros.estimation.errors import EstimatorError, first_line
 from poseflow_ros.estimation.frozen_norm import fold
-from poseflow_ros.estimation.keypoint_rcnn import MAX_SIZES, Size
-from poseflow_ros.estimation.torch_device import convert, memory_format
+from poseflow_ros.estimation.padded_people import PaddedPeople, PeopleSettings
+from poseflow_ros.estimation.pooling import PoolSettings
+from poseflow_ros.estimation.proposals import ProposalSettings
+from poseflow_ros.estimation.region_network import Pyramid, RegionNetwork, RegionSettings
+from poseflow_ros.estimation.torch_device import compiled, convert
 from poseflow_ros.estimation.weights import named_file
 from poseflow_ros.skeletons.coco17 import COCO_17
 
@@ -74,20 +79,7 @@ def make_model(config: str) -> GeneralizedRCNN:
     return model.eval()
 
 
-@dataclass(frozen=True, slots=True)
-class Pyramid:
-    """The features of B images.
-
-    Attributes:
-        levels: (B, C, h, w) by name, in the precision of the network.
-        exact: the same, float32.
-    """
-
-    levels: dict[str, Tensor]
-    exact: dict[str, Tensor]
-
-
-class Detectron2Network:
+class Detectron2Network(RegionNetwork):
     """detectron2's network behind the Protocol `keypoint_rcnn.Network`."""
 
     # Trained on keypoints plus half a pixel, which its own evaluation subtracts again.
@@ -103,22 +95,22 @@ class Detectron2Network:
         """Move the model to the device and convert it to the precision.
 
         Raises:
-            EstimatorError: the precision cannot represent the weights.
+            EstimatorError: the precision cannot represent the weights, or the heads pool in
+                another way than from one pyramid with ROIAlign.
         """
-        self.name = f"detectron2 {Path(config.detectron2_config).stem}"
-        self._sides = config.image_min_side, config.image_max_side
-        self._model, self._precision = model.to(device), precision
-        self._format = memory_format(precision)
-        if precision != torch.float32:
-            _fold_norms(model.backbone)
         heads = model.roi_heads
         heads.box_predictor.test_score_thresh = config.min_person_score
         heads.box_predictor.test_topk_per_image = config.max_people
+        super().__init__(_settings(model, config.detectron2_config), precision)
+        self.name = f"detectron2 {Path(config.detectron2_config).stem}"
+        self._sides = config.image_min_side, config.image_max_side
+        self._model = model.to(device)
+        if precision != torch.float32:
+            _fold_norms(model.backbone)
         parts = [model.backbone, model.proposal_generator.rpn_head]
         parts += [heads.box_head, heads.box_predictor, heads.keypoint_head]
         convert(parts, device, precision)
-        self._backbone = torch.compile(model.backbone) if config.compile else model.backbone
-        self._anchors: dict[Size, list[Boxes]] = {}
+        self._backbone = compiled(model.backbone) if config.compile else model.backbone
 
     def prepare(self, images: Tensor) -> tuple[Tensor, Size]:
         """Return the network's input and the size of an image in it; see `Network.prepare`."""
@@ -134,67 +126,112 @@ class Detectron2Network:
         if model.input_format == "BGR":
             inputs = inputs.flip(1)
         inputs = (inputs - model.pixel_mean) / model.pixel_std
-        backbone = model.backbone
-        padded = ImageList.from_tensors(
-            list(inputs),
-            backbone.size_divisibility,
-            padding_constraints=backbone.padding_constraints,
+        bottom, right = (
+            side - n for side, n in zip(_padded_size(model.backbone, size), size, strict=True)
         )
-        return padded.tensor, size
+        return functional.pad(inputs, (0, right, 0, bottom)), size
 
-    def extract(self, inputs: Tensor) -> Pyramid:
-        """Return the features of the images; see `Network.extract`."""
-        levels = self._backbone(inputs.to(self._precision, memory_format=self._format))
-        exact = {
-            name: level.to(torch.float32, memory_format=torch.contiguous_format)
-            for name, level in levels.items()
-        }
-        return Pyramid(levels, exact)
-
-    def find_people(self, features: Pyramid, size: Size) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the boxes and scores of each image's people; see `Network.find_people`."""
-        heads, proposals = self._model.roi_heads, self._propose(features, size)
-        regions = [x.proposal_boxes for x in proposals]
-        pooled = self._pool(heads.box_pooler, heads.box_in_features, features, regions)
-        predictions = heads.box_predictor(heads.box_head(pooled))
+    def find_people_exactly(self, features: Pyramid, size: Size) -> PaddedPeople:
+        """Return the people as detectron2 finds them; see `Network.find_people_exactly`."""
+        heads, rpn = self._model.roi_heads, self._model.proposal_generator
+        logits, deltas = self._objectness(features.levels)
+        # (B, A * D, h, w) -> (B, h * w * A, D), D = 1 for logits and 4 for deltas
+        logits = [x.float().permute(0, 2, 3, 1).flatten(1) for x in logits]
+        deltas = [x.float().permute(0, 2, 3, 1).reshape(len(x), -1, 4) for x in deltas]
+        anchors = [Boxes(x) for x in features.constants.anchors]
+        proposals = rpn.predict_proposals(anchors, logits, deltas, [size] * len(logits[0]))
+        exact = features.exact()
+        pooled = heads.box_pooler(
+            [exact[name] for name in heads.box_in_features], [x.proposal_boxes for x in proposals]
+        )
+        predictions = heads.box_predictor(heads.box_head(pooled.to(self._precision)))
         found, _ = heads.box_predictor.inference(
             tuple(part.float() for part in predictions), proposals
         )
         people = [x[x.pred_boxes.nonempty()] for x in found]
-        return [x.pred_boxes.tensor for x in people], [x.scores for x in people]
+        return PaddedPeople.of_lists(
+            [x.pred_boxes.tensor for x in people], [x.scores for x in people]
+        )
 
-    def heatmaps(self, features: Pyramid, boxes: list[Tensor]) -> Tensor:
-        """Return the logits (N, K, 56, 56) of the keypoints of all images' people, float32."""
-        heads, regions = self._model.roi_heads, [Boxes(part) for part in boxes]
-        pooled = self._pool(heads.keypoint_pooler, heads.keypoint_in_features, features, regions)
-        pooled = pooled.contiguous(memory_format=self._format)
-        return heads.keypoint_head.layers(pooled).float().contiguous()
+    def _levels(self, inputs: Tensor) -> dict[str, Tensor]:
+        return self._backbone(inputs)
 
-    def _propose(self, features: Pyramid, size: Size) -> list[Any]:
-        """Return the region proposals of each image, as Instances."""
+    def _anchors(self, levels: dict[str, Tensor], size: Size) -> Sequence[Tensor]:
         rpn = self._model.proposal_generator
-        levels = [features.levels[name] for name in rpn.in_features]
-        logits, deltas = rpn.rpn_head(levels)
-        # (B, A * D, h, w) -> (B, h * w * A, D), D = 1 for logits and 4 for deltas
-        logits = [x.float().permute(0, 2, 3, 1).flatten(1) for x in logits]
-        deltas = [x.float().permute(0, 2, 3, 1).reshape(len(x), -1, 4) for x in deltas]
-        sizes = [size] * len(levels[0])
-        return rpn.predict_proposals(self._anchors_of(levels), logits, deltas, sizes)
+        of_levels = rpn.anchor_generator([levels[name] for name in rpn.in_features])
+        return [boxes.tensor for boxes in of_levels]
 
-    def _pool(
-        self, pool: nn.Module, names: list[str], features: Pyramid, boxes: list[Boxes]
-    ) -> Tensor:
-        # Half precision cannot represent box coordinates in a wide image, so pooling is float32.
-        return pool([features.exact[name] for name in names], boxes).to(self._precision)
+    def _objectness(self, levels: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        rpn = self._model.proposal_generator
+        return rpn.rpn_head([levels[name] for name in rpn.in_features])
 
-    def _anchors_of(self, levels: list[Tensor]) -> list[Boxes]:
-        """Return the anchors for this input size, computed once per size."""
-        size = tuple(levels[0].shape[-2:])
-        if size not in self._anchors:
-            if len(self._anchors) == MAX_SIZES:
-                self._anchors.clear()
-            self._anchors[size] = self._model.proposal_generator.anchor_generator(levels)
-        return self._anchors[size]
+    def _box_head(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        heads = self._model.roi_heads
+        logits, deltas = (x.float() for x in heads.box_predictor(heads.box_head(pooled)))
+        # The last class is the background.
+        (scores,) = heads.box_predictor.predict_probs((logits, deltas), [logits])
+        return scores[:, 0], deltas[:, :4]
+
+    def _keypoint_head(self, pooled: Tensor) -> Tensor:
+        return self._model.roi_heads.keypoint_head.layers(pooled)
+
+
+def _padded_size(backbone: nn.Module, size: Size) -> Size:
+    """Return the size to which detectron2 pads an image for this backbone."""
+    constraints = backbone.padding_constraints
+    divisor = max(1, constraints.get("size_divisibility", backbone.size_divisibility))
+    square = constraints.get("square_size", 0)
+    height, width = (-(-max(n, square) // divisor) * divisor for n in size)
+    return height, width
+
+
+def _settings(model: GeneralizedRCNN, config: str) -> RegionSettings:
+    """Return how the model of a configuration finds people."""
+    rpn, heads = model.proposal_generator, model.roi_heads
+    predictor = heads.box_predictor
+    if heads.box_in_features != heads.keypoint_in_features:
+        raise EstimatorError(
+            f"estimator.detectron2_config is {config!r}, whose heads pool from different levels"
+        )
+    return RegionSettings(
+        ProposalSettings(
+            per_level=rpn.pre_nms_topk[False],
+            per_image=rpn.post_nms_topk[False],
+            max_iou=rpn.nms_thresh,
+            min_side=rpn.min_box_size,
+            or_equal=False,
+            weights=rpn.box2box_transform.weights,
+        ),
+        PeopleSettings(
+            per_image=predictor.test_topk_per_image,
+            min_score=predictor.test_score_thresh,
+            max_iou=predictor.test_nms_thresh,
+            min_side=0.0,
+            or_equal=False,
+            weights=predictor.box2box_transform.weights,
+        ),
+        _pool_settings(heads.box_pooler, config),
+        _pool_settings(heads.keypoint_pooler, config),
+        heads.box_pooler.output_size[0],
+        heads.keypoint_pooler.output_size[0],
+        heads.box_in_features,
+    )
+
+
+def _pool_settings(pooler: ROIPooler, config: str) -> PoolSettings:
+    first = pooler.level_poolers[0]
+    if not isinstance(first, ROIAlign):
+        raise EstimatorError(
+            f"estimator.detectron2_config is {config!r}, which pools with "
+            f"{type(first).__name__}; must be ROIAlign or ROIAlignV2"
+        )
+    return PoolSettings(
+        sampling_ratio=first.sampling_ratio,
+        aligned=first.aligned,
+        level_margin=0.0,
+        min_level=pooler.min_level,
+        max_level=pooler.max_level,
+    )
 
 
 def _fold_norms(backbone: nn.Module) -> None:

@@ -1,7 +1,7 @@
 """The interface of every estimator."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.skeletons.skeleton import Skeleton
@@ -39,4 +39,13 @@ class PoseEstimator(Protocol):
 
     def close(self) -> None:
         """Release the memory and threads of the network; a second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class ReportsValues(Protocol):
+    """An estimator that has values of its own for the diagnostics."""
+
+    def values(self) -> dict[str, str]:
+        """Return the values by their names."""
         ...

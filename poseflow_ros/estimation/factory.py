@@ -91,9 +91,12 @@ def _select(device: str) -> tuple[str, str]:
     """Return the best estimator that can run here, and the reason."""
     if problem := _device_problem(device):
         return "movenet", problem
+    missing = import_problem("torchvision")
+    if not missing and (problem := _operator_problem(device)):
+        return "movenet", problem
     if not (problem := import_problem("detectron2.modeling")):
         return "detectron2", "detectron2 can be imported and a CUDA device is available"
-    if not (missing := import_problem("torchvision")):
+    if not missing:
         return "keypoint_rcnn", f"a CUDA device is available, and {problem}"
     return "movenet", f"{problem}, and {missing}"
 
@@ -107,3 +110,10 @@ def _device_problem(device: str) -> str:
     from poseflow_ros.estimation.torch_device import cuda_problem
 
     return cuda_problem("cuda" if device == "auto" else device)
+
+
+def _operator_problem(device: str) -> str:
+    """Return why torchvision, which both libraries need, cannot use the GPU; empty if it can."""
+    from poseflow_ros.estimation.torch_device import cuda_ops_problem
+
+    return cuda_ops_problem("cuda" if device == "auto" else device)

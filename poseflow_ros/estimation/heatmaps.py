@@ -17,7 +17,17 @@ _LARGEST_LOGIT = 1e30
 MAX_VALUES_GPU, MAX_VALUES_CPU = 2**24, 2**20
 
 
-def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
+def pixel_lengths(boxes: Tensor) -> Tensor:
+    """Return the width and height (..., 2) in whole pixels of boxes (..., 4), at least 1."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=1).ceil()
+
+
+def decode(
+    heatmaps: Tensor,
+    boxes: Tensor,
+    limits: Tensor,
+    sizes: Sequence[Sequence[int]] | None = None,
+) -> tuple[Tensor, Tensor]:
     """Return the keypoints and their scores.
 
     As in torchvision and detectron2, a heatmap is interpolated bicubically to the pixels of its
@@ -28,6 +38,8 @@ def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Ten
         heatmaps: (N, K, S, S) logits.
         boxes: (N, 4) the people's boxes, pixels of the network's input.
         limits: (2,) how far the parabola may move a point in x and y, pixels, at most 0.5.
+        sizes: `pixel_lengths` of the boxes on the host, if known: reading them waits for the
+            device.
 
     Returns:
         Keypoints (N, K, 2), pixels from the upper left corner of the input, and their scores
@@ -37,12 +49,11 @@ def decode(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Ten
     if not len(boxes):
         return heatmaps.new_zeros(0, heatmaps.shape[1], 2), heatmaps.new_zeros(heatmaps.shape[:2])
     heatmaps = heatmaps.nan_to_num(-_LARGEST_LOGIT, _LARGEST_LOGIT, -_LARGEST_LOGIT)
-    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
-    lengths = sides.ceil()
+    sides, lengths = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1), pixel_lengths(boxes)
+    sizes = lengths.int().tolist() if sizes is None else sizes
     max_pixels = (MAX_VALUES_GPU if boxes.is_cuda else MAX_VALUES_CPU) // heatmaps.shape[1]
     parts = [
-        _find_peaks(heatmaps[part], lengths[part], size)
-        for part, size in split(lengths.int().tolist(), max_pixels)
+        _find_peaks(heatmaps[part], lengths[part], size) for part, size in split(sizes, max_pixels)
     ]
     peaks, offsets = (torch.cat(values) for values in zip(*parts, strict=True))
     pixel = (sides / lengths)[:, None]

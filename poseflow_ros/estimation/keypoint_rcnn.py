@@ -2,14 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.boxes import Size
 from poseflow_ros.estimation.cpu_threads import cpu_threads
+from poseflow_ros.estimation.cuda_graphs import Passes
+from poseflow_ros.estimation.device_errors import is_device_lost, is_out_of_memory
 from poseflow_ros.estimation.errors import (
     DeviceLostError,
     EstimatorError,
@@ -17,13 +21,14 @@ from poseflow_ros.estimation.errors import (
     first_line,
 )
 from poseflow_ros.estimation.heatmaps import decode
+from poseflow_ros.estimation.network_pass import Found, Network
+from poseflow_ros.estimation.padded_people import PADDED, PaddedPeople, padded
 from poseflow_ros.estimation.torch_device import (
     choose_device,
     choose_precision,
     describe,
     free_memory,
-    is_device_lost,
-    is_out_of_memory,
+    ieee_float32,
     precision_name,
 )
 from poseflow_ros.poses import Image, Poses
@@ -32,42 +37,6 @@ from poseflow_ros.skeletons.coco17 import COCO_17
 # The first image takes many times as long, so one of this shape goes first.
 _WARM_UP_SHAPE = (480, 640, 3)
 _WARM_UP_BOX = (0.0, 0.0, 64.0, 128.0)
-
-MAX_SIZES = 16
-"""Number of input sizes for which a network caches its anchors."""
-
-Size = tuple[int, int]
-"""Height and width, pixels."""
-
-
-class Network(Protocol):
-    """The network of a library, in the steps of the library."""
-
-    name: str
-    keypoint_offset: float
-    """Added to its keypoints, pixels, so that a pixel's centre has integer coordinates."""
-
-    def prepare(self, images: Tensor) -> tuple[Tensor, Size]:
-        """Return the network's input for (B, 3, H, W) uint8 RGB, and the size of an image in it.
-
-        The input is float32, scaled, normalised, and padded at the right and the bottom.
-        """
-        ...
-
-    def extract(self, inputs: Tensor) -> Any:
-        """Return the features of the images."""
-        ...
-
-    def find_people(self, features: Any, size: Size) -> tuple[list[Tensor], list[Tensor]]:
-        """Return for each image the boxes (N, 4), pixels of the input, and scores (N,) of people.
-
-        They are in descending order of score, without duplicates, and at most `max_people`.
-        """
-        ...
-
-    def heatmaps(self, features: Any, boxes: list[Tensor]) -> Tensor:
-        """Return the logits (N, K, S, S) of the keypoints of all images' people, float32."""
-        ...
 
 
 def no_stage(name: str) -> None:
@@ -99,14 +68,18 @@ class KeypointRCNN:
             EstimatorError: a parameter, the device, the library or the weights cannot be used.
         """
         self.device = choose_device(config.device)
-        self.batches = self.device.type == "cuda"
+        self.batches = self._on_gpu = self.device.type != "cpu"
         precision = choose_precision(config.precision, self.device)
         torch.set_num_threads(cpu_threads(config))
         self.on_stage: Callable[[str], None] = no_stage
         """Called at the end of copy in, network, decode and copy out, for benchmarks."""
         self.max_batch: int | None = None
         """Images in a batch; None for any number, until memory is exhausted."""
-        self._max_aspect = config.image_max_side
+        self.fallbacks = 0
+        """Batches whose people the library's own way had to find: suppression did not settle."""
+        self._max_aspect, self._max_people = config.image_max_side, config.max_people
+        self._context = ieee_float32 if precision == torch.float32 else nullcontext
+        self._captures, self._compiles = _captures(config, self.device), config.compile
         try:
             self.network = load(self.device, precision)
             self._warm_up()
@@ -154,11 +127,28 @@ class KeypointRCNN:
         return [results[i] for i in range(len(images))]
 
     @property
+    def network(self) -> Network:
+        """The network; setting another one discards what was captured of this one."""
+        return self._passes.network
+
+    @network.setter
+    def network(self, network: Network) -> None:
+        self._passes = Passes(network, captures=self._captures)
+
+    @property
     def device_bytes(self) -> int:
-        """Bytes that torch has allocated on the GPU; 0 on a CPU."""
+        """Bytes that torch has reserved on the GPU, without CUDA's own context; 0 on a CPU."""
         if self.device.type != "cuda":
             return 0
-        return int(torch.cuda.memory_allocated(self.device))
+        return int(torch.cuda.memory_reserved(self.device))
+
+    def values(self) -> dict[str, str]:
+        """Return the values for diagnostics."""
+        graphs = "on" if self._captures else "off"
+        return {
+            "CUDA graphs": self._passes.problem or graphs,
+            "batches with the library's own suppression": str(self.fallbacks),
+        }
 
     def close(self) -> None:
         """Release the network's memory; a second call does nothing."""
@@ -172,7 +162,7 @@ class KeypointRCNN:
             # Scaled to the maximum of the longer side, such an image would have no row left.
             return [Poses.empty(self.skeleton.n_keypoints) for _ in images]
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._context():
                 return self._infer(images)
         except (RuntimeError, MemoryError) as error:
             reason = first_line(error)
@@ -183,6 +173,7 @@ class KeypointRCNN:
             else:
                 raise
         # Outside the except clause, where the error would still refer to the memory.
+        self._passes.clear()
         free_memory(self.device)
         height, width = images[0].shape[:2]
         raise OutOfMemoryError(
@@ -193,61 +184,111 @@ class KeypointRCNN:
     def _infer(self, images: Sequence[Image]) -> list[Poses]:
         batch = self._copy_in(images)
         self.on_stage("copy in")
-        inputs, size = self.network.prepare(batch)
-        features = self.network.extract(inputs)
-        boxes, scores = self.network.find_people(features, size)
-        heatmaps = self.network.heatmaps(features, boxes)
-        del features
+        run = self._passes.take(batch)
+        found = run.find(batch)
+        counts, lengths, settled = found.read()  # waits for the device, as does copying out
+        if not settled:
+            self.fallbacks += 1
+            run = self._passes.eager
+            found = run.find_exactly(found)
+            counts, lengths, _ = found.read()
+        if not sum(counts):
+            return [Poses.empty(self.skeleton.n_keypoints) for _ in images]
+        regions, scores, heatmaps = run.heads(found, self._padded(found.people, sum(counts)))
         self.on_stage("network")
-        people = torch.cat(boxes)
-        # From pixels of the network's input to those of the image, (x, y).
-        scale = people.new_tensor([batch.shape[3] / size[1], batch.shape[2] / size[0]])
-        # The result differs from the library's by less than half a pixel of the image.
-        keypoints, keypoint_scores = decode(heatmaps, people, 0.49 / scale)
-        keypoints = keypoints * scale + self.network.keypoint_offset
-        people = people * scale.repeat(2)
+        image_size = batch.shape[2:]
+        rows = self._decode(regions, scores, heatmaps, lengths, found.size, image_size)
         self.on_stage("decode")
-        rows = [people, torch.cat(scores)[:, None], keypoint_scores, keypoints.flatten(1)]
-        result = torch.cat(rows, dim=1).cpu().numpy()
+        result = rows.cpu().numpy()
         self.on_stage("copy out")
-        ends = np.cumsum([len(part) for part in boxes])[:-1]
-        return [self._poses(part) for part in np.split(result, ends)]
+        # From pixels of the network's input to those of the image, (x, y).
+        scale = np.array([image_size[i] / found.size[i] for i in (1, 0)], np.float32)
+        parts = np.split(result, np.cumsum(counts)[:-1])
+        return [self._poses(part, scale) for part in parts]
+
+    def _padded(self, people: PaddedPeople, n: int) -> int:
+        """Return the number of people for which the keypoint head runs where n were found."""
+        # A CPU plans nothing, and would only compute more.
+        return min(padded(n), people.scores.numel()) if self._on_gpu else n
+
+    def _decode(
+        self,
+        regions: Tensor,
+        scores: Tensor,
+        heatmaps: Tensor,
+        lengths: Sequence[Sequence[int]],
+        size: Size,
+        image_size: Size,
+    ) -> Tensor:
+        """Return a row of each person: box, score, keypoint scores, keypoints."""
+        n = len(lengths)
+        boxes = regions[:n, 1:]
+        # The result differs from the library's by less than half a pixel of the image.
+        limits = [boxes.new_full((), 0.49 * size[i] / image_size[i]) for i in (1, 0)]
+        keypoints, keypoint_scores = decode(heatmaps[:n], boxes, torch.stack(limits), lengths)
+        return torch.cat([boxes, scores[:n, None], keypoint_scores, keypoints.flatten(1)], dim=1)
 
     def _copy_in(self, images: Sequence[Image]) -> Tensor:
         """Return the images on the device, (B, 3, H, W) uint8."""
-        on_gpu = self.device.type == "cuda"
         # torch caches pinned memory, and does not reuse it before the copy has ended.
         staging = torch.empty(
-            (len(images), *images[0].shape), dtype=torch.uint8, pin_memory=on_gpu
+            (len(images), *images[0].shape), dtype=torch.uint8, pin_memory=self._on_gpu
         )
         np.stack(images, out=staging.numpy())
-        return staging.to(self.device, non_blocking=on_gpu).permute(0, 3, 1, 2)
+        return staging.to(self.device, non_blocking=self._on_gpu).permute(0, 3, 1, 2)
 
-    def _poses(self, rows: Any) -> Poses:
+    def _poses(self, rows: Any, scale: Any) -> Poses:
         k = self.skeleton.n_keypoints
+        keypoints = rows[:, 5 + k :].reshape(-1, k, 2)
         return Poses(
-            keypoints=rows[:, 5 + k :].reshape(-1, k, 2),
+            keypoints=keypoints * scale + np.float32(self.network.keypoint_offset),
             keypoint_scores=rows[:, 5 : 5 + k],
-            boxes=rows[:, :4],
+            boxes=rows[:, :4] * np.tile(scale, 2),
             scores=rows[:, 4],
         )
 
     def _warm_up(self) -> None:
-        """Run every part once, including the keypoint head, which needs a box.
+        """Run every part once: a device plans each shape at its first pass.
 
         Raises:
             EstimatorError: the network's output is not finite.
         """
         image = np.random.default_rng(0).integers(0, 256, _WARM_UP_SHAPE, np.uint8)
-        with torch.inference_mode():
-            inputs, _ = self.network.prepare(self._copy_in([image]))
-            features = self.network.extract(inputs)
-            box = torch.tensor([_WARM_UP_BOX], device=self.device)
-            heatmaps = self.network.heatmaps(features, [box])
-            decode(heatmaps, box, box[0, :2] + 0.5)
-        if not heatmaps.isfinite().all():
+        run, finite = self._passes.eager, True
+        with torch.inference_mode(), self._context():
+            found = run.find(self._copy_in([image]))
+            for n in self._warm_up_numbers():
+                placed = self._placed(found, n)
+                regions, scores, heatmaps = run.heads(placed, n)
+                _, lengths, _ = placed.read()
+                self._decode(regions, scores, heatmaps, lengths, found.size, found.size)
+                finite = finite and bool(heatmaps.isfinite().all())
+        if not finite:
             raise EstimatorError(
                 "the network's output is not finite: its precision cannot represent it, or the "
                 "weights are not finite; try precision bfloat16 or float32"
             )
         self.estimate(image)
+        if self._compiles and self.batches:
+            self.estimate_batch([image] * 2)  # one image is compiled for itself, more together
+
+    def _warm_up_numbers(self) -> Sequence[int]:
+        """Return the numbers of people for which the keypoint head is run once."""
+        return sorted({min(n, self._max_people) for n in PADDED}) if self._on_gpu else (1,)
+
+    def _placed(self, found: Found, n: int) -> Found:
+        """Return the same features with n people placed."""
+        boxes = torch.tensor(_WARM_UP_BOX, device=self.device).expand(1, n, 4)
+        people = PaddedPeople(boxes, boxes.new_ones(1, n), boxes.new_ones((), dtype=torch.bool))
+        return Found(found.features, people, people.summary(), found.size)
+
+
+def _captures(config: EstimatorConfig, device: torch.device) -> bool:
+    """Return whether CUDA graphs are captured.
+
+    Raises:
+        EstimatorError: they are required, on a CPU.
+    """
+    if config.cuda_graphs == "true" and device.type == "cpu":
+        raise EstimatorError("estimator.cuda_graphs is true, but the device is a CPU; try auto")
+    return config.cuda_graphs != "false" and device.type != "cpu"

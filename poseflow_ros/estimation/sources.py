@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pooch import HTTPDownloader
-
 from poseflow_ros.estimation.errors import WeightsError
 
 _PIP_TIMEOUT_S = 300
@@ -71,6 +69,8 @@ class WebAddress:
 
     def download(self, name: str, folder: Path) -> Path:
         """Download the file, with a progress bar on a terminal; see `Source`."""
+        from pooch import HTTPDownloader
+
         path = folder / name
         download = HTTPDownloader(
             progressbar=sys.stderr.isatty(), chunk_size=_CHUNK_BYTES, timeout=_SERVER_TIMEOUT_S

@@ -1,9 +1,9 @@
-"""The device on which torch computes: selection, precision and failures."""
+"""The device on which torch computes: selection, precision and memory."""
 
 import contextlib
 import gc
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,8 +15,6 @@ _PRECISIONS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-# How torch, CUDA's libraries and the CPU's allocators report that memory is exhausted.
-_NO_MEMORY = re.compile("out of memory|ALLOC_FAILED|DefaultCPUAllocator|std::bad_alloc")
 
 
 def choose_device(name: str) -> torch.device:
@@ -45,11 +43,37 @@ def cuda_problem(name: str = "cuda") -> str:
     return ""
 
 
+def cuda_ops_problem(name: str = "cuda") -> str:
+    """Return why torchvision's operators do not run on a CUDA device; empty where they do.
+
+    A torchvision built without CUDA, as is common on Jetson, can be imported and fails at its
+    first operator on the device.
+    """
+    from torchvision.ops import nms
+
+    try:
+        nms(torch.zeros(1, 4, device=name), torch.zeros(1, device=name), 0.5)
+    except (RuntimeError, NotImplementedError) as error:
+        return f"torchvision has no operators for CUDA: {first_line(error)}"
+    return ""
+
+
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """Return the type of the parameter `precision`; auto: float16 on a GPU, float32 on a CPU."""
     if name == "auto":
         name = "float16" if device.type == "cuda" else "float32"
     return _PRECISIONS[name]
+
+
+@contextlib.contextmanager
+def ieee_float32() -> Iterator[None]:
+    """Compute float32 convolutions in float32 here; cuDNN takes TF32 otherwise."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def memory_format(precision: torch.dtype) -> torch.memory_format:
@@ -76,21 +100,14 @@ def convert(parts: Iterable[nn.Module], device: torch.device, precision: torch.d
             )
 
 
+def compiled(part: nn.Module) -> Any:
+    """Return the part compiled for images of any size: a compilation takes up to a minute."""
+    return torch.compile(part, dynamic=True)
+
+
 def precision_name(precision: torch.dtype) -> str:
     """Return the precision as a value of the parameter."""
     return str(precision).removeprefix("torch.")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether the memory of the GPU or the CPU was exhausted."""
-    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error)))
-    )
-
-
-def is_device_lost(error: BaseException) -> bool:
-    """Return whether the GPU failed and does not recover by itself."""
-    return isinstance(error, RuntimeError) and "CUDA error" in str(error)
 
 
 def free_memory(device: torch.device) -> None:

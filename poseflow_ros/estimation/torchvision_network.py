@@ -1,9 +1,7 @@
 """The network of torchvision's Keypoint R-CNN."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,17 +10,25 @@ from torchvision.models.detection import KeypointRCNN as TorchvisionKeypointRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
+from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from poseflow_ros.config import EstimatorConfig
+from poseflow_ros.estimation.boxes import Size
 from poseflow_ros.estimation.checkpoints import load_state, read_checkpoint
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.frozen_norm import ScaleAndShift, fold
-from poseflow_ros.estimation.keypoint_rcnn import MAX_SIZES, Size
-from poseflow_ros.estimation.torch_device import convert, memory_format
+from poseflow_ros.estimation.padded_people import PaddedPeople, PeopleSettings
+from poseflow_ros.estimation.pooling import PoolSettings
+from poseflow_ros.estimation.proposals import ProposalSettings
+from poseflow_ros.estimation.region_network import Pyramid, RegionNetwork, RegionSettings
+from poseflow_ros.estimation.torch_device import compiled, convert
 from poseflow_ros.skeletons.coco17 import COCO_17
 
 _STRIDE = 32
+# The level of stride 4; torchvision adds the margin to a level before it is rounded down, and
+# removes smaller boxes after the box head.
+_MIN_LEVEL, _LEVEL_MARGIN, _MIN_PERSON_SIDE = 2, 1e-6, 1e-2
 # Depth of the ResNet by the blocks of its third stage, and whether a block has 3 convolutions.
 _DEPTHS = {(2, False): 18, (6, False): 34, (6, True): 50, (23, True): 101, (36, True): 152}
 
@@ -49,22 +55,7 @@ def build_model(path: Path, norm_eps: float | None = None) -> TorchvisionKeypoin
     return model.eval()
 
 
-@dataclass(frozen=True, slots=True)
-class Pyramid:
-    """The features of B images.
-
-    Attributes:
-        levels: (B, C, h, w) each, the finest first, in the precision of the network.
-        exact: the same by name, float32.
-        input_size: of the network's input, including its padding.
-    """
-
-    levels: list[Tensor]
-    exact: dict[str, Tensor]
-    input_size: Size
-
-
-class TorchvisionNetwork:
+class TorchvisionNetwork(RegionNetwork):
     """torchvision's network behind the Protocol `keypoint_rcnn.Network`."""
 
     # Trained on COCO's keypoints unchanged: a pixel's centre has integer coordinates.
@@ -84,22 +75,21 @@ class TorchvisionNetwork:
         """
         model.transform.min_size = (config.image_min_side,)
         model.transform.max_size = config.image_max_side
-        model.roi_heads.score_thresh = config.min_person_score
-        model.roi_heads.detections_per_img = config.max_people
-        self.name = f"torchvision Keypoint R-CNN ({model.backbone.title})"
-        self.model, self._precision = model, precision
-        self._format = memory_format(precision)
-        _replace_norms(model.backbone, exact=precision == torch.float32)
         heads = model.roi_heads
+        heads.score_thresh = config.min_person_score
+        heads.detections_per_img = config.max_people
+        super().__init__(_settings(model), precision)
+        self.name = f"torchvision Keypoint R-CNN ({model.backbone.title})"
+        self.model = model
+        _replace_norms(model.backbone, exact=precision == torch.float32)
         parts = [model.backbone, model.rpn.head, heads.box_head, heads.box_predictor]
         parts += [heads.keypoint_head, heads.keypoint_predictor]
         convert(parts, device, precision)
-        self._backbone = torch.compile(model.backbone) if config.compile else model.backbone
+        self._backbone = compiled(model.backbone) if config.compile else model.backbone
         self._mean, self._std = (
             torch.tensor(values, device=device).view(1, 3, 1, 1)
             for values in (model.transform.image_mean, model.transform.image_std)
         )
-        self._anchors: dict[Size, Tensor] = {}
 
     def prepare(self, images: Tensor) -> tuple[Tensor, Size]:
         """Return the network's input and the size of an image in it; see `Network.prepare`."""
@@ -110,61 +100,90 @@ class TorchvisionNetwork:
         padding = (0, -width % _STRIDE, 0, -height % _STRIDE)
         return functional.pad(channels.view(-1, 3, height, width), padding), (height, width)
 
-    def extract(self, inputs: Tensor) -> Pyramid:
-        """Return the features of the images; see `Network.extract`."""
-        levels = self._backbone(inputs.to(self._precision, memory_format=self._format))
-        return Pyramid(
-            levels=list(levels.values()),
-            exact={
-                name: level.to(torch.float32, memory_format=torch.contiguous_format)
-                for name, level in levels.items()
-            },
-            input_size=tuple(inputs.shape[-2:]),
-        )
-
-    def find_people(self, features: Pyramid, size: Size) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the boxes and scores of each image's people; see `Network.find_people`."""
-        proposals = self._propose(features, size)
-        heads, sizes = self.model.roi_heads, [size] * len(proposals)
-        pooled = self._pool(heads.box_roi_pool, features, proposals)
-        logits, deltas = heads.box_predictor(heads.box_head(pooled))
-        boxes, scores, _ = heads.postprocess_detections(
-            logits.float(), deltas.float(), proposals, sizes
-        )
-        return boxes, scores
-
-    def heatmaps(self, features: Pyramid, boxes: list[Tensor]) -> Tensor:
-        """Return the logits (N, K, 56, 56) of the keypoints of all images' people, float32."""
-        heads = self.model.roi_heads
-        pooled = self._pool(heads.keypoint_roi_pool, features, boxes)
-        pooled = pooled.contiguous(memory_format=self._format)
-        return heads.keypoint_predictor(heads.keypoint_head(pooled)).float().contiguous()
-
-    def _propose(self, features: Pyramid, size: Size) -> list[Tensor]:
-        """Return the region proposals (P, 4) of each image."""
-        rpn = self.model.rpn
-        objectness, deltas = rpn.head(features.levels)
+    def find_people_exactly(self, features: Pyramid, size: Size) -> PaddedPeople:
+        """Return the people as torchvision finds them; see `Network.find_people_exactly`."""
+        rpn, heads = self.model.rpn, self.model.roi_heads
+        objectness, deltas = self._objectness(features.levels)
         n, per_level = len(objectness[0]), [level[0].numel() for level in objectness]
         objectness, deltas = concat_box_prediction_layers(objectness, deltas)
-        anchors = [self._anchors_of(features)] * n
+        anchors = [torch.cat(list(features.constants.anchors))] * n
         regions = rpn.box_coder.decode(deltas.float(), anchors).view(n, -1, 4)
-        return rpn.filter_proposals(regions, objectness.float(), [size] * n, per_level)[0]
-
-    def _pool(self, pool: Any, features: Pyramid, boxes: list[Tensor]) -> Tensor:
-        # Half precision cannot represent box coordinates in a wide image, so pooling is float32.
+        proposals, _ = rpn.filter_proposals(regions, objectness.float(), [size] * n, per_level)
         # The sizes of the levels are those of the padded input divided by powers of two.
-        return pool(features.exact, boxes, [features.input_size] * len(boxes)).to(self._precision)
+        pooled = heads.box_roi_pool(features.exact(), proposals, [features.input_size] * n)
+        logits, deltas = heads.box_predictor(heads.box_head(pooled.to(self._precision)))
+        boxes, scores, _ = heads.postprocess_detections(
+            logits.float(), deltas.float(), proposals, [size] * n
+        )
+        return PaddedPeople.of_lists(boxes, scores)
 
-    def _anchors_of(self, features: Pyramid) -> Tensor:
-        """Return the anchors for this input size, computed once per size."""
-        size = features.input_size
-        if size not in self._anchors:
-            if len(self._anchors) == MAX_SIZES:
-                self._anchors.clear()
-            levels = [level[:1].float() for level in features.levels]
-            images = ImageList(levels[0].new_empty(1, 3, *size), [size])
-            self._anchors[size] = self.model.rpn.anchor_generator(images, levels)[0]
-        return self._anchors[size]
+    def _levels(self, inputs: Tensor) -> dict[str, Tensor]:
+        return self._backbone(inputs)
+
+    def _anchors(self, levels: dict[str, Tensor], size: Size) -> Sequence[Tensor]:
+        one_image = [level[:1].float() for level in levels.values()]
+        images = ImageList(one_image[0].new_empty(1, 3, *size), [size])
+        generator = self.model.rpn.anchor_generator
+        anchors = generator(images, one_image)[0]
+        counts = [
+            per_cell * level[0, 0].numel()
+            for per_cell, level in zip(
+                generator.num_anchors_per_location(), one_image, strict=True
+            )
+        ]
+        return anchors.split(counts)
+
+    def _objectness(self, levels: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        return self.model.rpn.head(list(levels.values()))
+
+    def _box_head(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        heads = self.model.roi_heads
+        logits, deltas = heads.box_predictor(heads.box_head(pooled))
+        # The first class is the background.
+        return logits.float().softmax(dim=1)[:, 1], deltas.float()[:, 4:8]
+
+    def _keypoint_head(self, pooled: Tensor) -> Tensor:
+        heads = self.model.roi_heads
+        return heads.keypoint_predictor(heads.keypoint_head(pooled))
+
+
+def _settings(model: TorchvisionKeypointRCNN) -> RegionSettings:
+    """Return how the model finds people."""
+    rpn, heads = model.rpn, model.roi_heads
+    box_pool, keypoint_pool = heads.box_roi_pool, heads.keypoint_roi_pool
+    return RegionSettings(
+        ProposalSettings(
+            per_level=rpn.pre_nms_top_n(),
+            per_image=rpn.post_nms_top_n(),
+            max_iou=rpn.nms_thresh,
+            min_side=rpn.min_size,
+            or_equal=True,
+            weights=rpn.box_coder.weights,
+        ),
+        PeopleSettings(
+            per_image=heads.detections_per_img,
+            min_score=heads.score_thresh,
+            max_iou=heads.nms_thresh,
+            min_side=_MIN_PERSON_SIDE,
+            or_equal=True,
+            weights=heads.box_coder.weights,
+        ),
+        _pool_settings(box_pool),
+        _pool_settings(keypoint_pool),
+        box_pool.output_size[0],
+        keypoint_pool.output_size[0],
+        box_pool.featmap_names,
+    )
+
+
+def _pool_settings(pool: MultiScaleRoIAlign) -> PoolSettings:
+    return PoolSettings(
+        sampling_ratio=pool.sampling_ratio,
+        aligned=False,
+        level_margin=_LEVEL_MARGIN,
+        min_level=_MIN_LEVEL,
+        max_level=_MIN_LEVEL + len(pool.featmap_names) - 1,
+    )
 
 
 def _backbone(path: Path, state: Mapping[str, Tensor]) -> nn.Module:

@@ -1,16 +1,16 @@
 """Weight files: cache, digest check and download."""
 
+import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
 from poseflow_ros.estimation.errors import EstimatorError, WeightsError
 from poseflow_ros.estimation.sources import Source
 
 _DEFAULT = "default"
+_CHUNK_BYTES = 2**20
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".pkl")
 """File name suffixes of torch and detectron2."""
@@ -163,4 +163,8 @@ def _download(model: ModelFile, folder: Path) -> Path:
 
 
 def _digest(model: ModelFile, path: Path) -> str:
-    return pooch.file_hash(str(path), alg=model.algorithm)
+    digest = hashlib.new(model.algorithm)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,6 +1,5 @@
 """The inference loop: network, thread, failure handling and the path of a frame."""
 
-import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import perf_counter
@@ -10,7 +9,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
-from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.estimation.estimator import PoseEstimator, ReportsValues
 from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.poses import FloatArray, Image, Poses
 from poseflow_ros.ros.camera import Camera
@@ -19,6 +18,7 @@ from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, ImageJob
 from poseflow_ros.ros.images import ImageError, to_rgb
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.memory import resident_bytes
+from poseflow_ros.ros.worker import Worker
 
 # The loop reports a failure to the node after this many consecutive failures.
 _MAX_FAILURES = 10
@@ -43,19 +43,23 @@ class InferenceLoop:
         appearance: AppearanceModel,
         cameras: Mapping[str, Camera],
         queue: JobQueue,
-        on_failure: Callable[[int, str], None],
+        on_failure: Callable[[int, Exception], None],
+        worker: Worker,
+        alerts: Sequence[Alert] = (),
     ) -> None:
-        """Start the thread.
+        """Start the loop in the worker's thread.
 
         Args:
             node: owner of the loop.
             config: all parameters.
-            estimator: used and closed by the thread only.
+            estimator: made in the worker's thread; used and closed there only.
             appearance: describes the people of all cameras.
             cameras: by name.
             queue: filled by the cameras; closed by `stop`.
-            on_failure: called by the thread, with the generation and the reason, when images can
-                no longer be processed.
+            on_failure: called by the thread with the generation and the error when images can no
+                longer be processed.
+            worker: whose thread the loop takes until `stop`.
+            alerts: part of the network's diagnostics as long as the loop runs.
         """
         self._node = node
         self._config = config
@@ -64,12 +68,13 @@ class InferenceLoop:
         self._cameras = cameras
         self._queue = queue
         self._on_failure = on_failure
+        self._standing = alerts
         self._failures = 0
         self._error: Exception | None = None
         self._busy_since_s: float | None = None
         self._idle_since_s = perf_counter()
-        self._thread = threading.Thread(target=self._run, name="poseflow_inference", daemon=True)
-        self._thread.start()
+        self._worker = worker
+        worker.start(self._run)
 
     def configure(self, config: Config) -> None:
         """Use the live parameters from the next image on."""
@@ -96,8 +101,7 @@ class InferenceLoop:
     def stop(self, timeout_s: float) -> bool:
         """Stop the thread after the images in progress; return False if it times out."""
         self._queue.close()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return self._worker.stop(timeout_s)
 
     def watchdog(self) -> str:
         """Return an error text if the network exceeds `estimator.timeout_s`, otherwise ""."""
@@ -108,7 +112,7 @@ class InferenceLoop:
 
     def status(self) -> DiagnosticStatus:
         """Return the diagnostics of the network."""
-        alerts: list[Alert] = []
+        alerts: list[Alert] = list(self._standing)
         if self._failures:
             text = f"{self._failures} of {_MAX_FAILURES} images failed in a row"
             alerts.append((DiagnosticStatus.WARN, text))
@@ -120,6 +124,8 @@ class InferenceLoop:
             "memory of the process (MiB)": f"{resident_bytes() / _MIB:.0f}",
             "memory on the device (MiB)": f"{self._estimator.device_bytes / _MIB:.0f}",
         }
+        if isinstance(self._estimator, ReportsValues):
+            values |= self._estimator.values()
         name = f"{self._node.get_fully_qualified_name()}: estimator"
         return make_status(name, description, alerts, values)
 
@@ -219,7 +225,8 @@ class InferenceLoop:
         error = self._error
         self._failures = 0 if error is None else self._failures + 1
         if isinstance(error, DeviceLostError):
-            self._on_failure(generation, str(error))
+            self._on_failure(generation, error)
         elif self._failures >= _MAX_FAILURES:
             text = str(error) if isinstance(error, OutOfMemoryError) else repr(error)
-            self._on_failure(generation, f"{self._failures} images failed in a row: {text}")
+            reason = f"{self._failures} images failed in a row: {text}"
+            self._on_failure(generation, RuntimeError(reason))

@@ -17,6 +17,9 @@ from lifecycle_msgs.msg import Transition
 
 SHARE = FindPackageShare("poseflow_ros")
 
+# A GPU that was reset is back by then.
+_RESPAWN_DELAY_S = 5.0
+
 _ARGUMENTS = (
     (
         "params_file",
@@ -61,6 +64,9 @@ def bring_up(
         parameters=[LaunchConfiguration("params_file"), own | dict(parameters or {})],
         ros_arguments=["--log-level", LaunchConfiguration("log_level")],
         output="screen",
+        # The process ends when its GPU is lost.
+        respawn=True,
+        respawn_delay=_RESPAWN_DELAY_S,
         **shared,
     )
     rviz = Node(

@@ -1,5 +1,6 @@
 """The lifecycle node: transitions and wiring."""
 
+import os
 import sys
 from contextlib import ExitStack
 from typing import Any
@@ -16,12 +17,12 @@ from rclpy.qos_overriding_options import InvalidQosOverridesError
 from std_srvs.srv import Trigger
 
 from poseflow_ros.config import Config, ConfigError
-from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.errors import DeviceLostError, EstimatorError
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.parameter_files import unmatched_files
-from poseflow_ros.ros import parameters
+from poseflow_ros.ros import device_loss, parameters
 from poseflow_ros.ros.allocation import keep_freed_memory
 from poseflow_ros.ros.bond import ManagerBond
 from poseflow_ros.ros.camera import Camera, CameraCounters
@@ -36,13 +37,20 @@ from poseflow_ros.ros.rclpy_workarounds import (
     spin,
 )
 from poseflow_ros.ros.target_frame import make_target_frame
+from poseflow_ros.ros.worker import Worker
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 # A transition takes at most 100 ms; a network that takes longer is closed when it has finished.
 _RELEASE_WAIT_S = 0.08
 _EXIT_WAIT_S = 0.5
+# A network that is not hung is done with its image by then.
+_PREVIOUS_WAIT_S = 5.0
 
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class BusyError(RuntimeError):
+    """The thread of the previous network has not ended."""
 
 
 class PoseFlowNode(LifecycleNode):
@@ -68,7 +76,10 @@ class PoseFlowNode(LifecycleNode):
         self._counters: dict[str, CameraCounters] = {}
         self._loop: InferenceLoop | None = None
         self._resources = ExitStack()
+        self._worker: Worker | None = None
         self._gave_up = False
+        self.exit_code = 0
+        """Not 0 once the process must end: `device_loss.EXIT_CODE`."""
 
     # Transitions
 
@@ -78,10 +89,10 @@ class PoseFlowNode(LifecycleNode):
         try:
             self.config = config = parameters.read(self)
             self.get_logger().info(f"loading {config.estimator.name} ...")
-            self.estimator = make_estimator(config, self.get_logger().info)
+            self.estimator = self._make_estimator(config)
             self._create_cameras(config, self.estimator)
             self._create_outputs()
-        except (ConfigError, EstimatorError, InvalidQosOverridesError) as error:
+        except (BusyError, ConfigError, EstimatorError, InvalidQosOverridesError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             self._release()
             return TransitionCallbackReturn.FAILURE
@@ -135,7 +146,8 @@ class PoseFlowNode(LifecycleNode):
         """Release all resources, so that the node can be configured again."""
         self._release()
         self._gave_up = False
-        self.get_logger().error("unconfigured after an error; configure to try again")
+        advice = "the process ends" if self.exit_code else "configure to try again"
+        self.get_logger().error(f"unconfigured after an error; {advice}")
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
@@ -144,6 +156,22 @@ class PoseFlowNode(LifecycleNode):
         super().destroy_node()
 
     # Wiring
+
+    def _make_estimator(self, config: Config) -> PoseEstimator:
+        """Return the network, made in the thread that uses it.
+
+        Raises:
+            BusyError: the thread of the previous network has not ended.
+            EstimatorError: the network cannot be made.
+        """
+        if self._worker is not None and not self._worker.stop(_PREVIOUS_WAIT_S):
+            raise BusyError(
+                "the previous network is still busy with an image; try again, or restart the node "
+                "if it hangs"
+            )
+        self._worker = Worker("poseflow_inference")
+        log = self.get_logger().info
+        return self._worker.call(lambda: make_estimator(config, log))
 
     def _create_cameras(self, config: Config, estimator: PoseEstimator) -> None:
         """Create the cameras and the inference loop that processes their images."""
@@ -161,9 +189,14 @@ class PoseFlowNode(LifecycleNode):
                 appearance=appearance.likelihood, target=target, counters=counters,
             )  # fmt: skip
             self._resources.callback(camera.outputs.destroy)
+        assert self._worker is not None
         self._loop = InferenceLoop(
-            self, config, estimator, appearance, self.cameras, queue, self._on_failure
-        )
+            self, config, estimator, appearance, self.cameras, queue, self._on_failure,
+            self._worker,
+            device_loss.alerts(
+                self.get_fully_qualified_name(), estimator, config.estimator.device
+            ),
+        )  # fmt: skip
 
     def _create_outputs(self) -> None:
         """Create the publishers, timer and service that all cameras share."""
@@ -196,8 +229,10 @@ class PoseFlowNode(LifecycleNode):
         if self._loop is not None:
             if not self._loop.stop(wait_s):
                 self.get_logger().info("the network is still busy; it is closed afterwards")
-        elif self.estimator is not None:
-            self.estimator.close()
+        elif self._worker is not None:
+            if self.estimator is not None:
+                self._worker.start(self.estimator.close)
+            self._worker.stop(wait_s)
         for camera in self.cameras.values():
             camera.close(wait_s)
         self._resources.close()
@@ -206,23 +241,29 @@ class PoseFlowNode(LifecycleNode):
 
     # Callbacks
 
-    def _on_failure(self, generation: int, reason: str) -> None:
+    def _on_failure(self, generation: int, error: Exception) -> None:
         """Schedule the error transition; called by the inference loop."""
         if self.executor is not None:
-            self.executor.create_task(self._give_up, generation, reason)
+            self.executor.create_task(self._give_up, generation, error)
 
-    def _give_up(self, generation: int, reason: str) -> None:
-        """Go through the error transition to unconfigured, unless the generation has ended."""
+    def _give_up(self, generation: int, error: Exception) -> None:
+        """Go through the error transition to unconfigured, unless the generation has ended.
+
+        The process ends after the loss of a device.
+        """
         active = any(camera.active for camera in self.cameras.values())
         if active and self._loop and generation == self._loop.generation:
-            self.get_logger().error(reason)
+            self.get_logger().error(str(error))
             self._gave_up = True
+            if isinstance(error, DeviceLostError):
+                device_loss.record(self.get_fully_qualified_name(), str(error))
+                self.exit_code = device_loss.EXIT_CODE
             self.trigger_deactivate()
 
     def _on_timer(self) -> None:
         """Check the network's watchdog and publish diagnostics."""
         if self._loop and (reason := self._loop.watchdog()):
-            self._give_up(self._loop.generation, reason)
+            self._give_up(self._loop.generation, TimeoutError(reason))
         if not self._loop:  # gave up
             return
         message = DiagnosticArray()
@@ -258,17 +299,20 @@ class PoseFlowNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until it is interrupted; return 0."""
+    """Run the node until it is interrupted; return 0, or the code of a lost device."""
     keep_freed_memory()
     init(args)
     node = PoseFlowNode()
     for line in unmatched_files(sys.argv, node.get_fully_qualified_name()):
         node.get_logger().warning(line)
     try:
-        spin(node)
+        spin(node, lambda: node.exit_code != 0)
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+    if node.exit_code:
+        sys.stdout.flush()
+        os._exit(node.exit_code)  # CUDA may hang or abort when a process that lost it ends
     return 0
 
 

@@ -124,9 +124,10 @@ def test_both_calls_do_the_same_work(config, estimator):
     with torch.inference_mode():
         inputs, size = network.prepare(torch.from_numpy(image).permute(2, 0, 1)[None])
         features = network.extract(inputs)
-        boxes, _ = network.find_people(features, size)
-        heatmaps = network.heatmaps(features, boxes)
-    torch.testing.assert_close(heatmaps, seen[0])
+        regions, _ = network.find_people(features, size).first(4)
+        heatmaps = network.heatmaps(features, regions)
+    # Pooled from the canvas of all levels, which rounds differently.
+    torch.testing.assert_close(heatmaps, seen[0], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

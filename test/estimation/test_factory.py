@@ -110,7 +110,18 @@ def test_auto_selects_movenet_and_logs_the_reason(spoilt, device, reason):
 
 FAKE_GPU = """
 from poseflow_ros.estimation import torch_device
+torch_device.cuda_problem = torch_device.cuda_ops_problem = lambda name="cuda": ""
+"""
+# A torchvision without operators for CUDA, beside a device that stands in for one.
+WITHOUT_OPS = """
+import torch, torchvision.ops
+from poseflow_ros.estimation import torch_device
 torch_device.cuda_problem = lambda name="cuda": ""
+zeros = torch.zeros
+torch.zeros = lambda *size, device: zeros(*size)
+def nms(*arguments):
+    raise NotImplementedError("Could not run 'torchvision::nms' from the 'CUDA' backend.\\nMore")
+torchvision.ops.nms = nms
 """
 
 
@@ -146,6 +157,15 @@ def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
     )
     # The device is a pretended one, and so the network does not get there.
     assert second.startswith("EstimatorError: ")
+
+
+@needs_torchvision
+def test_a_torchvision_without_operators_for_the_gpu_is_left_to_movenet():
+    assert lines_of(WITHOUT_OPS + "make(threads=1)") == [
+        "estimator.name auto selects movenet: torchvision has no operators for CUDA: Could not "
+        "run 'torchvision::nms' from the 'CUDA' backend.",
+        "MoveNet",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
 """Failures of the network: dropped images, the error transition, and recovery."""
 
+import importlib
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import TransitionEvent
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_driver import stamped
@@ -142,19 +147,83 @@ def test_out_of_memory_drops_the_image_and_is_logged_once(driver, active_node, c
     assert driver.state() == "active"
 
 
-def test_lost_device_leads_to_unconfigured_at_once(driver, active_node, capfd):
+def network_status(driver):
+    """Return the next diagnostics of the network."""
+    heard = driver.listen(DiagnosticArray, "/diagnostics")
+    driver.until(lambda: heard, "diagnostics")
+    return heard[-1].status[-1]
+
+
+def test_a_lost_device_ends_it_at_once_and_a_network_without_it_is_an_error(
+    driver, active_node, capfd, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ROS_HOME", str(tmp_path))
     node = active_node()
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
     break_estimator(node, DeviceLostError("the GPU fell off the bus"))
     publisher.publish(stamped(BLANK, 1.0))
     driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
-    assert capfd.readouterr().err.count("the GPU fell off the bus") == 1
+    said = capfd.readouterr().err
+    assert said.count("the GPU fell off the bus") == 1
+    assert "unconfigured after an error; the process ends" in said
+    assert node.exit_code == 75
+    # Where the process did not end, or in the next process.
     come_back(driver, node)
+    status = network_status(driver)
+    assert status.level == DiagnosticStatus.ERROR
+    assert status.message == (
+        "the GPU was lost (the GPU fell off the bus) and this network runs without it"
+    )
+
+
+LOSES_ITS_GPU = """
+import sys
+from poseflow_ros.estimation.errors import DeviceLostError
+from poseflow_ros.ros import node
+
+make = node.make_estimator
+
+def make_one_that_fails(config, log):
+    def estimate_batch(images):
+        raise DeviceLostError("the GPU fell off the bus")
+
+    estimator = make(config, log)
+    estimator.estimate_batch = estimate_batch
+    return estimator
+
+node.make_estimator = make_one_that_fails
+sys.exit(node.main())
+"""
+
+
+def test_the_process_ends_with_the_code_of_a_lost_device_after_the_error_transition(
+    driver, tmp_path
+):
+    environment = os.environ | {
+        "ROS_DOMAIN_ID": str(driver.domain_id), "ROS_HOME": str(tmp_path),
+    }  # fmt: skip
+    command = [sys.executable, "-c", LOSES_ITS_GPU]
+    command += ["--ros-args", "-p", "estimator.name:=movenet", "-p", "movenet.input_size:=64"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        events = driver.listen(TransitionEvent, "/poseflow/transition_event")
+        assert driver.change("configure")
+        assert driver.change("activate")
+        driver.camera().publish(stamped(BLANK, 1.0))
+        driver.until(lambda: process.poll() is not None, "the end of the process")
+    finally:
+        process.kill()
+    assert process.returncode == 75
+    assert "unconfigured after an error; the process ends" in process.stderr.read()
+    assert [e.goal_state.label for e in events][-2:] == ["errorprocessing", "unconfigured"]
 
 
 @pytest.mark.parametrize("meanwhile", [[], ["deactivate", "activate"]], ids=["", "reactivated"])
-def test_hanging_network_is_abandoned_and_can_be_replaced(meanwhile, driver, active_node, capfd):
+def test_a_network_that_hangs_is_given_up_and_no_other_is_made_until_it_ends(
+    meanwhile, driver, active_node, capfd, monkeypatch
+):
+    monkeypatch.setattr("poseflow_ros.ros.node._PREVIOUS_WAIT_S", 0.2)
     node = active_node(estimator__timeout_s=1.5)
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
@@ -167,12 +236,11 @@ def test_hanging_network_is_abandoned_and_can_be_replaced(meanwhile, driver, act
     assert all(driver.change(transition) for transition in meanwhile)
     driver.until(lambda: any(e.goal_state.label == "unconfigured" for e in events), "the end")
     assert "busy with one image for more than 1.5 s" in capfd.readouterr().err
-    come_back(driver, node)
-    heard = driver.listen(TrackedPoseArray, POSES)
+    # A second network would wait for the same device.
+    assert not driver.change("configure")
+    assert "cannot configure: the previous network is still busy" in capfd.readouterr().err
     gate.set()
-    driver.spin(1.5)  # the first network ends, and the watch looks once more
-    assert not heard
-    assert driver.state() == "active"
+    come_back(driver, node)
 
 
 def test_idle_time_does_not_count_for_the_timeout(driver, active_node):
@@ -197,7 +265,9 @@ def test_failure_before_a_deactivation_does_not_affect_the_next_activation(drive
 
 
 @pytest.mark.slow
-def test_keypoint_rcnn_runs_in_the_node(driver, start_node, tmp_path):
+def test_keypoint_rcnn_runs_in_the_node_and_uses_one_thread(
+    driver, start_node, tmp_path, monkeypatch
+):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     detection = pytest.importorskip("torchvision.models.detection")
     backbone = detection.backbone_utils.resnet_fpn_backbone(
@@ -206,6 +276,14 @@ def test_keypoint_rcnn_runs_in_the_node(driver, start_node, tmp_path):
     torch.manual_seed(1)
     model = detection.KeypointRCNN(backbone, 2, num_keypoints=17)
     torch.save(model.state_dict(), tmp_path / "random.pth")
+    network = importlib.import_module("poseflow_ros.estimation.torchvision_network")
+    prepare, threads = network.TorchvisionNetwork.prepare, []
+
+    def noting(self, images):
+        threads.append(threading.current_thread())
+        return prepare(self, images)
+
+    monkeypatch.setattr(network.TorchvisionNetwork, "prepare", noting)
     node = start_node(
         estimator__name="keypoint_rcnn",
         estimator__weights=str(tmp_path / "random.pth"),
@@ -218,6 +296,7 @@ def test_keypoint_rcnn_runs_in_the_node(driver, start_node, tmp_path):
         tracker__association="classic",
     )
     assert driver.change("configure")
+    warmed_up = len(threads)
     assert driver.change("activate")
     heard = driver.listen(TrackedPoseArray, POSES)
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
@@ -225,5 +304,9 @@ def test_keypoint_rcnn_runs_in_the_node(driver, start_node, tmp_path):
     driver.until(lambda: heard, "an answer")
     assert 1 <= len(heard[0].poses) <= 3
     assert all(len(pose.keypoints) == 17 for pose in heard[0].poses)
+    # CUDA libraries keep their plans for each thread.
+    assert 0 < warmed_up < len(threads)
+    assert {thread.name for thread in threads} == {"poseflow_inference"}
+    assert len(set(threads)) == 1
     assert driver.change("deactivate")
     assert driver.change("cleanup")

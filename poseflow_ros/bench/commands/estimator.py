@@ -32,6 +32,9 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--image-min-side", type=int, default=sides.image_min_side, metavar="PX")
     parser.add_argument("--image-max-side", type=int, default=sides.image_max_side, metavar="PX")
     parser.add_argument("--compile", action="store_true", help="let torch compile the network")
+    parser.add_argument(
+        "--cuda-graphs", choices=choices("estimator.cuda_graphs"), default=sides.cuda_graphs
+    )
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the results")
     parser.set_defaults(run=run)
 
@@ -49,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
         device=args.device,
         precision=args.precision,
         compile=args.compile,
+        cuda_graphs=args.cuda_graphs,
         image_min_side=args.image_min_side,
         image_max_side=args.image_max_side,
     )
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
 def _estimator_table(report: Mapping[str, Any]) -> str:
     """Return the results of the calls in columns, for Keypoint R-CNN with its stages below."""
     names = ("images_per_second", "p50_ms", "p99_ms", "peak_memory_mib")
-    calls = {"ours": "", "the library's": "plain_"}
+    calls = {"ours": "", "the library's": "plain_", "the library's, no TF32": "ieee_"}
     rows = [["call", *names]]
     for call, prefix in calls.items():
         if prefix + names[0] in report:
@@ -75,7 +79,14 @@ def _keypoint_rcnn_lines(report: Mapping[str, Any]) -> list[str]:
     if "people_placed" not in report:
         return []
     stages = "  ".join(f"{name} {ms:g}" for name, ms in report["stages_p50_ms"].items())
+    gpu = []
+    if "gpu_busy_ms" in report:
+        gpu = [
+            f"ours: GPU busy {report['gpu_busy_ms']:g} of {report['p50_ms']:g} ms, "
+            f"{report['launches']:g} launches, {report['synchronizations']:g} synchronizations"
+        ]
     return [
+        *gpu,
         f"torch {report['torch']}; random weights find no people: {report['people_placed']} "
         "people were placed in each image by giving their boxes to the keypoint head",
         f"stages, p50 ms: {stages}",
