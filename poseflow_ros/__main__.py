@@ -1,6 +1,7 @@
 """`python -m poseflow_ros`: what can be done without ROS."""
 
 import argparse
+import io
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ def main(argv: list[str] | None = None) -> int:
 
     2 after a line about input that cannot be used, 3 after a line about incomplete results.
     """
+    _print_any_name()
     parser = argparse.ArgumentParser(prog="poseflow_ros", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
@@ -31,6 +33,13 @@ def main(argv: list[str] | None = None) -> int:
         return 3 if isinstance(error, IncompleteError | IncompleteVideoError) else 2
     except KeyboardInterrupt:
         return 130
+
+
+def _print_any_name() -> None:
+    """Let names of files that are not UTF-8 be printed, with escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _add_bench(commands: "argparse._SubParsersAction[Any]") -> None:
