@@ -1,6 +1,7 @@
 """`python -m poseflow_ros`: the commands that work without ROS."""
 
 import argparse
+import io
 import sys
 from typing import Any
 
@@ -22,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
 
     2 after a line about input that cannot be used, 3 after a line about incomplete results.
     """
+    _print_any_name()
     parser = argparse.ArgumentParser(prog="poseflow_ros", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
@@ -35,6 +37,13 @@ def main(argv: list[str] | None = None) -> int:
         return 3 if isinstance(error, IncompleteError | IncompleteVideoError) else 2
     except KeyboardInterrupt:
         return 130
+
+
+def _print_any_name() -> None:
+    """Let names of files that are not UTF-8 be printed, with escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _add_bench(commands: "argparse._SubParsersAction[Any]") -> None:

@@ -179,7 +179,7 @@ class VideoWriter:
             container = import_av().open(
                 self._file, "w", format=_CONTAINERS[self._path.suffix.lower()]
             )
-            rate = Fraction(self._rate_hz).limit_denominator(1001)
+            rate = max(Fraction(self._rate_hz).limit_denominator(1001), Fraction(1, 1001))
             stream = container.add_stream("mpeg4", rate=rate)
             stream.width, stream.height = (side // 2 * 2 for side in size)
             stream.pix_fmt = "yuv420p"

@@ -155,7 +155,7 @@ class VideoPublisher(Node):
             publisher.wait_for_all_acked(_ACK_TIMEOUT)
         self.get_logger().info(f"published {self.published} frames")
         if self.failure:
-            self.get_logger().error(str(self.failure))
+            self.get_logger().error(_text(self.failure))
 
     def stop(self) -> None:
         """End the thread."""
@@ -278,6 +278,11 @@ def camera_info(header: Header, size: tuple[int, int], fov_deg: float) -> Camera
     )
 
 
+def _text(error: VideoError) -> str:
+    """Return the error as UTF-8; names of files may have other bytes."""
+    return str(error).encode(errors="backslashreplace").decode()
+
+
 def main(args: list[str] | None = None) -> int:
     """Publish until the end; return 0, 2 if the source cannot be read, or 3 if not all of it."""
     init(args)
@@ -290,7 +295,7 @@ def main(args: list[str] | None = None) -> int:
         incomplete = node.published or isinstance(node.failure, IncompleteVideoError)
         return (3 if incomplete else 2) if node.failure else 0
     except VideoError as error:
-        rclpy.logging.get_logger("video_publisher").error(str(error))
+        rclpy.logging.get_logger("video_publisher").error(_text(error))
         return 2
     finally:
         if node is not None:

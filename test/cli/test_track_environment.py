@@ -12,6 +12,8 @@ from made_video import make_video, picture
 from test_track_incomplete import poses
 
 from poseflow_ros.__main__ import main
+from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
+from poseflow_ros.estimation.weights import cached
 
 
 @pytest.fixture
@@ -44,6 +46,15 @@ def test_a_name_that_is_not_utf_8_is_named_in_an_error(made):
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "caf\\udce9.mp4 is not a file" in result.stderr
+
+
+def test_a_name_that_is_not_utf_8_is_printed(made):
+    path = made / os.fsdecode(b"caf\xe9.tflite")
+    path.write_bytes(cached(MOVENET_MULTIPOSE).read_bytes())
+    command = [sys.executable, "-m", "poseflow_ros", "weights", "verify", str(path)]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "caf\\udce9.tflite" in result.stdout
 
 
 def test_a_photo_shows_tentative_people(made):

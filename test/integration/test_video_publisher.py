@@ -132,6 +132,15 @@ def test_ctrl_c_ends_the_wait_for_a_stream(driver, publish):
     assert "Traceback" not in stderr
 
 
+def test_a_damaged_image_whose_name_is_not_utf_8_is_named(publish, tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"damaged")
+    process = publish(f"video:={tmp_path}", "wait_for_subscribers:=0")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "caf\\udce9.png cannot be read as a whole image" in stderr
+    assert "Traceback" not in stderr
+
+
 def test_mistakes_in_parameters_are_reported(publish, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text("video_publihser:\n  ros__parameters: {loop: false}\n")
