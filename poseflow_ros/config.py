@@ -486,6 +486,55 @@ class DiagnosticsConfig(_Group):
 
 
 @dataclass(frozen=True, slots=True)
+class WindowsConfig(_Group):
+    """How poses are collected for action recognition."""
+
+    prefix: ClassVar[str] = "windows"
+
+    duration_s: float = _param(3.0, "length of a window, seconds", minimum=0.1, maximum=60.0)
+    rate_hz: float = _param(
+        30.0, "rate to which poses are resampled, Hz", minimum=1.0, maximum=120.0
+    )
+    stride_s: float = _param(
+        0.5,
+        "time from the end of a window to the end of the next one, seconds; it is rounded to "
+        "whole samples, at least one",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    max_gap_s: float = _param(
+        0.3,
+        "poses are interpolated between two observations that are at most this far apart, seconds",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    min_observed: float = _param(
+        0.8,
+        "minimum share of the samples of a window that must be observed or interpolated, [0, 1]",
+        minimum=0.01,
+        maximum=1.0,
+    )
+    max_people: int = _param(
+        100,
+        "maximum number of people of one camera whose poses are kept; the one unseen for longest "
+        "makes room",
+        minimum=1,
+        maximum=1000,
+    )
+    keypoints_3d: bool = _param(False, "collect the 3D keypoints too")
+
+    @property
+    def n_frames(self) -> int:
+        """Number of samples of a window, at least 1."""
+        return max(1, round(self.duration_s * self.rate_hz))
+
+    @property
+    def stride(self) -> int:
+        """Number of samples from the end of a window to the end of the next one, at least 1."""
+        return max(1, round(self.stride_s * self.rate_hz))
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All parameters, in groups."""
 
