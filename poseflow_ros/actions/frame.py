@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses, TrackState
 
+UP_OPTICAL = np.array([0.0, -1.0, 0.0])
+"""In the optical frame of a camera that is held level (REP 103: y points down)."""
+UP_BODY = np.array([0.0, 0.0, 1.0])
+"""In a frame of the robot or the world (REP 103: z points up)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseFrame:
@@ -24,6 +29,9 @@ class PoseFrame:
         keypoints: (N, K, 2) pixels (x, y).
         scores: (N, K) of the keypoints, in [0, 1].
         points: (N, K, 3) metres; NaN where unknown.
+        positions: (N, 3) metres, of the people; NaN where unknown.
+        velocities: (N, 3) metres a second; NaN where unknown.
+        up: (3,) unit vector, upwards in the frame of the 3D values.
 
     Raises:
         ValueError: a track id occurs twice, or a 2D keypoint is not finite.
@@ -38,6 +46,9 @@ class PoseFrame:
     keypoints: FloatArray
     scores: FloatArray
     points: FloatArray
+    positions: FloatArray
+    velocities: FloatArray
+    up: FloatArray
 
     def __post_init__(self) -> None:
         ids = self.track_ids.tolist()
@@ -75,6 +86,7 @@ class PoseFrame:
             ValueError: the people have different numbers of keypoints, or as the class says.
         """
         people, stamp = message.poses, message.header.stamp
+        optical = message.frame_3d in ("", message.header.frame_id)
         keypoints = _rows([[(k.x, k.y, k.score) for k in p.keypoints] for p in people])
         return cls(
             camera=message.camera,
@@ -86,6 +98,9 @@ class PoseFrame:
             keypoints=keypoints[..., :2],
             scores=keypoints[..., 2],
             points=_points(people, keypoints.shape[1]),
+            positions=_vectors([p.position for p in people]),
+            velocities=_vectors([p.velocity_3d for p in people]),
+            up=UP_OPTICAL if optical else UP_BODY,
         )
 
     @classmethod
@@ -98,11 +113,13 @@ class PoseFrame:
         camera: str = "",
         epoch: int = 0,
         points: FloatArray | None = None,
+        positions: FloatArray | None = None,
+        velocities: FloatArray | None = None,
+        up: FloatArray = UP_OPTICAL,
     ) -> "PoseFrame":
-        """Return the people of the tracker; `points` (N, K, 3) metres where there is depth."""
+        """Return the people of the tracker; the 3D values where there is depth."""
         poses = tracked.poses
-        if points is None:
-            points = np.full((*poses.keypoint_scores.shape, 3), np.nan)
+        n, k = poses.keypoint_scores.shape
         return cls(
             camera=camera,
             epoch=epoch,
@@ -112,7 +129,10 @@ class PoseFrame:
             states=tracked.states,
             keypoints=poses.keypoints,
             scores=poses.keypoint_scores,
-            points=points,
+            points=_known(points, (n, k, 3)),
+            positions=_known(positions, (n, 3)),
+            velocities=_known(velocities, (n, 3)),
+            up=up,
         )
 
 
@@ -131,3 +151,13 @@ def _points(people: Sequence[Any], n_keypoints: int) -> FloatArray:
         if len(person.keypoints_3d):
             row[:] = [(k.point.x, k.point.y, k.point.z) for k in person.keypoints_3d]
     return points
+
+
+def _vectors(vectors: Sequence[Any]) -> FloatArray:
+    """Return (N, 3) of N geometry messages with x, y and z."""
+    return np.array([(v.x, v.y, v.z) for v in vectors], float).reshape(-1, 3)
+
+
+def _known(values: FloatArray | None, shape: tuple[int, ...]) -> FloatArray:
+    """Return the values, NaN where there are none."""
+    return np.full(shape, np.nan) if values is None else values

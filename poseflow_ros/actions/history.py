@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.actions.frame import PoseFrame
+from poseflow_ros.actions.track_rows import TrackRows
 from poseflow_ros.poses import FloatArray, IntArray
 
 _TOLERANCE = 1e-3
@@ -60,9 +61,7 @@ class PoseHistory:
         self._samples = np.zeros((max_people, length, 0, self._n_channels), np.float32)
         self._last_poses = self._samples[:, 0].astype(float)
         self._last_positions = np.full(max_people, np.nan)
-        self._free = list(range(max_people))[::-1]
-        # In the order of the last observation, the oldest first.
-        self._rows: dict[int, int] = {}
+        self._rows = TrackRows(max_people)
 
     def __len__(self) -> int:
         """Return the number of people remembered."""
@@ -91,13 +90,14 @@ class PoseHistory:
         """Add the people observed in an image, at most `max_people`."""
         self.stamp_s = frame.stamp_s
         for track_id in frame.track_ids[frame.removed].tolist():
-            self._forget(track_id)
-        self._forget_outdated()
+            self._rows.release(track_id)
+        self._release_outdated()
         seen = np.flatnonzero(frame.observed)[: len(self._indices)]
         if not len(seen):
             return Added(seen, seen, seen)
         self._allocate(frame.n_keypoints)
-        rows = np.array([self._row_of(track_id) for track_id in frame.track_ids[seen].tolist()])
+        rows, new = self._rows.assign(frame.track_ids[seen])
+        self._indices[rows[new]], self._last_positions[rows[new]] = _NEVER, np.nan
         parts = [frame.keypoints, frame.scores[..., None], frame.points]
         poses = np.concatenate(parts, axis=2)[seen, :, : self._n_channels]
         previous = self._previous(rows)
@@ -129,29 +129,11 @@ class PoseHistory:
         self._samples = np.zeros((people, length, n_keypoints, self._n_channels), np.float32)
         self._last_poses = np.zeros((people, n_keypoints, self._n_channels))
 
-    def _row_of(self, track_id: int) -> int:
-        """Return the row of a track, which becomes the one observed last."""
-        row = self._rows.pop(track_id, None)
-        if row is None:
-            row = self._free.pop() if self._free else self._rows.pop(next(iter(self._rows)))
-            self._indices[row] = _NEVER
-            self._last_positions[row] = np.nan
-        self._rows[track_id] = row
-        return row
-
-    def _forget(self, track_id: int) -> None:
-        row = self._rows.pop(track_id, None)
-        if row is not None:
-            self._free.append(row)
-
-    def _forget_outdated(self) -> None:
-        """Forget the people of whom no sample is left."""
-        oldest = self.newest - self._indices.shape[1]
-        while self._rows:
-            track_id, row = next(iter(self._rows.items()))
-            if self._last_positions[row] >= oldest:
-                return
-            self._forget(track_id)
+    def _release_outdated(self) -> None:
+        """Release the rows of people of whom no sample is left."""
+        first = self.newest - self._indices.shape[1]
+        while (oldest := self._rows.oldest()) and self._last_positions[oldest[1]] < first:
+            self._rows.release(oldest[0])
 
     def _previous(self, rows: IntArray) -> IntArray:
         """Return (N,) the index of the newest sample at the previous observation."""

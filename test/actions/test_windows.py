@@ -341,8 +341,10 @@ def message_of(people, stamp_s=1.25):
 
     return SimpleNamespace(
         header=SimpleNamespace(
-            stamp=SimpleNamespace(sec=int(stamp_s), nanosec=round(stamp_s % 1 * 1e9))
+            stamp=SimpleNamespace(sec=int(stamp_s), nanosec=round(stamp_s % 1 * 1e9)),
+            frame_id="camera",
         ),
+        frame_3d="map",
         camera="front",
         epoch=4,
         image_width=640,
@@ -355,6 +357,8 @@ def message_of(people, stamp_s=1.25):
                 keypoints_3d=[
                     SimpleNamespace(point=SimpleNamespace(x=x, y=y, z=z)) for x, y, z in points
                 ],
+                position=SimpleNamespace(x=track_id, y=2.0, z=3.0),
+                velocity_3d=SimpleNamespace(x=0.1, y=0.2, z=np.nan),
             )
             for track_id, state, rows, points in people
         ],
@@ -373,6 +377,17 @@ def test_a_message_becomes_a_frame():
     np.testing.assert_array_equal(frame.scores[0], pose(3, 0, 1)[:, 2])
     np.testing.assert_array_equal(frame.points[0], points)
     assert np.isnan(frame.points[1]).all()
+    assert frame.positions.tolist() == [[3, 2, 3], [5, 2, 3]]
+    np.testing.assert_array_equal(frame.velocities, [[0.1, 0.2, np.nan]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("frame_3d", "up"), [("", [0, -1, 0]), ("camera", [0, -1, 0]), ("map", [0, 0, 1])]
+)
+def test_up_depends_on_the_frame_of_the_3d_values(frame_3d, up):
+    message = message_of([])
+    message.frame_3d = frame_3d
+    assert PoseFrame.from_message(message).up.tolist() == up
 
 
 def test_a_message_of_nobody_becomes_an_empty_frame():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from poseflow_ros.actions.frame import PoseFrame
+from poseflow_ros.actions.frame import UP_OPTICAL, PoseFrame
 from poseflow_ros.poses import TrackState
 
 CONFIRMED, LOST, REMOVED = TrackState.CONFIRMED, TrackState.LOST, TrackState.REMOVED
@@ -25,4 +25,7 @@ def frame_of(people, stamp_s, *, camera="", epoch=0, image_size=(480, 640)):
         keypoints=rows[..., :2],
         scores=rows[..., 2],
         points=np.array(points, float).reshape(*rows.shape),
+        positions=np.full((len(people), 3), np.nan),
+        velocities=np.full((len(people), 3), np.nan),
+        up=UP_OPTICAL,
     )
