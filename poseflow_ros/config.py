@@ -535,6 +535,156 @@ class WindowsConfig(_Group):
 
 
 @dataclass(frozen=True, slots=True)
+class BehaviorsConfig(_Group):
+    """When a behavior is recognized. Lengths are in scales: the length of the torso."""
+
+    prefix: ClassVar[str] = "behaviors"
+
+    min_keypoint_score: float = _param(
+        0.2, "keypoints below this score are unknown, [0, 1]", minimum=0.0, maximum=1.0
+    )
+    hold_s: float = _param(
+        0.3,
+        "a behavior becomes active after its condition has held for this long, seconds",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    release_s: float = _param(
+        0.3,
+        "a behavior ends after its condition has failed for this long, seconds",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    hysteresis: float = _param(
+        0.05,
+        "how far a measure must fall short of its threshold to end a state, torso lengths",
+        minimum=0.0,
+        maximum=0.5,
+    )
+    max_gap_s: float = _param(
+        2.0,
+        "all states of a person who was not observed for longer than this are reset, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+    )
+    max_people: int = _param(
+        100,
+        "maximum number of people of one camera whose states are kept; the one unseen for longest "
+        "makes room",
+        minimum=1,
+        maximum=1000,
+    )
+    hand_raised_min_height: float = _param(
+        0.15,
+        "hand raised: minimum height of the wrist above the shoulder, torso lengths",
+        minimum=-1.0,
+        maximum=2.0,
+    )
+    waving_window_s: float = _param(
+        1.5, "waving: time in which swings are counted, seconds", minimum=0.5, maximum=10.0
+    )
+    waving_amplitude: float = _param(
+        0.08,
+        "waving: minimum distance of the wrist from the middle of a swing, torso lengths",
+        minimum=0.01,
+        maximum=1.0,
+    )
+    waving_min_swings: int = _param(
+        3, "waving: minimum number of swings, from side to side", minimum=1, maximum=20
+    )
+    max_interpolation_s: float = _param(
+        0.3,
+        "waving: poses are interpolated between observations at most this far apart, seconds",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    lying_max_rise: float = _param(
+        0.38,
+        "lying: maximum height of the shoulders above the hips, torso lengths",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    standing_min_reach: float = _param(
+        1.18,
+        "standing: minimum depth of the lower ankle below the hips, torso lengths",
+        minimum=0.0,
+        maximum=3.0,
+    )
+    crouching_min_lean_deg: float = _param(
+        35.0,
+        "crouching, with bent legs: minimum angle of the torso from the vertical, degrees; below "
+        "it the person sits",
+        minimum=0.0,
+        maximum=90.0,
+    )
+    posture_hold_s: float = _param(
+        0.5,
+        "a posture changes after another one has been observed for this long, seconds",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    fall_time_s: float = _param(
+        2.0,
+        "fallen: maximum time from standing to lying, seconds",
+        minimum=0.1,
+        maximum=60.0,
+    )
+    fallen_hold_s: float = _param(
+        1.0,
+        "fallen: minimum time of lying after the fall, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+    )
+    facing_min_width: float = _param(
+        0.35,
+        "facing the camera: minimum width of the shoulders in the image, torso lengths",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    pointing_min_elbow_deg: float = _param(
+        150.0,
+        "pointing: minimum angle at the elbow, degrees; 180: straight",
+        minimum=0.0,
+        maximum=180.0,
+    )
+    pointing_min_raise_deg: float = _param(
+        45.0,
+        "pointing: minimum angle between the arm and downwards, degrees",
+        minimum=0.0,
+        maximum=180.0,
+    )
+    approaching_min_speed: float = _param(
+        0.3,
+        "approaching: minimum speed towards the origin of the 3D frame, metres a second",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    personal_m: float = _param(
+        0.45, "zones: from here the personal zone, metres", minimum=0.0, maximum=100.0
+    )
+    social_m: float = _param(
+        1.2, "zones: from here the social zone, metres", minimum=0.0, maximum=100.0
+    )
+    public_m: float = _param(
+        3.6, "zones: from here the public zone, metres", minimum=0.0, maximum=100.0
+    )
+    zone_margin_m: float = _param(
+        0.1,
+        "zones: how far beyond a limit a person changes the zone, metres",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+    def _check_together(self) -> None:
+        limits = (self.personal_m, self.social_m, self.public_m)
+        if sorted(limits) != list(limits):
+            raise ConfigError(
+                "behaviors.personal_m, social_m and public_m are "
+                f"{', '.join(f'{limit:g}' for limit in limits)}, must not decrease"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All parameters, in groups."""
 

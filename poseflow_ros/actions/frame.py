@@ -1,13 +1,18 @@
 """The tracked people of one image, from a message or from the tracker."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.poses import FloatArray, IntArray, TrackedPoses, TrackState
+
+# Comparing an array with a plain number is much faster than with an IntEnum.
+_TENTATIVE, _CONFIRMED, _REMOVED = (
+    int(state) for state in (TrackState.TENTATIVE, TrackState.CONFIRMED, TrackState.REMOVED)
+)
 
 UP_OPTICAL = np.array([0.0, -1.0, 0.0])
 """In the optical frame of a camera that is held level (REP 103: y points down)."""
@@ -60,6 +65,11 @@ class PoseFrame:
     def __len__(self) -> int:
         return len(self.track_ids)
 
+    def __getitem__(self, index: NDArray[np.bool_] | IntArray) -> "PoseFrame":
+        """Return the frame with the tracks that `index` selects, as NumPy selects rows."""
+        names = ("track_ids", "states", "keypoints", "scores", "points", "positions", "velocities")
+        return replace(self, **{name: getattr(self, name)[index] for name in names})
+
     @property
     def n_keypoints(self) -> int:
         """K; 0 where there are no people, whose number of keypoints is unknown."""
@@ -71,12 +81,24 @@ class PoseFrame:
 
         The pose of a lost track is the last one seen: it is not an observation.
         """
-        return (self.states == TrackState.CONFIRMED) | (self.states == TrackState.TENTATIVE)
+        return (self.states == _CONFIRMED) | (self.states == _TENTATIVE)
 
     @property
     def removed(self) -> NDArray[np.bool_]:
         """(N,) true for the tracks that ended."""
-        return self.states == TrackState.REMOVED
+        return self.states == _REMOVED
+
+    def follows(self, previous: "PoseFrame") -> bool:
+        """Return whether the frame continues the tracks of a previous frame of its camera.
+
+        It does not where epoch, image size or skeleton differ, or the stamp goes back.
+        """
+        sizes = {self.n_keypoints, previous.n_keypoints} - {0}
+        return (
+            (self.epoch, self.image_size) == (previous.epoch, previous.image_size)
+            and self.stamp_s >= previous.stamp_s
+            and len(sizes) < 2
+        )
 
     @classmethod
     def from_message(cls, message: Any) -> "PoseFrame":

@@ -1,116 +1,82 @@
-"""The recent poses of the tracks of one camera, resampled to a fixed rate."""
-
-from typing import NamedTuple
+"""Recent poses resampled to a fixed rate."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.actions.frame import PoseFrame
-from poseflow_ros.actions.track_rows import TrackRows
 from poseflow_ros.poses import FloatArray, IntArray
 
+BoolArray = NDArray[np.bool_]
 _TOLERANCE = 1e-3
 """An image this close to a sample's time, in sampling periods, gives the sample itself."""
 _NEVER = -(2**62)
 
 
-class Added(NamedTuple):
-    """The N people observed in an image.
-
-    Attributes:
-        rows: (N,) their rows in the history.
-        seen: (N,) which of the frame's tracks they are.
-        previous: (N,) index of the newest sample at their previous observation, a very negative
-            number where there was none.
-    """
-
-    rows: IntArray
-    seen: IntArray
-    previous: IntArray
-
-
 class PoseHistory:
-    """Samples at a fixed rate for each track of one camera in one epoch.
+    """Samples of K keypoints at a fixed rate in R rows, each of one track.
 
-    Sample i belongs to the time `origin_s + i / rate_hz`; the origin is the stamp of the first
-    image. Each track has a row of a ring buffer, in which a sample lies at its index modulo
-    `length`. A cell also holds the index of its sample, so a sample that was not written is
-    recognized by the index of an older one, and nothing is ever cleared.
+    Sample i belongs to the time `origin_s + i / rate_hz`. Each row is a ring buffer, in which a
+    sample lies at its index modulo `length`. A cell also holds the index of its sample, so a
+    sample that was not written is recognized by the index of an older one.
 
-    Between two observations the coordinates are interpolated linearly, and the score is the
-    smaller of the two. Where they are more than `max_gap_s` apart the samples between them are
-    unknown. Memory is allocated once, for `max_people`; the person unseen for longest makes room.
+    Between two observations the channels are interpolated linearly, but of channel 2, the score,
+    the smaller of the two values is taken. Where the observations are more than `max_gap_s` apart
+    the samples between them are unknown.
     """
 
     def __init__(
         self,
-        first: PoseFrame,
+        origin_s: float,
         *,
         rate_hz: float,
         length: int,
         max_gap_s: float,
-        max_people: int,
-        with_points: bool = False,
+        n_rows: int,
+        n_channels: int = 3,
     ) -> None:
-        self.origin_s = self.stamp_s = first.stamp_s
-        self._identity = (first.camera, first.epoch, first.image_size)
+        self._origin_s = self._stamp_s = origin_s
         self._rate_hz = rate_hz
         self._max_gap = max_gap_s * rate_hz + _TOLERANCE
-        self._n_channels = 6 if with_points else 3
-        self._indices = np.full((max_people, length), _NEVER)
-        self._samples = np.zeros((max_people, length, 0, self._n_channels), np.float32)
-        self._last_poses = self._samples[:, 0].astype(float)
-        self._last_positions = np.full(max_people, np.nan)
-        self._rows = TrackRows(max_people)
+        self._indices = np.full((n_rows, length), _NEVER)
+        self._samples = np.zeros((n_rows, length, 0, n_channels), np.float32)
+        self._last_poses = np.zeros((n_rows, 0, n_channels))
+        self._last_positions = np.full(n_rows, np.nan)
 
-    def __len__(self) -> int:
-        """Return the number of people remembered."""
-        return len(self._rows)
-
-    @property
-    def newest(self) -> int:
-        """Index of the newest sample that the last image completed."""
-        return int(np.floor((self.stamp_s - self.origin_s) * self._rate_hz + _TOLERANCE))
-
-    def continues(self, frame: PoseFrame) -> bool:
-        """Return whether a frame belongs to the same camera, epoch, image size and time line."""
-        same = (frame.camera, frame.epoch, frame.image_size) == self._identity
-        n_known = self._samples.shape[2]
-        return (
-            same
-            and frame.stamp_s >= self.stamp_s
-            and (not n_known or frame.n_keypoints in (0, n_known))
-        )
+    def advance(self, stamp_s: float) -> int:
+        """Set the time of the current image; return the index of the newest sample by then."""
+        self._stamp_s = stamp_s
+        return int(np.floor(self._position + _TOLERANCE))
 
     def time_of(self, index: int) -> float:
         """Return the time of a sample, seconds."""
-        return self.origin_s + index / self._rate_hz
+        return self._origin_s + index / self._rate_hz
 
-    def add(self, frame: PoseFrame) -> Added:
-        """Add the people observed in an image, at most `max_people`."""
-        self.stamp_s = frame.stamp_s
-        for track_id in frame.track_ids[frame.removed].tolist():
-            self._rows.release(track_id)
-        self._release_outdated()
-        seen = np.flatnonzero(frame.observed)[: len(self._indices)]
-        if not len(seen):
-            return Added(seen, seen, seen)
-        self._allocate(frame.n_keypoints)
-        rows, new = self._rows.assign(frame.track_ids[seen])
+    def add(self, rows: IntArray, new: BoolArray, poses: FloatArray) -> IntArray:
+        """Add the poses observed in the current image.
+
+        Args:
+            rows: (N,) each once.
+            new: (N,) whether the row has a new owner.
+            poses: (N, K, C) x, y, score and others.
+
+        Returns:
+            (N,) index of the newest sample at the previous observation, a very negative number
+            where there was none.
+        """
+        self._allocate(poses.shape[1])
         self._indices[rows[new]], self._last_positions[rows[new]] = _NEVER, np.nan
-        parts = [frame.keypoints, frame.scores[..., None], frame.points]
-        poses = np.concatenate(parts, axis=2)[seen, :, : self._n_channels]
-        previous = self._previous(rows)
+        positions = np.floor(self._last_positions[rows] + _TOLERANCE)
+        previous = np.where(np.isnan(positions), _NEVER, positions).astype(np.int64)
         self._write(rows, previous, poses)
-        return Added(rows, seen, previous)
+        self._last_poses[rows], self._last_positions[rows] = poses, self._position
+        return previous
 
-    def samples(self, rows: IntArray, end: int, count: int) -> tuple[
-        NDArray[np.float32], NDArray[np.bool_]
-    ]:  # fmt: skip
+    def samples(
+        self, rows: IntArray, end: int, count: int
+    ) -> tuple[NDArray[np.float32], BoolArray]:
         """Return the last samples up to and including sample `end`.
 
         Returns:
-            (N, count, K, C) x, y, score and perhaps 3D: NaN, with a score of 0, where unknown.
+            (N, count, K, C) x, y, score and others: NaN, with a score of 0, where unknown.
             (N, count) which are known.
         """
         wanted = np.arange(end - count + 1, end + 1)
@@ -121,44 +87,35 @@ class PoseHistory:
         samples[..., 2][~known] = 0.0
         return samples, known
 
+    @property
+    def _position(self) -> float:
+        """The time of the current image, in sampling periods."""
+        return (self._stamp_s - self._origin_s) * self._rate_hz
+
     def _allocate(self, n_keypoints: int) -> None:
         """Allocate for K keypoints, which is unknown until somebody is observed."""
-        if self._samples.shape[2] == n_keypoints:
-            return
-        people, length = self._indices.shape
-        self._samples = np.zeros((people, length, n_keypoints, self._n_channels), np.float32)
-        self._last_poses = np.zeros((people, n_keypoints, self._n_channels))
-
-    def _release_outdated(self) -> None:
-        """Release the rows of people of whom no sample is left."""
-        first = self.newest - self._indices.shape[1]
-        while (oldest := self._rows.oldest()) and self._last_positions[oldest[1]] < first:
-            self._rows.release(oldest[0])
-
-    def _previous(self, rows: IntArray) -> IntArray:
-        """Return (N,) the index of the newest sample at the previous observation."""
-        positions = np.floor(self._last_positions[rows] + _TOLERANCE)
-        return np.where(np.isnan(positions), _NEVER, positions).astype(np.int64)
+        rows, length, allocated, n_channels = self._samples.shape
+        if allocated != n_keypoints:
+            self._samples = np.zeros((rows, length, n_keypoints, n_channels), np.float32)
+            self._last_poses = np.zeros((rows, n_keypoints, n_channels))
 
     def _write(self, rows: IntArray, previous: IntArray, poses: FloatArray) -> None:
-        """Write the samples between the previous observation of each person and this one."""
-        position = (self.stamp_s - self.origin_s) * self._rate_hz
+        """Write the samples between the previous observation of each row and this one."""
         before = self._last_positions[rows]
         which, indices = self._due(previous)
-        exact = np.abs(indices - position) <= _TOLERANCE
-        with np.errstate(invalid="ignore"):  # of people without a previous observation
-            gaps = (position - before)[which]
+        exact = np.abs(indices - self._position) <= _TOLERANCE
+        with np.errstate(invalid="ignore"):  # of rows without a previous observation
+            gaps = (self._position - before)[which]
             shares = np.where(exact, 1.0, (indices - before[which]) / gaps)
             keep = exact | (gaps <= self._max_gap)
         which, indices, shares = which[keep], indices[keep], shares[keep]
         cells = rows[which], indices % self._indices.shape[1]
         self._samples[cells] = _between(self._last_poses[rows[which]], poses[which], shares)
         self._indices[cells] = indices
-        self._last_poses[rows], self._last_positions[rows] = poses, position
 
     def _due(self, previous: IntArray) -> tuple[IntArray, IntArray]:
-        """Return for each sample after the previous ones the person (of N) and its index."""
-        newest = self.newest
+        """Return of each sample after the previous ones the person (of N) and the index."""
+        newest = self.advance(self._stamp_s)
         first = np.maximum(previous, newest - self._indices.shape[1]) + 1
         counts = newest + 1 - first
         which = np.repeat(np.arange(len(counts)), counts)

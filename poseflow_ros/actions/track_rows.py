@@ -38,12 +38,9 @@ class TrackRows:
     def _free_row(self) -> int:
         return self._free.pop() if self._free else self._rows.pop(next(iter(self._rows)))
 
-    def release(self, track_id: int) -> None:
-        """Release the row of a track, if it has one."""
-        row = self._rows.pop(track_id, None)
-        if row is not None:
-            self._free.append(row)
-
-    def oldest(self) -> tuple[int, int] | None:
-        """Return track id and row of the track observed longest ago."""
-        return next(iter(self._rows.items()), None)
+    def release(self, track_ids: IntArray) -> None:
+        """Release the rows of the tracks that have one."""
+        for track_id in track_ids.tolist():
+            row = self._rows.pop(track_id, None)
+            if row is not None:
+                self._free.append(row)

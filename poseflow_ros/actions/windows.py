@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.history import PoseHistory
+from poseflow_ros.actions.track_rows import TrackRows
 from poseflow_ros.config import WindowsConfig
 from poseflow_ros.poses import IntArray
 
@@ -75,52 +76,73 @@ class PoseWindows:
 
     def __init__(self, config: WindowsConfig | None = None) -> None:
         self._config = config or WindowsConfig()
-        self._histories: dict[str, PoseHistory] = {}
+        self._cameras: dict[str, _Camera] = {}
 
     def update(self, frame: PoseFrame) -> Windows:
         """Add the people of an image; return the windows that are complete, of N people or none.
 
         The images of a camera must come in the order of their stamps.
         """
-        history = self._history_of(frame)
-        rows, seen, previous = history.add(frame)
-        end = self._end(history.newest)
-        due = previous < end
-        samples, observed = history.samples(rows[due], end, self._config.n_frames)
+        camera = self._cameras.get(frame.camera)
+        if camera is None or not frame.follows(camera.last):
+            camera = self._cameras[frame.camera] = _Camera(frame, self._config)
+        return camera.update(frame)
+
+    def reset(self) -> None:
+        """Discard the poses of all cameras."""
+        self._cameras.clear()
+
+
+class _Camera:
+    """The people of one camera in one epoch."""
+
+    def __init__(self, first: PoseFrame, config: WindowsConfig) -> None:
+        self.last = first
+        self._config = config
+        self._rows = TrackRows(config.max_people)
+        self._history = PoseHistory(
+            first.stamp_s,
+            rate_hz=config.rate_hz,
+            length=config.n_frames + config.stride - 1,
+            max_gap_s=config.max_gap_s,
+            n_rows=config.max_people,
+            n_channels=6 if config.keypoints_3d else 3,
+        )
+
+    def update(self, frame: PoseFrame) -> Windows:
+        """Return the windows that are complete."""
+        self.last = frame
+        self._rows.release(frame.track_ids[frame.removed])
+        end = self._end(self._history.advance(frame.stamp_s))
+        track_ids, rows = self._add(frame, end)
+        samples, observed = self._history.samples(rows, end, self._config.n_frames)
         enough = observed.mean(axis=1) >= self._config.min_observed
-        samples, observed = samples[enough], observed[enough]
+        samples = samples[enough]
         return Windows(
             camera=frame.camera,
             epoch=frame.epoch,
             image_size=frame.image_size,
-            start_s=history.time_of(end - self._config.n_frames + 1),
-            end_s=history.time_of(end),
-            track_ids=frame.track_ids[seen[due]][enough],
+            start_s=self._history.time_of(end - self._config.n_frames + 1),
+            end_s=self._history.time_of(end),
+            track_ids=track_ids[enough],
             keypoints=samples[..., :2],
             scores=samples[..., 2],
             points=samples[..., 3:],
-            observed=observed,
+            observed=observed[enough],
         )
 
-    def reset(self) -> None:
-        """Discard the poses of all cameras."""
-        self._histories.clear()
-
-    def _history_of(self, frame: PoseFrame) -> PoseHistory:
-        """Return the history that a frame continues, or a new one."""
-        history = self._histories.get(frame.camera)
-        if history is None or not history.continues(frame):
-            config = self._config
-            history = PoseHistory(
-                frame,
-                rate_hz=config.rate_hz,
-                length=config.n_frames + config.stride - 1,
-                max_gap_s=config.max_gap_s,
-                max_people=config.max_people,
-                with_points=config.keypoints_3d,
-            )
-            self._histories[frame.camera] = history
-        return history
+    def _add(self, frame: PoseFrame, end: int) -> tuple[IntArray, IntArray]:
+        """Add the people observed; return ids and rows of those whose window at `end` is due."""
+        seen = np.flatnonzero(frame.observed)[: self._config.max_people]
+        track_ids = frame.track_ids[seen]
+        if not len(seen):
+            return track_ids, seen
+        parts = [frame.keypoints, frame.scores[..., None]]
+        if self._config.keypoints_3d:
+            parts.append(frame.points)
+        rows, new = self._rows.assign(track_ids)
+        due = self._history.add(rows, new, np.concatenate(parts, axis=2)[seen]) < end
+        return track_ids[due], rows[due]
 
     def _end(self, newest: int) -> int:
         """Return the index of the last sample of the newest window that is complete."""

@@ -271,10 +271,10 @@ def test_memory_is_bounded_however_many_people_come():
     for i in range(400):
         tracks = [(3 * i + n, CONFIRMED, pose(n, 0, i)) for n in range(30)]
         assert len(windows.update(frame_of(tracks, i / 10))) <= 20
-        (history,) = windows._histories.values()
-        arrays = [value for value in vars(history).values() if isinstance(value, np.ndarray)]
+        (camera,) = windows._cameras.values()
+        arrays = [v for v in vars(camera._history).values() if isinstance(v, np.ndarray)]
         sizes.add(sum(array.nbytes for array in arrays))
-        assert len(history) <= 20
+        assert len(camera._rows) <= 20
     assert len(sizes) == 1
 
 

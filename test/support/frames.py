@@ -9,7 +9,7 @@ CONFIRMED, LOST, REMOVED = TrackState.CONFIRMED, TrackState.LOST, TrackState.REM
 TENTATIVE = TrackState.TENTATIVE
 
 
-def frame_of(people, stamp_s, *, camera="", epoch=0, image_size=(480, 640)):
+def frame_of(people, stamp_s, *, camera="", epoch=0, image_size=(480, 640), up=UP_OPTICAL):
     """Return the frame of people: (track_id, state, (K, 3) x, y and score [, (K, 3) points])."""
     rows = np.array([person[2] for person in people], float)
     if not people:
@@ -27,5 +27,5 @@ def frame_of(people, stamp_s, *, camera="", epoch=0, image_size=(480, 640)):
         points=np.array(points, float).reshape(*rows.shape),
         positions=np.full((len(people), 3), np.nan),
         velocities=np.full((len(people), 3), np.nan),
-        up=UP_OPTICAL,
+        up=up,
     )
