@@ -1,5 +1,7 @@
 """Recent poses resampled to a fixed rate."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,11 +82,12 @@ class PoseHistory:
             (N, count) which are known.
         """
         wanted = np.arange(end - count + 1, end + 1)
-        cells = rows[:, None], wanted % self._indices.shape[1]
-        known = self._indices[cells] == wanted
-        samples = self._samples[cells]
-        samples[~known] = np.nan
-        samples[..., 2][~known] = 0.0
+        start = int(wanted[0]) % self._indices.shape[1]
+        known = _from_ring(self._indices, rows, start, count) == wanted
+        samples = _from_ring(self._samples, rows, start, count)
+        if not known.all():
+            samples[~known] = np.nan
+            samples[..., 2][~known] = 0.0
         return samples, known
 
     @property
@@ -121,6 +124,14 @@ class PoseHistory:
         which = np.repeat(np.arange(len(counts)), counts)
         starts = np.cumsum(counts) - counts
         return which, first[which] + np.arange(len(which)) - starts[which]
+
+
+def _from_ring(ring: NDArray[Any], rows: IntArray, start: int, count: int) -> NDArray[Any]:
+    """Return (N, count, ...) a copy of consecutive cells of (R, length, ...) ring buffers."""
+    rest = start + count - ring.shape[1]
+    if rest <= 0:
+        return ring[rows, start : start + count]
+    return np.concatenate([ring[rows, start:], ring[rows, :rest]], axis=1)
 
 
 def _between(before: FloatArray, after: FloatArray, shares: FloatArray) -> FloatArray:

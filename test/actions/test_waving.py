@@ -1,12 +1,23 @@
 """Waving of simulated arms with noise, and of real people."""
 
+import contextlib
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import pytest
 from bodies import LEFT, RIGHT, image_of, raised_arm, standing, waving_arm, with_arm
 from frames import CONFIRMED, frame_of
 
 from poseflow_ros.actions.behaviors import BehaviorRecognizer
+from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.kinds import Behavior
+from poseflow_ros.config import Config, EstimatorConfig, MovenetConfig
+from poseflow_ros.estimation.factory import make_estimator
+from poseflow_ros.imaging.video import open_source
+from poseflow_ros.skeletons.coco17 import COCO_17
+from poseflow_ros.tracking.cues import Cues
+from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 SECONDS = 4.0
 PEOPLE = 40
@@ -126,3 +137,61 @@ def test_waving_begins_within_two_seconds_and_ends_after_the_window():
             active.append(t)
     assert active[0] <= 2.0
     assert 4.0 <= active[-1] <= 6.0
+
+
+@pytest.fixture(scope="module")
+def pedestrians_tracked(sample_video):
+    """Frames of 8 s of the sample video, 10 fps: real people, none of whom waves."""
+    config = Config(
+        estimator=EstimatorConfig(name="movenet", threads=2), movenet=MovenetConfig(input_size=512)
+    )
+    tracker, frames = PoseFlowTracker(config.tracker, COCO_17), []
+    with contextlib.closing(make_estimator(config)) as estimator:
+        for n, (image, _) in enumerate(islice(open_source(sample_video), 80)):
+            poses = estimator.estimate(image)
+            tracked = tracker.update(poses, Cues.none(len(poses)), n / 10)
+            frames.append(PoseFrame.from_tracked(tracked, n / 10, image.shape[:2]))
+    return frames
+
+
+def waving_times(frames):
+    """Return {track id: stamps at which a hand waved}."""
+    recognizer, found = BehaviorRecognizer(), {}
+    for frame in frames:
+        result = recognizer.update(frame)
+        waving = result.active[:, [Behavior.LEFT_WAVING, Behavior.RIGHT_WAVING]].any(axis=1)
+        for track_id in result.track_ids[waving].tolist():
+            found.setdefault(track_id, []).append(frame.stamp_s)
+    return found
+
+
+def with_waving_arm(frame, track_id):
+    """Return the frame in which a person's right forearm is one that waves with 1.5 Hz."""
+    keypoints, scores = frame.keypoints.copy(), frame.scores.copy()
+    for i in np.flatnonzero(frame.track_ids == track_id):
+        torso = np.linalg.norm(keypoints[i, [5, 6]].mean(axis=0) - keypoints[i, [11, 12]].mean(0))
+        angle = np.deg2rad(35.0) * np.sin(2 * np.pi * 1.5 * frame.stamp_s)
+        # The wrist has the noise of the real elbow.
+        keypoints[i, 10] = keypoints[i, 8] + 0.5 * torso * np.array(
+            [np.sin(angle), -np.cos(angle)]
+        )
+        scores[i, 10] = scores[i, 8]
+    return replace(frame, keypoints=keypoints, scores=scores)
+
+
+def test_walking_people_do_not_wave(pedestrians_tracked):
+    seconds = sum(int(frame.observed.sum()) for frame in pedestrians_tracked) / 10
+    assert seconds > 20
+    assert waving_times(pedestrians_tracked) == {}
+
+
+def test_a_waving_arm_of_a_walking_person_is_found(pedestrians_tracked):
+    ids, counts = np.unique(
+        np.concatenate([f.track_ids[f.observed] for f in pedestrians_tracked]), return_counts=True
+    )
+    longest = ids[np.argsort(counts)[-3:]].tolist()
+    for track_id in longest:
+        frames = [with_waving_arm(frame, track_id) for frame in pedestrians_tracked]
+        found = waving_times(frames)
+        print(f"\ntrack {track_id}: {len(found.get(track_id, ()))} of {counts.max()} images")
+        assert list(found) == [track_id]
