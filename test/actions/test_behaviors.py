@@ -122,7 +122,7 @@ def test_a_posture_in_a_frame_whose_z_points_up():
     ],
     ids=["ankles", "legs", "hips"],
 )
-def test_hidden_keypoints_leave_what_the_others_tell(hidden, posture):
+def test_a_posture_is_inferred_from_the_visible_keypoints(hidden, posture):
     image = image_of(standing())
     image[hidden, 2] = 0.05
     recognizer = BehaviorRecognizer()
