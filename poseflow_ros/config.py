@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 NAME_PATTERN = "[A-Za-z_][A-Za-z0-9_]*"
 """What one part of a topic name may be."""
@@ -685,8 +685,117 @@ class BehaviorsConfig(_Group):
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """All parameters, in groups."""
+class PosesConfig(_Group):
+    """Which tracked poses the action node subscribes to."""
+
+    prefix: ClassVar[str] = "poses"
+
+    topics: tuple[str, ...] = _param(
+        ("tracked_poses",),
+        "topics of poseflow_msgs/TrackedPoseArray, one for each camera",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierConfig(_Group):
+    """Which network classifies windows of poses, and what it takes."""
+
+    prefix: ClassVar[str] = "classifier"
+
+    model: str = _param(
+        "",
+        "file of the network: .onnx (ONNX Runtime), .pt or .pts (TorchScript); empty: behaviors "
+        "are published, actions are not",
+    )
+    labels: str = _param(
+        "", "text file with the name of an action in each line, in the order of the outputs"
+    )
+    layout: str = _param(
+        "nmtvc",
+        "input: nmtvc (N, M, T, K, 3) of pyskl and MMAction2, nctvm (N, 3, T, K, M) of ST-GCN, or "
+        "heatmaps (N, K, T, 64, 64) of PoseC3D",
+        choices=("nmtvc", "nctvm", "heatmaps"),
+    )
+    normalization: str = _param(
+        "pyskl",
+        "coordinates of nmtvc and nctvm: pyskl [-1, 1], stgcn [-0.5, 0.5], or none (pixels)",
+        choices=("pyskl", "stgcn", "none"),
+    )
+    keypoints: str = _param("coco17", "keypoints of the input", choices=("coco17", "openpose18"))
+    frames: int = _param(
+        100,
+        "T, number of samples of the input, taken uniformly from a window",
+        minimum=1,
+        maximum=1000,
+    )
+    people: int = _param(
+        2,
+        "M, number of people of nmtvc and nctvm; those after the first are zeros",
+        minimum=1,
+        maximum=10,
+    )
+    outputs: str = _param(
+        "logits",
+        "outputs of the network: logits, of which the softmax is published, or scores",
+        choices=("logits", "scores"),
+    )
+    top: int = _param(
+        3, "number of labels that are published for each person", minimum=1, maximum=100
+    )
+    max_batch: int = _param(
+        16, "maximum number of people in one call of the network", minimum=1, maximum=256
+    )
+    device: str = _param("cpu", "device of the network", choices=("cpu", "cuda"))
+    threads: int = _param(
+        0, "CPU threads of the network; 0: the library's choice", minimum=0, maximum=64
+    )
+
+
+ConfigT = TypeVar("ConfigT", bound="NodeConfig")
+
+
+class NodeConfig:
+    """All parameters of a node, in groups, each of which is a field."""
+
+    __slots__ = ()
+
+    @classmethod
+    def groups(cls) -> dict[str, Any]:
+        """Return the class of each group by its prefix."""
+        return {item.name: item.default_factory for item in fields(cls)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_parameters(cls: type[ConfigT], values: Mapping[str, object]) -> ConfigT:
+        """Return the configuration with these values and the defaults of the rest.
+
+        Args:
+            values: full parameter name -> value.
+
+        Raises:
+            ConfigError: an unknown name, a wrong type or a value out of its range.
+        """
+        groups = cls.groups()
+        given: dict[str, dict[str, object]] = {prefix: {} for prefix in groups}
+        known = {parameter.name for parameter in parameters(cls)}
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigError(unknown_parameter(name, cls))
+            prefix, _, field_name = name.partition(".")
+            given[prefix][field_name] = value
+        return cls(**{prefix: groups[prefix](**fields_) for prefix, fields_ in given.items()})
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return every parameter's full name and value."""
+        return {
+            parameter.name: getattr(getattr(self, prefix), field_name)
+            for parameter in parameters(type(self))
+            for prefix, _, field_name in [parameter.name.partition(".")]
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Config(NodeConfig):
+    """All parameters of the PoseFlow node."""
 
     estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
     movenet: MovenetConfig = field(default_factory=MovenetConfig)
@@ -697,40 +806,20 @@ class Config:
     markers: MarkersConfig = field(default_factory=MarkersConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
-    @classmethod
-    def from_parameters(cls, values: Mapping[str, object]) -> "Config":
-        """Return the configuration with these values and the defaults of the rest.
 
-        Args:
-            values: full parameter name -> value.
+@dataclass(frozen=True, slots=True)
+class ActionConfig(NodeConfig):
+    """All parameters of the action node."""
 
-        Raises:
-            ConfigError: an unknown name, a wrong type or a value out of its range.
-        """
-        groups: dict[str, dict[str, object]] = {prefix: {} for prefix in _GROUPS}
-        known = {parameter.name for parameter in parameters()}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigError(unknown_parameter(name))
-            prefix, _, field_name = name.partition(".")
-            groups[prefix][field_name] = value
-        return cls(**{prefix: _GROUPS[prefix](**given) for prefix, given in groups.items()})
-
-    def as_parameters(self) -> dict[str, Any]:
-        """Return every parameter's full name and value."""
-        return {
-            parameter.name: getattr(getattr(self, prefix), field_name)
-            for parameter in parameters()
-            for prefix, _, field_name in [parameter.name.partition(".")]
-        }
+    poses: PosesConfig = field(default_factory=PosesConfig)
+    windows: WindowsConfig = field(default_factory=WindowsConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    behaviors: BehaviorsConfig = field(default_factory=BehaviorsConfig)
 
 
-_GROUPS: dict[str, Any] = {item.name: item.default_factory for item in fields(Config)}
-
-
-def parameters() -> Iterator[Parameter]:
-    """Yield every parameter, group by group."""
-    for prefix, group in _GROUPS.items():
+def parameters(config: type[NodeConfig] = Config) -> Iterator[Parameter]:
+    """Yield every parameter of a node, group by group."""
+    for prefix, group in config.groups().items():
         for item in fields(group):
             yield Parameter(f"{prefix}.{item.name}", item.default, item.metadata["spec"])
 
@@ -740,9 +829,9 @@ def choices(name: str) -> tuple[str, ...]:
     return next(parameter.spec.choices for parameter in parameters() if parameter.name == name)
 
 
-def unknown_parameter(name: object) -> str:
+def unknown_parameter(name: object, config: type[NodeConfig] = Config) -> str:
     """Return one line about a parameter that does not exist, with the closest name if any."""
-    known = [parameter.name for parameter in parameters()]
+    known = [parameter.name for parameter in parameters(config)]
     # Without its group a name is still recognized.
     full_names = {full.partition(".")[2]: full for full in known} | {full: full for full in known}
     given = str(name)

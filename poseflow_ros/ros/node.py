@@ -48,8 +48,8 @@ class PoseFlowNode(LifecycleNode):
 
     def __init__(self, node_name: str = "poseflow", **node_options: Any) -> None:
         super().__init__(node_name, **node_options)
-        parameters.declare(self)
-        for line in parameters.unknown(self):
+        parameters.declare(self, Config)
+        for line in parameters.unknown(self, Config):
             self.get_logger().warning(line)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         refuse_illegal_transitions(self)
@@ -71,7 +71,7 @@ class PoseFlowNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the parameters and load the model; fail with one line that says why."""
         try:
-            self.config = config = parameters.read(self)
+            self.config = config = parameters.read(self, Config)
             self.get_logger().info(f"loading {config.estimator.name} ...")
             self.estimator = make_estimator(config, self.get_logger().info)
             self._create_cameras(config, self.estimator)
@@ -233,7 +233,7 @@ class PoseFlowNode(LifecycleNode):
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         """Use the changed parameters, or refuse all of them."""
         try:
-            config = parameters.changed(self, self.config, changes)
+            config = parameters.changed(self, self.config, changes, Config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if self.config is not None:
