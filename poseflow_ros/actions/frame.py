@@ -28,6 +28,7 @@ class PoseFrame:
         camera: name of the camera; empty for a single camera without a name.
         epoch: track ids of different epochs are unrelated.
         stamp_s: of the image, seconds.
+        sequence: number of the image; it starts again where the publisher was started again.
         image_size: (height, width) of the image, pixels.
         track_ids: (N,) each once.
         states: (N,) TrackState.
@@ -45,6 +46,7 @@ class PoseFrame:
     camera: str
     epoch: int
     stamp_s: float
+    sequence: int
     image_size: tuple[int, int]
     track_ids: IntArray
     states: IntArray
@@ -91,12 +93,13 @@ class PoseFrame:
     def follows(self, previous: "PoseFrame") -> bool:
         """Return whether the frame continues the tracks of a previous frame of its camera.
 
-        It does not where epoch, image size or skeleton differ, or the stamp goes back.
+        It does not where epoch, image size or skeleton differ, or stamp or sequence go back.
         """
         sizes = {self.n_keypoints, previous.n_keypoints} - {0}
         return (
             (self.epoch, self.image_size) == (previous.epoch, previous.image_size)
             and self.stamp_s >= previous.stamp_s
+            and self.sequence >= previous.sequence
             and len(sizes) < 2
         )
 
@@ -114,6 +117,7 @@ class PoseFrame:
             camera=message.camera,
             epoch=message.epoch,
             stamp_s=stamp.sec + 1e-9 * stamp.nanosec,
+            sequence=message.sequence,
             image_size=(message.image_height, message.image_width),
             track_ids=np.array([p.track_id for p in people], np.int64),
             states=np.array([p.state for p in people], np.int64),
@@ -146,6 +150,7 @@ class PoseFrame:
             camera=camera,
             epoch=epoch,
             stamp_s=stamp_s,
+            sequence=0,
             image_size=image_size,
             track_ids=tracked.track_ids,
             states=tracked.states,

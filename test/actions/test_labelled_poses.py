@@ -34,6 +34,7 @@ def recognized(poses):
             camera="",
             epoch=0,
             stamp_s=0.0,
+            sequence=0,
             image_size=(480, 640),
             track_ids=np.arange(count),
             states=np.ones(count, np.int64),

@@ -187,6 +187,16 @@ def test_a_new_image_size_starts_new_windows():
     assert len(windows.update(frame_of(larger, 1.3, image_size=(960, 1280)))) == 0
 
 
+def test_a_publisher_that_starts_again_starts_new_windows():
+    config = WindowsConfig(duration_s=1.0, rate_hz=10.0, stride_s=0.0, min_observed=0.2)
+    windows = PoseWindows(config)
+    for i in range(12):
+        windows.update(frame_of([(1, CONFIRMED, pose(1, 0, i))], i / 10, sequence=i))
+    # Another process: the epoch and the ids are the same, the person is another.
+    other = frame_of([(1, CONFIRMED, pose(1, 0, 1.3))], 1.3, sequence=0)
+    assert len(windows.update(other)) == 0
+
+
 def test_a_lost_person_is_missing_and_does_not_stand_still():
     config = WindowsConfig(duration_s=1.0, rate_hz=10.0, stride_s=0.0, min_observed=0.2)
     windows = PoseWindows(config)
@@ -347,6 +357,7 @@ def message_of(people, stamp_s=1.25):
         frame_3d="map",
         camera="front",
         epoch=4,
+        sequence=9,
         image_width=640,
         image_height=480,
         poses=[

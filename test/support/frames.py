@@ -9,7 +9,9 @@ CONFIRMED, LOST, REMOVED = TrackState.CONFIRMED, TrackState.LOST, TrackState.REM
 TENTATIVE = TrackState.TENTATIVE
 
 
-def frame_of(people, stamp_s, *, camera="", epoch=0, image_size=(480, 640), up=UP_OPTICAL):
+def frame_of(
+    people, stamp_s, *, camera="", epoch=0, sequence=0, image_size=(480, 640), up=UP_OPTICAL
+):
     """Return the frame of people: (track_id, state, (K, 3) x, y and score [, (K, 3) points])."""
     rows = np.array([person[2] for person in people], float)
     if not people:
@@ -19,6 +21,7 @@ def frame_of(people, stamp_s, *, camera="", epoch=0, image_size=(480, 640), up=U
         camera=camera,
         epoch=epoch,
         stamp_s=stamp_s,
+        sequence=sequence,
         image_size=image_size,
         track_ids=np.array([person[0] for person in people], np.int64),
         states=np.array([person[1] for person in people], np.int64),

@@ -68,6 +68,7 @@ def _frames(people: int, n_frames: int, fps: float) -> Iterable[PoseFrame]:
             camera="",
             epoch=0,
             stamp_s=1e9 + n / fps,
+            sequence=n,
             image_size=_SIZE,
             track_ids=np.arange(1, people + 1),
             states=np.ones(people, np.int64),
