@@ -521,7 +521,6 @@ class WindowsConfig(_Group):
         minimum=1,
         maximum=1000,
     )
-    keypoints_3d: bool = _param(False, "collect the 3D keypoints too")
 
     @property
     def n_frames(self) -> int:

@@ -25,8 +25,8 @@ class Windows:
         track_ids: (N,).
         keypoints: (N, T, K, 2) pixels (x, y); NaN in samples that are not observed.
         scores: (N, T, K) in [0, 1]; 0 in samples that are not observed.
-        points: (N, T, K, 3) metres, NaN where unknown; (N, T, K, 0) without
-            `windows.keypoints_3d`.
+        points: (N, T, K, 3) metres, NaN where unknown; (N, T, K, 0) where they
+            are not collected.
         observed: (N, T) false in gaps longer than `windows.max_gap_s`.
     """
 
@@ -74,8 +74,15 @@ class PoseWindows:
     observation of the person at or after its end, and only the newest where several are due.
     """
 
-    def __init__(self, config: WindowsConfig | None = None) -> None:
+    def __init__(self, config: WindowsConfig | None = None, *, with_points: bool = False) -> None:
+        """Make an empty collection.
+
+        Args:
+            config: the windows; None for the defaults.
+            with_points: whether the 3D keypoints are collected too.
+        """
         self._config = config or WindowsConfig()
+        self._with_points = with_points
         self._cameras: dict[str, _Camera] = {}
 
     def update(self, frame: PoseFrame) -> Windows:
@@ -85,7 +92,7 @@ class PoseWindows:
         """
         camera = self._cameras.get(frame.camera)
         if camera is None or not frame.follows(camera.last):
-            camera = self._cameras[frame.camera] = _Camera(frame, self._config)
+            camera = self._cameras[frame.camera] = _Camera(frame, self._config, self._with_points)
         return camera.update(frame)
 
     def reset(self) -> None:
@@ -96,8 +103,9 @@ class PoseWindows:
 class _Camera:
     """The people of one camera in one epoch."""
 
-    def __init__(self, first: PoseFrame, config: WindowsConfig) -> None:
+    def __init__(self, first: PoseFrame, config: WindowsConfig, with_points: bool) -> None:
         self.last = first
+        self._with_points = with_points
         self._config = config
         self._rows = TrackRows(config.max_people)
         self._history = PoseHistory(
@@ -106,7 +114,7 @@ class _Camera:
             length=config.n_frames + config.stride - 1,
             max_gap_s=config.max_gap_s,
             n_rows=config.max_people,
-            n_channels=6 if config.keypoints_3d else 3,
+            n_channels=6 if with_points else 3,
         )
 
     def update(self, frame: PoseFrame) -> Windows:
@@ -138,7 +146,7 @@ class _Camera:
         if not len(seen):
             return track_ids, seen
         parts = [frame.keypoints, frame.scores[..., None]]
-        if self._config.keypoints_3d:
+        if self._with_points:
             parts.append(frame.points)
         rows, new = self._rows.assign(track_ids)
         due = self._history.add(rows, new, np.concatenate(parts, axis=2)[seen]) < end

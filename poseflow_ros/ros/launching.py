@@ -71,14 +71,14 @@ def bring_up(
         condition=IfCondition(LaunchConfiguration("rviz")),
         **shared,
     )
-    return [*_transitions(poseflow), poseflow, rviz]
+    return [*transitions(poseflow), poseflow, rviz]
 
 
-def _transitions(poseflow: LifecycleNode) -> list[Any]:
-    """Return the actions that configure and activate the node if `autostart` is true."""
+def transitions(node: LifecycleNode) -> list[Any]:
+    """Return the actions that configure and activate a node if `autostart` is true."""
     # Evaluated here: when an event arrives, the scope of an enclosing group has ended.
     autostart = IfCondition(LaunchConfiguration("autostart"))
-    matcher = matches_action(poseflow)
+    matcher = matches_action(node)
 
     def change(transition: int) -> EmitEvent:
         event = ChangeState(lifecycle_node_matcher=matcher, transition_id=transition)
@@ -86,7 +86,7 @@ def _transitions(poseflow: LifecycleNode) -> list[Any]:
 
     def after_configuring(state: str, entity: Any) -> OnStateTransition:
         return OnStateTransition(
-            target_lifecycle_node=poseflow,
+            target_lifecycle_node=node,
             start_state="configuring",
             goal_state=state,
             entities=[entity],
@@ -94,8 +94,8 @@ def _transitions(poseflow: LifecycleNode) -> list[Any]:
 
     configure = change(Transition.TRANSITION_CONFIGURE)
     activate = change(Transition.TRANSITION_ACTIVATE)
-    explain = LogInfo(msg="poseflow could not be configured; see the error above")
-    at_start = OnProcessStart(target_action=poseflow, on_start=[configure])
+    explain = LogInfo(msg=f"{node.node_name} could not be configured; see the error above")
+    at_start = OnProcessStart(target_action=node, on_start=[configure])
     return [
         RegisterEventHandler(at_start, condition=autostart),
         RegisterEventHandler(after_configuring("inactive", activate), condition=autostart),

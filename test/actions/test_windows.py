@@ -257,10 +257,8 @@ def test_gaps_hold_the_nearest_observed_pose():
 
 
 def test_keypoints_in_3d_are_interpolated_where_both_are_known():
-    config = WindowsConfig(
-        duration_s=0.3, rate_hz=10.0, stride_s=0.0, min_observed=0.2, keypoints_3d=True
-    )
-    windows = PoseWindows(config)
+    config = WindowsConfig(duration_s=0.3, rate_hz=10.0, stride_s=0.0, min_observed=0.2)
+    windows = PoseWindows(config, with_points=True)
     for i in (0, 2):
         points = np.full((K, 3), float(i))
         points[2] = np.nan if i == 0 else 5.0

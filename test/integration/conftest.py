@@ -13,6 +13,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  #
 from rclpy.parameter import Parameter  # noqa: E402
 from ros_driver import Driver  # noqa: E402
 
+from poseflow_ros.ros.action_node import ActionNode  # noqa: E402
 from poseflow_ros.ros.node import PoseFlowNode  # noqa: E402
 
 # Below 102 every domain has ports on Linux; runs beside each other start elsewhere.
@@ -62,6 +63,22 @@ def start_node(driver):
 
             def make(context):
                 return PoseFlowNode(node_name, context=context, parameter_overrides=overrides)
+
+            return nodes.enter_context(spun(driver.domain_id, make))
+
+        yield start
+
+
+@pytest.fixture
+def start_action_node(driver):
+    """A function that starts an action node with parameters by their full names."""
+    with contextlib.ExitStack() as nodes:
+
+        def start(parameters):
+            overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+
+            def make(context):
+                return ActionNode(context=context, parameter_overrides=overrides)
 
             return nodes.enter_context(spun(driver.domain_id, make))
 
