@@ -76,7 +76,7 @@ def posec3d(windows):
     ],
     ids=["ST-GCN", "PoseC3D"],
 )
-def test_the_input_is_what_the_parameters_say(tmp_path, shape, options, tensor_of):
+def test_the_input_follows_the_parameters(tmp_path, shape, options, tensor_of):
     windows = make_windows(n=2)
     config = config_of(tmp_path, write_onnx(tmp_path, shape), **options)
     logits = expected_logits(tensor_of(windows))
