@@ -24,3 +24,14 @@ def test_each_step_has_its_times(tmp_path, capsys):
 def test_a_value_out_of_its_range_is_refused(option, value, words, capsys):
     assert main(["bench", "actions", f"--{option}", value]) == 2
     assert f"{option} is {value}, must be {words}" in capsys.readouterr().err
+
+
+def test_the_network_has_the_size_of_st_gcn(tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    report = tmp_path / "report.json"
+    arguments = ["--people", "2", "--seconds", "4", "--network", "--report", str(report)]
+    assert main(["bench", "actions", *arguments]) == 0
+    figures = json.loads(report.read_text())["network"]
+    assert 1.3e6 < figures["parameters"] < 1.5e6
+    assert figures["windows_per_second"] > 0

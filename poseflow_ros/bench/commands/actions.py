@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any
 
@@ -15,8 +16,10 @@ from poseflow_ros.actions.windows import PoseWindows
 from poseflow_ros.bench.commands.table import aligned
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.repetition import percentile
+from poseflow_ros.bench.stgcn import write_stgcn
 from poseflow_ros.cli.outputs import check_outputs
-from poseflow_ros.config import WindowsConfig
+from poseflow_ros.config import ClassifierConfig, WindowsConfig
+from poseflow_ros.recognition.action_classifier import ActionClassifier
 
 _SIZE = (720, 1280)
 _HEIGHT_PX, _STEP_PX, _ONE_WAVES_OF = 200.0, 0.3, 5
@@ -30,6 +33,12 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--people", type=int, default=50, metavar="N", help="in each image")
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of images")
     parser.add_argument("--fps", type=float, default=30.0, help="images a second")
+    parser.add_argument(
+        "--network",
+        action="store_true",
+        help="classify the windows with a network of ST-GCN++'s size",
+    )
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of the network")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
     parser.set_defaults(run=run)
 
@@ -47,10 +56,13 @@ def run(args: argparse.Namespace) -> None:
         "behaviors": BehaviorRecognizer().update,
     }
     frames = list(_frames(args.people, round(args.seconds * args.fps), args.fps))
-    report = {name: _figures(step, frames) for name, step in steps.items()}
+    report: dict[str, Any] = {name: _figures(step, frames) for name, step in steps.items()}
     rows = [[name, *(f"{value:g}" for value in row.values())] for name, row in report.items()]
     print(f"{args.people} people, {len(frames)} images, milliseconds an image")
     print(aligned([["step", "p50_ms", "p99_ms", "cpu_ms"], *rows]))
+    if args.network:
+        report["network"] = _measure_network(frames, args.threads)
+        print("network: " + ", ".join(f"{name} {x:g}" for name, x in report["network"].items()))
     if args.report:
         args.report.write_text(json.dumps(report, indent=2) + "\n")
 
@@ -79,6 +91,29 @@ def _frames(people: int, n_frames: int, fps: float) -> Iterable[PoseFrame]:
             velocities=rng.normal(size=(people, 3)),
             up=UP_OPTICAL,
         )
+
+
+def _measure_network(frames: list[PoseFrame], threads: int) -> dict[str, float]:
+    """Return how many windows a network classifies a second, and its parameters."""
+    with TemporaryDirectory() as folder:
+        model, labels = Path(folder) / "stgcn.onnx", Path(folder) / "labels.txt"
+        n_parameters = write_stgcn(model)
+        labels.write_text("\n".join(f"action {i}" for i in range(60)))
+        config = ClassifierConfig(model=str(model), labels=str(labels), threads=threads)
+        classifier = ActionClassifier(config)
+    windows = PoseWindows(WindowsConfig())
+    ready = [one for frame in frames if len(one := windows.update(frame))]
+    seconds, cpu_s = -perf_counter(), -process_time()
+    for one in ready:
+        classifier.classify(one)
+    seconds, cpu_s = seconds + perf_counter(), cpu_s + process_time()
+    n_windows = sum(map(len, ready))
+    return {
+        "windows_per_second": round(n_windows / seconds, 1),
+        "cpu_ms_per_window": round(1e3 * cpu_s / n_windows, 1),
+        "ms_per_call": round(1e3 * seconds / len(ready), 1),
+        "parameters": n_parameters,
+    }
 
 
 def _figures(step: Callable[[PoseFrame], Any], frames: list[PoseFrame]) -> dict[str, float]:
