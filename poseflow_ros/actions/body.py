@@ -48,7 +48,7 @@ class Body:
             heights: (N, 17) of the same points, upwards, in the same unit.
         """
         torso = middle(points, SHOULDERS) - middle(points, HIPS)
-        length = np.sqrt((torso**2).sum(axis=-1))
+        length = np.sqrt(dot(torso, torso))
         thighs = _longest(points, HIPS, KNEES)
         shanks = _longest(points, KNEES, ANKLES)
         scale = np.fmax(length, np.fmax(thighs / _THIGH, shanks / _SHANK))
@@ -84,5 +84,11 @@ def middle(values: FloatArray, pair: list[int]) -> FloatArray:
 
 def _longest(points: FloatArray, starts: list[int], ends: list[int]) -> FloatArray:
     """Return (N,) the longer of two limbs."""
-    squares = ((points[:, starts] - points[:, ends]) ** 2).sum(axis=-1)
-    return np.sqrt(np.fmax(*squares.T))
+    limbs = points[:, starts] - points[:, ends]
+    return np.sqrt(np.fmax(*dot(limbs, limbs).T))
+
+
+def dot(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return (...,) the scalar products of (..., D) vectors."""
+    products: FloatArray = np.einsum("...i,...i->...", a, b)
+    return products

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from poseflow_ros.actions.body import ELBOWS, EYES, NOSE, SHOULDERS, WRISTS
+from poseflow_ros.actions.body import ELBOWS, EYES, NOSE, SHOULDERS, WRISTS, dot
 from poseflow_ros.poses import FloatArray
 
 
@@ -43,14 +43,14 @@ def pointing(points: FloatArray, up: FloatArray) -> tuple[FloatArray, FloatArray
         (N, 2, 3) unit vectors from shoulder to wrist.
     """
     shoulders, elbows, wrists = points[:, SHOULDERS], points[:, ELBOWS], points[:, WRISTS]
-    elbow_deg = _angles(shoulders - elbows, wrists - elbows)
-    arms = wrists - shoulders
-    directions = arms / np.sqrt((arms**2).sum(axis=-1, keepdims=True))
-    return elbow_deg, _angles(arms, np.broadcast_to(-up, arms.shape)), directions
+    upper_arms, forearms, arms = shoulders - elbows, wrists - elbows, wrists - shoulders
+    lengths = np.sqrt(dot(upper_arms, upper_arms) * dot(forearms, forearms))
+    elbow_deg = _degrees(dot(upper_arms, forearms) / lengths)
+    directions = arms / np.sqrt(dot(arms, arms))[..., None]
+    return elbow_deg, _degrees(-directions @ up), directions
 
 
-def _angles(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return (...,) the angles between (..., 3) vectors, degrees."""
-    lengths = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    degrees: FloatArray = np.degrees(np.arccos(np.clip((a * b).sum(axis=-1) / lengths, -1.0, 1.0)))
+def _degrees(cosines: FloatArray) -> FloatArray:
+    """Return the angles of these cosines, degrees."""
+    degrees: FloatArray = np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))
     return degrees

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from poseflow_ros.actions.body import dot
 from poseflow_ros.actions.kinds import Zone
 from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import FloatArray, IntArray
@@ -20,9 +21,8 @@ def distances(
         up: (3,) unit vector.
     """
     flat = positions - (positions @ up)[:, None] * up
-    length = np.sqrt((flat**2).sum(axis=-1))
-    speeds: FloatArray = -(velocities * flat).sum(axis=-1) / np.maximum(length, 1e-6)
-    return length, speeds
+    length = np.sqrt(dot(flat, flat))
+    return length, -dot(velocities, flat) / np.maximum(length, 1e-6)
 
 
 def zones(distances_m: FloatArray, current: IntArray, config: BehaviorsConfig) -> IntArray:

@@ -68,7 +68,7 @@ def _swings(offsets: NDArray[np.float32], known: BoolArray, amplitudes: FloatArr
     filled = np.where(known[..., None], offsets, 0.0)
     means = filled.sum(axis=1) / np.maximum(counts, 1)[..., None]
     centered = np.where(known[..., None], filled - means[:, None], 0.0)
-    spread = (centered**2).sum(axis=1)
+    spread = np.einsum("ntac,ntac->nac", centered, centered)
     sideways = spread[..., 0] > spread[..., 1]
     raised = (filled[..., 1] < 0.0).sum(axis=1) >= _MIN_RAISED * counts
     enough = counts >= _MIN_OBSERVED * offsets.shape[1]
@@ -78,8 +78,11 @@ def _swings(offsets: NDArray[np.float32], known: BoolArray, amplitudes: FloatArr
 
 def _sign_changes(values: FloatArray, amplitudes: FloatArray) -> IntArray:
     """Return (N, 2) how often (N, T, 2) values change between beyond + and beyond - amplitude."""
-    signs = (values > amplitudes).astype(np.int64) - (values < -amplitudes)
-    index = np.where(signs != 0, np.arange(signs.shape[1])[:, None], 0)
-    last = np.take_along_axis(signs, np.maximum.accumulate(index, axis=1), axis=1)
-    changes: IntArray = (last[:, 1:] * last[:, :-1] < 0).sum(axis=1)
-    return changes
+    n, n_samples, n_arms = values.shape
+    signs = ((values > amplitudes).astype(np.int8) - (values < -amplitudes)).transpose(0, 2, 1)
+    flat = signs.ravel()
+    beyond = np.flatnonzero(flat)
+    arms, sides = beyond // n_samples, flat[beyond]
+    changed = (sides[1:] != sides[:-1]) & (arms[1:] == arms[:-1])
+    changes: IntArray = np.bincount(arms[1:][changed], minlength=n * n_arms)
+    return changes.reshape(n, n_arms)

@@ -125,18 +125,19 @@ class _Camera:
         track_ids, rows = self._add(frame, end)
         samples, observed = self._history.samples(rows, end, self._config.n_frames)
         enough = observed.mean(axis=1) >= self._config.min_observed
-        samples = samples[enough]
+        if not enough.all():  # a copy of all samples otherwise
+            samples, observed, track_ids = samples[enough], observed[enough], track_ids[enough]
         return Windows(
             camera=frame.camera,
             epoch=frame.epoch,
             image_size=frame.image_size,
             start_s=self._history.time_of(end - self._config.n_frames + 1),
             end_s=self._history.time_of(end),
-            track_ids=track_ids[enough],
+            track_ids=track_ids,
             keypoints=samples[..., :2],
             scores=samples[..., 2],
             points=samples[..., 3:],
-            observed=observed[enough],
+            observed=observed,
         )
 
     def _add(self, frame: PoseFrame, end: int) -> tuple[IntArray, IntArray]:
