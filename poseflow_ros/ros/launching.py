@@ -21,70 +21,94 @@ SHARE = FindPackageShare("poseflow_ros")
 _RESPAWN_DELAY_S = 5.0
 
 _ARGUMENTS = (
-    (
-        "params_file",
-        PathJoinSubstitution([SHARE, "config", "poseflow.yaml"]),
-        "YAML file with the parameters of the node",
-    ),
     ("namespace", "", "namespace of the node"),
     ("autostart", "true", "configure and activate the node; false: a lifecycle manager does"),
     ("use_sim_time", "false", "use /clock"),
-    ("rviz", "false", "show images and markers in RViz"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 )
 
 
-def declare_arguments() -> list[Any]:
-    """Return the launch arguments that `bring_up` needs."""
+def node_arguments(params_file: str) -> list[Any]:
+    """Return the launch arguments of a node whose default parameters are in this file."""
+    path = PathJoinSubstitution([SHARE, "config", params_file])
+    arguments = [("params_file", path, "YAML file with the parameters of the node"), *_ARGUMENTS]
     return [
         DeclareLaunchArgument(name, default_value=default, description=description)
-        for name, default, description in _ARGUMENTS
+        for name, default, description in arguments
     ]
+
+
+def declare_arguments() -> list[Any]:
+    """Return the launch arguments that `bring_up` needs."""
+    rviz = DeclareLaunchArgument(
+        "rviz", default_value="false", description="show images and markers in RViz"
+    )
+    return [*node_arguments("poseflow.yaml"), rviz]
 
 
 def bring_up(
     remappings: Iterable[tuple[str, Any]], parameters: Mapping[str, Any] | None = None
 ) -> list[Any]:
-    """Return the node, its transitions at start and RViz, according to the launch arguments.
+    """Return the PoseFlow node, its transitions at start and RViz, by the launch arguments.
 
     Args:
         remappings: (from, to) topic names, for the node and RViz.
         parameters: of the node; they override `params_file`.
     """
-    shared = {
-        "namespace": LaunchConfiguration("namespace"),
-        "remappings": list(remappings),
-    }
-    sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
-    own = {"use_sim_time": sim_time}
-    poseflow = LifecycleNode(
-        package="poseflow_ros",
-        executable="poseflow_node",
-        name="poseflow",
-        parameters=[LaunchConfiguration("params_file"), own | dict(parameters or {})],
-        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
-        output="screen",
-        # The process ends when its GPU is lost.
-        respawn=True,
-        respawn_delay=_RESPAWN_DELAY_S,
-        **shared,
-    )
+    remapped = list(remappings)
     rviz = Node(
         package="rviz2",
         executable="rviz2",
+        namespace=LaunchConfiguration("namespace"),
+        remappings=remapped,
         arguments=["-d", PathJoinSubstitution([SHARE, "config", "poseflow.rviz"])],
-        parameters=[own],
+        parameters=[_sim_time()],
         condition=IfCondition(LaunchConfiguration("rviz")),
-        **shared,
     )
-    return [*_transitions(poseflow), poseflow, rviz]
+    node = bring_up_node("poseflow_node", "poseflow", remapped, parameters, respawn=True)
+    return [*node, rviz]
 
 
-def _transitions(poseflow: LifecycleNode) -> list[Any]:
-    """Return the actions that configure and activate the node if `autostart` is true."""
+def bring_up_node(
+    executable: str,
+    name: str,
+    remappings: Iterable[tuple[str, Any]],
+    parameters: Mapping[str, Any] | None = None,
+    respawn: bool = False,
+) -> list[Any]:
+    """Return a lifecycle node and its transitions at start, by the launch arguments.
+
+    Args:
+        executable: of this package.
+        name: of the node.
+        remappings: (from, to) of topics.
+        parameters: of the node; they override those of `params_file`.
+        respawn: start the process again when it ends, as it does when its GPU is lost.
+    """
+    node = LifecycleNode(
+        package="poseflow_ros",
+        executable=executable,
+        name=name,
+        namespace=LaunchConfiguration("namespace"),
+        remappings=list(remappings),
+        parameters=[LaunchConfiguration("params_file"), _sim_time() | dict(parameters or {})],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+        respawn=respawn,
+        respawn_delay=_RESPAWN_DELAY_S,
+    )
+    return [*_transitions(node, name), node]
+
+
+def _sim_time() -> dict[str, Any]:
+    return {"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}
+
+
+def _transitions(node: LifecycleNode, name: str) -> list[Any]:
+    """Return the actions that configure and activate a node if `autostart` is true."""
     # Evaluated here: when an event arrives, the scope of an enclosing group has ended.
     autostart = IfCondition(LaunchConfiguration("autostart"))
-    matcher = matches_action(poseflow)
+    matcher = matches_action(node)
 
     def change(transition: int) -> EmitEvent:
         event = ChangeState(lifecycle_node_matcher=matcher, transition_id=transition)
@@ -92,7 +116,7 @@ def _transitions(poseflow: LifecycleNode) -> list[Any]:
 
     def after_configuring(state: str, entity: Any) -> OnStateTransition:
         return OnStateTransition(
-            target_lifecycle_node=poseflow,
+            target_lifecycle_node=node,
             start_state="configuring",
             goal_state=state,
             entities=[entity],
@@ -100,8 +124,8 @@ def _transitions(poseflow: LifecycleNode) -> list[Any]:
 
     configure = change(Transition.TRANSITION_CONFIGURE)
     activate = change(Transition.TRANSITION_ACTIVATE)
-    explain = LogInfo(msg="poseflow could not be configured; see the error above")
-    at_start = OnProcessStart(target_action=poseflow, on_start=[configure])
+    explain = LogInfo(msg=f"{name} could not be configured; see the error above")
+    at_start = OnProcessStart(target_action=node, on_start=[configure])
     return [
         RegisterEventHandler(at_start, condition=autostart),
         RegisterEventHandler(after_configuring("inactive", activate), condition=autostart),

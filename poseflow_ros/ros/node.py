@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import InvalidQosOverridesError
 from std_srvs.srv import Trigger
 
-from poseflow_ros.config import Config, ConfigError
+from poseflow_ros.config import Config, ConfigError, parameter_names
 from poseflow_ros.estimation.errors import DeviceLostError, EstimatorError
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import make_estimator
@@ -61,8 +61,8 @@ class PoseFlowNode(LifecycleNode):
 
     def __init__(self, node_name: str = "poseflow", **node_options: Any) -> None:
         super().__init__(node_name, **node_options)
-        parameters.declare(self)
-        for line in parameters.unknown(self):
+        parameters.declare(self, Config)
+        for line in parameters.unknown(self, parameter_names(Config)):
             self.get_logger().warning(line)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         refuse_illegal_transitions(self)
@@ -87,7 +87,7 @@ class PoseFlowNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the parameters and load the model; on failure log the reason in one line."""
         try:
-            self.config = config = parameters.read(self)
+            self.config = config = parameters.read(self, Config)
             self.get_logger().info(f"loading {config.estimator.name} ...")
             self.estimator = self._make_estimator(config)
             self._create_cameras(config, self.estimator)
@@ -286,7 +286,7 @@ class PoseFlowNode(LifecycleNode):
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         """Apply all changed parameters, or reject all of them."""
         try:
-            config = parameters.changed(self, self.config, changes)
+            config = parameters.changed(self, self.config, changes, Config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if self.config is not None:

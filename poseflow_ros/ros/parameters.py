@@ -7,20 +7,26 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from poseflow_ros.config import Config, ConfigError, parameters, unknown_parameter
+from poseflow_ros.config import (
+    ConfigError,
+    ConfigT,
+    NodeConfig,
+    parameters,
+    unknown_parameter,
+)
 from poseflow_ros.ros.rclpy_workarounds import override_names
 
 _LIVE = "may be changed while active"
 _FIXED = "read when the node is configured"
 
 
-def declare(node: Node) -> None:
-    """Declare every parameter with its default and description.
+def declare(node: Node, config: type[NodeConfig]) -> None:
+    """Declare every parameter of a configuration with its default and description.
 
     `read` checks types and ranges, not rclpy: rclpy would terminate the process on an invalid
     value in a YAML file.
     """
-    for parameter in parameters():
+    for parameter in parameters(config):
         spec = parameter.spec
         node.declare_parameter(
             parameter.name,
@@ -33,7 +39,7 @@ def declare(node: Node) -> None:
         )
 
 
-def unknown(node: Node, known: Sequence[str] = ()) -> list[str]:
+def unknown(node: Node, known: Sequence[str]) -> list[str]:
     """Return one line for each parameter that is set, by a file or `-p`, but does not exist.
 
     Called after the parameters are declared. QoS overrides are declared later, with their
@@ -41,7 +47,7 @@ def unknown(node: Node, known: Sequence[str] = ()) -> list[str]:
 
     Args:
         node: which declared its parameters.
-        known: the names to suggest; empty: those of `declare`.
+        known: the names of its parameters.
     """
     names = override_names(node)
     return [
@@ -51,41 +57,44 @@ def unknown(node: Node, known: Sequence[str] = ()) -> list[str]:
     ]
 
 
-def read(node: Node) -> Config:
+def read(node: Node, config: type[ConfigT]) -> ConfigT:
     """Return the configuration of a node for which `declare` was called.
 
     Raises:
         ConfigError: a value has the wrong type or is out of range.
     """
-    names = [parameter.name for parameter in parameters()]
+    names = [parameter.name for parameter in parameters(config)]
     values: dict[str, Any] = {p.name: p.value for p in node.get_parameters(names)}
-    return Config.from_parameters(values)
+    return config.from_parameters(values)
 
 
-def changed(node: Node, current: Config | None, changes: Iterable[Parameter]) -> Config:
+def changed(
+    node: Node, current: ConfigT | None, changes: Iterable[Parameter], config: type[ConfigT]
+) -> ConfigT:
     """Return the configuration after a change of parameters.
 
     Args:
         node: on which `declare` was called.
         current: the configuration in use; None if the node is not configured.
         changes: the changed parameters; those that `declare` does not declare are ignored.
+        config: the node's class of configuration.
 
     Raises:
         ConfigError: a value has the wrong type or is out of range, or the parameter is only read
             when the node is configured.
     """
-    live = {parameter.name: parameter.spec.live for parameter in parameters()}
+    live = {parameter.name: parameter.spec.live for parameter in parameters(config)}
     values = {p.name: p.value for p in changes if p.name in live}
     fixed = [name for name in values if not live[name]]
     if current is not None and fixed:
         names = ", ".join(fixed)
         raise ConfigError(f"{names}: {_FIXED}; clean up first")
-    return Config.from_parameters(_present(node, current) | values)
+    return config.from_parameters(_present(node, current, config) | values)
 
 
-def _present(node: Node, current: Config | None) -> dict[str, Any]:
+def _present(node: Node, current: ConfigT | None, config: type[ConfigT]) -> dict[str, Any]:
     """Return the values of all parameters; empty if they are invalid."""
     try:
-        return (current or read(node)).as_parameters()
+        return (current or read(node, config)).as_parameters()
     except ConfigError:
         return {}

@@ -12,6 +12,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 from ros_domains import reserved_domain  # noqa: E402
 from ros_driver import open_driver  # noqa: E402
 
+from poseflow_ros.ros.action_node import ActionNode  # noqa: E402
 from poseflow_ros.ros.node import PoseFlowNode  # noqa: E402
 
 
@@ -64,6 +65,22 @@ def start_node(driver):
                     parameter_overrides=values,
                     cli_args=["--ros-args", *arguments],
                 )
+
+            return nodes.enter_context(spun(driver.domain_id, make))
+
+        yield start
+
+
+@pytest.fixture
+def start_action_node(driver):
+    """A function that starts an action node with parameters by their full names."""
+    with contextlib.ExitStack() as nodes:
+
+        def start(parameters):
+            overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+
+            def make(context):
+                return ActionNode(context=context, parameter_overrides=overrides)
 
             return nodes.enter_context(spun(driver.domain_id, make))
 

@@ -94,8 +94,16 @@ def test_the_node_becomes_active_and_ctrl_c_ends_with_code_0(launch, observer):
     wait_for_state(observer, "/robot/poseflow", "active")
     code, output = interrupt(process)
     assert code == 0
-    assert "active: listening to /camera/image_raw" in output
+    assert "active: subscribed to /camera/image_raw" in output
     assert "process has finished cleanly" in output
+
+
+def test_the_action_node_becomes_active(launch, observer):
+    process = launch("actions.launch.py", "namespace:=robot", "poses_topic:=/front/poses")
+    wait_for_state(observer, "/robot/actions", "active")
+    code, output = interrupt(process)
+    assert code == 0
+    assert "active: subscribed to /front/poses" in output
 
 
 def test_without_autostart_the_node_waits(launch, observer):

@@ -1,0 +1,47 @@
+"""Distances between a person and the origin of the 3D frame."""
+
+import numpy as np
+
+from poseflow_ros.actions.body import dot
+from poseflow_ros.actions.kinds import Zone
+from poseflow_ros.config import BehaviorsConfig
+from poseflow_ros.poses import FloatArray, IntArray
+
+_UNKNOWN, _INTIMATE = int(Zone.UNKNOWN), int(Zone.INTIMATE)
+
+
+def distances(
+    positions: FloatArray, velocities: FloatArray, up: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return (N,) horizontal distances, metres, and (N,) speeds towards the origin, m/s.
+
+    Args:
+        positions: (N, 3) metres; NaN where unknown.
+        velocities: (N, 3) metres a second; NaN where unknown.
+        up: (3,) unit vector.
+    """
+    flat = positions - (positions @ up)[:, None] * up
+    length = np.sqrt(dot(flat, flat))
+    return length, -dot(velocities, flat) / np.maximum(length, 1e-6)
+
+
+def zones(distances_m: FloatArray, current: IntArray, config: BehaviorsConfig) -> IntArray:
+    """Return (N,) Zone, by the distances of Hall, The Hidden Dimension, 1966.
+
+    A person changes the zone when they are `zone_margin_m` beyond its limit.
+
+    Args:
+        distances_m: (N,) NaN where unknown.
+        current: (N,) the zones so far.
+        config: the limits.
+    """
+    margin = config.zone_margin_m
+    nearest, farthest = (_zone(distances_m + shift, config) for shift in (-margin, margin))
+    kept = np.clip(current, nearest, farthest)
+    zone = np.where(current == _UNKNOWN, _zone(distances_m, config), kept)
+    return np.where(np.isnan(distances_m), _UNKNOWN, zone)
+
+
+def _zone(distances_m: FloatArray, config: BehaviorsConfig) -> IntArray:
+    limits = [config.personal_m, config.social_m, config.public_m]
+    return np.searchsorted(limits, distances_m, side="right") + _INTIMATE
