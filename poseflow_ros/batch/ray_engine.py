@@ -1,5 +1,6 @@
 """Jobs on a Ray cluster, or on a local Ray."""
 
+import socket
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -9,6 +10,7 @@ from poseflow_ros.batch.worker_process import JobRunner, MakeRunner
 from poseflow_ros.cli.errors import CommandError
 
 _MAX_RETRIES = 1
+_CONNECT_TIMEOUT_S = 5.0
 
 
 def run_ray(
@@ -60,11 +62,23 @@ def _connect(address: str) -> Any:
         import ray
     except ImportError:
         raise CommandError("engine ray needs the package ray: pip install ray") from None
+    _check_address(address)
     try:
         ray.init(address=address or None, include_dashboard=False, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise CommandError(f"Ray at {address or 'this machine'}: {error}") from error
     return ray
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address that does not answer; Ray itself tries for minutes."""
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator:  # none, or `auto`
+        return
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        raise CommandError(f"Ray at {address}: {error}") from error
 
 
 def _feed(ray: Any, actors: list[Any], jobs: Iterator[Job]) -> Iterator[Outcome]:
