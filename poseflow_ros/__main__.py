@@ -4,20 +4,28 @@ import argparse
 import sys
 from typing import Any
 
+from poseflow_ros.batch import command as batch
+from poseflow_ros.batch.worker_process import WorkerError
 from poseflow_ros.cli import track, weights
-from poseflow_ros.cli.errors import CommandError
+from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.errors import EstimatorError, WeightsError
 from poseflow_ros.imaging.video import VideoError
 
-_BAD_INPUT = (CommandError, ConfigError, EstimatorError, VideoError, WeightsError, OSError)
+_BAD_INPUT = (
+    CommandError, ConfigError, EstimatorError, VideoError, WeightsError, WorkerError, OSError
+)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; return the exit code, 2 after a line on what was wrong with the input."""
+    """Run one command; return the exit code.
+
+    2 after a line about input that cannot be used, 3 after a line about incomplete results.
+    """
     parser = argparse.ArgumentParser(prog="poseflow_ros", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
+    batch.add_parser(commands)
     weights.add_parser(commands)
     _add_bench(commands)
     args = parser.parse_args(argv)
@@ -25,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         return args.run(args) or 0
     except _BAD_INPUT as error:
         print(f"poseflow_ros: {error}", file=sys.stderr)
-        return 2
+        return 3 if isinstance(error, IncompleteError) else 2
     except KeyboardInterrupt:
         return 130
 

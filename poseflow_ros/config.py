@@ -541,9 +541,14 @@ def choices(name: str) -> tuple[str, ...]:
     return next(parameter.spec.choices for parameter in parameters() if parameter.name == name)
 
 
-def unknown_parameter(name: object) -> str:
-    """Return one line about a parameter that does not exist, with the closest name if any."""
-    known = [parameter.name for parameter in parameters()]
+def unknown_parameter(name: object, known: Sequence[str] = ()) -> str:
+    """Return one line about a parameter that does not exist, with the closest name if any.
+
+    Args:
+        name: of the parameter.
+        known: the names that exist; empty: those of the node.
+    """
+    known = known or [parameter.name for parameter in parameters()]
     # Without its group a name is still recognized.
     full_names = {full.partition(".")[2]: full for full in known} | {full: full for full in known}
     given = str(name)

@@ -45,7 +45,8 @@ def _matches(argument: str) -> list[Path]:
     """Return the paths that match a pattern, or the argument where it is not a pattern."""
     if Path(argument).exists() or _PATTERN.isdisjoint(argument):
         return [Path(argument)]
-    found = sorted(glob(argument, recursive=True))  # noqa: PTH207: Path.glob refuses absolute ones
+    # Path.glob refuses absolute patterns.
+    found = sorted(glob(argument, recursive=True))  # noqa: PTH207
     return [Path(path) for path in found or [argument]]
 
 

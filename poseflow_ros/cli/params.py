@@ -1,41 +1,43 @@
-"""Parameters from a ROS 2 YAML file, read without ROS."""
+"""The configuration of a command without ROS, and which parameters it cannot use."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import ConfigError
-from poseflow_ros.yaml_file import read_yaml
+from poseflow_ros.config import Config, parameters
+from poseflow_ros.parameter_files import read_parameters
 
-NODE_NAME = "poseflow"
-_SECTIONS = ("/**", NODE_NAME, f"/{NODE_NAME}")
-# Parameters of every ROS node, which mean nothing here.
-_ROS_ONLY = ("use_sim_time", "qos_overrides")
+# Parameters of every ROS node.
+_ROS_ONLY = ("use_sim_time", "qos_overrides.", "start_type_description_service")
+_NODE_ONLY = (
+    "cameras.", "depth.", "diagnostics.", "estimator.timeout_s", "markers.depth_m",
+    "markers.lifetime_s", "tracker.publish_lost",
+)  # fmt: skip
 
 
-def read_parameters(path: Path) -> dict[str, Any]:
-    """Return the node's parameters in a file such as config/poseflow.yaml.
+def node_parameters(path: Path | None) -> dict[str, Any]:
+    """Return the values in a parameter file of the node, without those of every ROS node.
 
     Raises:
-        ConfigError: it cannot be read, is no YAML, or holds no `ros__parameters` of this node.
+        ConfigError: it cannot be read, or sets no parameters of the node.
     """
-    document = read_yaml(path)
-    sections = document if isinstance(document, Mapping) else {}
-    values: dict[str, Any] = {}
-    for name in _SECTIONS:
-        section = sections.get(name)
-        if isinstance(section, Mapping) and isinstance(section.get("ros__parameters"), Mapping):
-            values |= _flat(section["ros__parameters"])
-    if not values:
-        raise ConfigError(f"{path} sets no parameter: expected /**: or {NODE_NAME}: with "
-                          "ros__parameters: below")  # fmt: skip
-    return {k: v for k, v in values.items() if not k.startswith(_ROS_ONLY)}
+    values = read_parameters(path) if path else {}
+    return {name: value for name, value in values.items() if not name.startswith(_ROS_ONLY)}
 
 
-def _flat(parameters: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested groups as full names: {tracker: {max_lost_s: 3.0}} -> tracker.max_lost_s."""
-    values: dict[str, Any] = {}
-    for key, value in parameters.items():
-        name = f"{prefix}{key}"
-        values |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return values
+def unused_parameters(path: Path | None, config: Config) -> list[str]:
+    """Return the names of what a file sets for the node and a command does not use.
+
+    Args:
+        path: of the file that `config` was read from.
+        config: values equal to the defaults are not reported.
+    """
+    defaults = {parameter.name: parameter.default for parameter in parameters()}
+    values: Mapping[str, Any] = read_parameters(path) if path else {}
+    present = config.as_parameters()
+    return [
+        name
+        for name, value in values.items()
+        if (name.startswith(_ROS_ONLY) and value)
+        or (name.startswith(_NODE_ONLY) and present[name] != defaults[name])
+    ]

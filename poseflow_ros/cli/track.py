@@ -1,29 +1,43 @@
-"""`python -m poseflow_ros track`: people tracked in a video, a folder of images or a camera."""
+"""`python -m poseflow_ros track`: people tracked in a video, in images, a camera or a stream."""
 
 import argparse
-import contextlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from poseflow_ros.cli.outputs import check_outputs
-from poseflow_ros.cli.params import read_parameters
-from poseflow_ros.config import Config, choices
+from poseflow_ros.cli.errors import IncompleteError
+from poseflow_ros.cli.outputs import OutputFiles, check_outputs
+from poseflow_ros.cli.params import node_parameters, unused_parameters
+from poseflow_ros.cli.signals import StopRequest, stop_requests
+from poseflow_ros.cli.writers import AnnotatedVideoWriter, FrameWriter, JsonWriter, MotWriter
+from poseflow_ros.config import Config, TrackerConfig, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
 from poseflow_ros.estimation.recorded import RecordedPoses
-from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
-from poseflow_ros.imaging.video import Source, VideoWriter, open_source
+from poseflow_ros.imaging.video import (
+    DEFAULT_TIMEOUT_S,
+    Source,
+    VideoError,
+    check_video_name,
+    open_source,
+)
 from poseflow_ros.pipeline import Frame, Pipeline
-from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.poses import Image, TrackedPoses, TrackState
+from poseflow_ros.skeletons.skeleton import Skeleton
+
+# What ends a run after it has begun.
+_FAILURES = (VideoError, OSError, RuntimeError)
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -31,19 +45,33 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
         "track", help="track people in a video", description=__doc__.split(": ", 1)[1]
     )
-    parser.add_argument("input", help="video file, folder of images, or a camera's number")
+    parser.add_argument(
+        "input",
+        help="video, image, folder of images, pattern such as img_%%04d.png, number or device of "
+        "a camera, or URL of a stream (rtsp, udp, ...)",
+    )
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
     parser.add_argument("--association", choices=choices("tracker.association"))
     parser.add_argument(
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, not an estimator"
     )
-    parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images a second")
+    parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images per second")
+    parser.add_argument(
+        "--stamps",
+        choices=("auto", "names"),
+        default="auto",
+        help="stamps of the images: those of the video; names: from the names of a folder's files",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="S",
+        help="the longest time that a stream may send nothing, seconds (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the annotated video")
     parser.add_argument("--mot", type=Path, metavar="OUT.txt", help="write MOTChallenge text")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write every pose")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, progress=True)
 
 
 @dataclass(slots=True)
@@ -54,11 +82,16 @@ class Report:
     estimate_s: float = 0.0
     track_s: float = 0.0
     track_ids: set[int] = field(default_factory=set)
+    duration_s: float = 0.0
+    _first_s: float = 0.0
 
-    def add(self, frame: Frame[int]) -> None:
-        """Count one frame."""
+    def add(self, tracked: TrackedPoses, stamp_s: float) -> None:
+        """Count one frame with these people."""
+        if not self.frames:
+            self._first_s = stamp_s
         self.frames += 1
-        self.track_ids.update(frame.tracked.track_ids[frame.tracked.visible].tolist())
+        self.duration_s = stamp_s - self._first_s
+        self.track_ids.update(tracked.track_ids.tolist())
 
     def figures(self) -> dict[str, float]:
         """Return what goes into the report; times are means in milliseconds."""
@@ -72,31 +105,133 @@ class Report:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Track people in the input and write what was asked for."""
+    """Track people in the input and write what was asked for.
+
+    Raises:
+        IncompleteError: only a part of the input was processed; the outputs have partial names.
+        CommandError, ConfigError, EstimatorError, VideoError: nothing was processed.
+    """
     inputs = [Path(args.input), *(path for path in (args.detections,) if path)]
     check_outputs((args.video, args.mot, args.json, args.report), inputs)
-    config = _configure(args)
-    source = open_source(args.input, args.rate)
-    estimator = _estimator(args, config)
-    bar = tqdm(source, total=source.n_frames or None, unit="frame", disable=None)
-    appearance = make_appearance_model(config.tracker, estimator.skeleton)
-    pipeline: Pipeline[int] = Pipeline(
-        config, estimator.skeleton, appearance.likelihood, log=bar.write
-    )
-    report = Report()
-    with contextlib.ExitStack() as stack:
-        stack.callback(estimator.close)
-        outputs = _open_outputs(args, config, source, estimator, stack)
-        for frame in _frames(pipeline, estimator, appearance, bar, report):
-            for output in outputs:
-                output(frame.image, frame.stamp_s, frame.payload, frame.tracked)
-            report.add(frame)
+    if args.video:
+        check_video_name(args.video)
+    config = configure(args)
+    source = open_input(args)
+    estimator, report = _estimator(args, config), Report()
+    try:
+        track_source(args, config, source, estimator, report)
+    finally:
+        estimator.close()
+        if report.frames:
+            print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
     if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
-        message = f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}"
-        print(f"poseflow_ros: warning: {message}", file=sys.stderr)
-    if args.report:
-        args.report.write_text(json.dumps(report.figures(), indent=2) + "\n")
-    print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
+        _warn(f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}")
+
+
+def open_input(args: argparse.Namespace) -> Source:
+    """Open the input of the command.
+
+    Raises:
+        VideoError, OSError: it cannot be opened.
+    """
+    source = open_source(
+        args.input,
+        args.rate,
+        stamps_from_names=args.stamps == "names",
+        timeout_s=args.timeout,
+    )
+    if source.hint:
+        _warn(source.hint)
+    return source
+
+
+def track_source(
+    args: argparse.Namespace,
+    config: Config,
+    source: Source,
+    estimator: PoseEstimator,
+    report: Report,
+) -> None:
+    """Track the people in a source and write the outputs of the command.
+
+    Raises:
+        IncompleteError: only a part of the input was processed; the outputs have partial names.
+        VideoError, OSError, RuntimeError: nothing was processed.
+    """
+    files = OutputFiles()
+    try:
+        _track(args, config, source, estimator, report, files)
+        _write_figures(args.report, report, files)
+        files.complete()
+    except _FAILURES as error:
+        if not report.frames:
+            files.discard()
+            raise
+        with suppress(OSError):
+            _write_figures(args.report, report, files)
+        partial = f"; partial results: {files}" if str(files) else ""
+        raise IncompleteError(f"{error}{partial}") from error
+
+
+def _track(
+    args: argparse.Namespace,
+    config: Config,
+    source: Source,
+    estimator: PoseEstimator,
+    report: Report,
+    files: OutputFiles,
+) -> None:
+    """Track the people in all images and write them; close the outputs.
+
+    Raises:
+        VideoError, OSError, RuntimeError: the input ended early, the estimator failed, or an
+            output cannot be written.
+    """
+    appearance = make_appearance_model(config.tracker, estimator.skeleton)
+    with ExitStack() as stack, stop_requests() as stop:
+        images = _Images(source, stop)
+        bar = stack.enter_context(
+            tqdm(
+                images,
+                total=source.n_frames or None,
+                unit="frame",
+                disable=None if args.progress else True,
+            )
+        )
+        pipeline: Pipeline[int] = Pipeline(
+            config, estimator.skeleton, appearance.likelihood, log=bar.write
+        )
+        writers = _open_outputs(args, config, source, estimator.skeleton, files, stack)
+        frames = _frames(pipeline, estimator, appearance, bar, report)
+        for frame, is_last in _with_last(frames):
+            people = frame.tracked[_written(frame.tracked, config.tracker, is_last)]
+            report.add(people, frame.stamp_s)
+            for write in writers:
+                write(frame.image, frame.stamp_s, frame.payload, people)
+    if images.failure:
+        raise VideoError(images.failure)
+
+
+class _Images:
+    """The images of a source until it ends, fails or is stopped by a signal."""
+
+    def __init__(self, source: Source, stop: StopRequest) -> None:
+        self._source = source
+        self._stop = stop
+        self.failure = ""
+        """Why there were not all images; a camera and a stream may be stopped."""
+
+    def __iter__(self) -> Iterator[tuple[Image, float]]:
+        try:
+            for image_and_stamp in self._source:
+                if self._stop:
+                    self.failure = f"{self._source.name}: stopped by {self._stop.reason}"
+                    break
+                yield image_and_stamp
+        except VideoError as error:
+            self.failure = str(error)
+        if self._stop and self._source.is_live:
+            self.failure = ""
 
 
 def _frames(
@@ -107,109 +242,84 @@ def _frames(
     report: Report,
 ) -> Iterator[Frame[int]]:
     """Yield each image with its tracks; the payload is its index."""
-    with contextlib.suppress(KeyboardInterrupt):  # how a camera's recording ends
-        for index, (image, stamp_s) in enumerate(images):
-            start = perf_counter()
-            poses = estimator.estimate(image)
-            estimated = perf_counter()
-            (appearances,) = appearance.describe([image], [poses])
-            frames = pipeline.track(image, poses, appearances, stamp_s, index)
-            report.estimate_s += estimated - start
-            report.track_s += perf_counter() - estimated
-            yield from frames
+    for index, (image, stamp_s) in enumerate(images):
+        start = perf_counter()
+        poses = estimator.estimate(image)
+        estimated = perf_counter()
+        (appearances,) = appearance.describe([image], [poses])
+        frames = pipeline.track(image, poses, appearances, stamp_s, index)
+        report.estimate_s += estimated - start
+        report.track_s += perf_counter() - estimated
+        yield from frames
     yield from pipeline.flush()
 
 
-def _configure(args: argparse.Namespace) -> Config:
-    values = read_parameters(args.params) if args.params else {}
+def _with_last(frames: Iterator[Frame[int]]) -> Iterator[tuple[Frame[int], bool]]:
+    """Yield each frame and whether it is the last one."""
+    frame = next(frames, None)
+    while frame is not None:
+        following = next(frames, None)
+        yield frame, following is None
+        frame = following
+
+
+def _written(tracked: TrackedPoses, config: TrackerConfig, is_last: bool) -> NDArray[np.bool_]:
+    """Return (N,), true for the people that are written.
+
+    In the last image, such as a single photo, tentative people too: no image follows that could
+    confirm them.
+    """
+    tentative = (tracked.states == TrackState.TENTATIVE) & (config.publish_tentative or is_last)
+    return tracked.visible | tentative
+
+
+def configure(args: argparse.Namespace) -> Config:
+    """Return the configuration that the command asks for.
+
+    Raises:
+        CommandError, ConfigError: a parameter or its file is wrong.
+    """
+    values = node_parameters(args.params)
     asked = {"estimator.name": args.estimator, "tracker.association": args.association}
-    return Config.from_parameters(values | {k: v for k, v in asked.items() if v})
+    config = Config.from_parameters(values | {k: v for k, v in asked.items() if v})
+    if unused := unused_parameters(args.params, config):
+        _warn(f"parameters of the node that this command does not use: {', '.join(unused)}")
+    return config
 
 
 def _estimator(args: argparse.Namespace, config: Config) -> PoseEstimator:
-    if args.detections:
-        return RecordedPoses(args.detections)
+    return RecordedPoses(args.detections) if args.detections else make_estimator(config, _log)
 
-    def log(line: str) -> None:
-        print(f"poseflow_ros: {line}", file=sys.stderr)
 
-    return make_estimator(config, log)
+def _log(line: str) -> None:
+    print(f"poseflow_ros: {line}", file=sys.stderr)
+
+
+def _warn(line: str) -> None:
+    _log(f"warning: {line}")
 
 
 def _open_outputs(
     args: argparse.Namespace,
     config: Config,
     source: Source,
-    estimator: PoseEstimator,
-    stack: contextlib.ExitStack,
-) -> list[Any]:
-    """Return a function for each output, called with image, stamp, index and tracked poses."""
-    outputs: list[Any] = []
+    skeleton: Skeleton,
+    files: OutputFiles,
+    stack: ExitStack,
+) -> list[FrameWriter]:
+    """Return a writer for each output; the stack closes them."""
+    writers: list[Any] = []
     if args.video:
-        writer = stack.enter_context(VideoWriter(args.video, source.rate_hz))
         score = config.markers.min_keypoint_score
-
-        def write_video(image: Image, _: float, __: int, tracked: TrackedPoses) -> None:
-            writer.write(draw(image, tracked, estimator.skeleton, score))
-
-        outputs.append(write_video)
+        path = files.add(args.video)
+        writers.append(AnnotatedVideoWriter(path, source.rate_hz, skeleton, score))
     if args.mot:
-        outputs.append(MotWriter(stack.enter_context(args.mot.open("w"))))
+        writers.append(MotWriter(files.add(args.mot)))
     if args.json:
-        outputs.append(stack.enter_context(JsonWriter(args.json.open("w"), estimator)))
-    return outputs
+        writers.append(JsonWriter(files.add(args.json), skeleton))
+    return [stack.enter_context(writer) for writer in writers]
 
 
-class MotWriter:
-    """Writes MOTChallenge text: frame from 1, id, left, top, width, height, score, -1, -1, -1."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Write the people seen in one frame."""
-        for i in tracked.visible.nonzero()[0]:
-            x1, y1, x2, y2 = tracked.poses.boxes[i]
-            self._file.write(
-                f"{index + 1},{tracked.track_ids[i]},{x1:.2f},{y1:.2f},{x2 - x1:.2f},"
-                f"{y2 - y1:.2f},{tracked.poses.scores[i]:.4f},-1,-1,-1\n"
-            )
-
-
-class JsonWriter:
-    """Writes one object: the skeleton and a list of frames, each with its people."""
-
-    def __init__(self, file: IO[str], estimator: PoseEstimator) -> None:
-        self._file = file
-        skeleton = estimator.skeleton
-        head = {"skeleton": skeleton.name, "keypoint_names": skeleton.keypoint_names}
-        file.write(json.dumps(head)[:-1] + ', "frames": [')
-
-    def __enter__(self) -> "JsonWriter":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.write("\n]}\n")
-        self._file.close()
-
-    def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Write the people seen in one frame."""
-        poses = tracked.poses
-        people = [
-            {
-                "track_id": int(tracked.track_ids[i]),
-                "score": round(float(poses.scores[i]), 4),
-                "box": poses.boxes[i].round(2).tolist(),
-                "keypoints": [
-                    [*point, score]
-                    for point, score in zip(
-                        poses.keypoints[i].round(2).tolist(),
-                        poses.keypoint_scores[i].round(4).tolist(),
-                        strict=True,
-                    )
-                ],
-            }
-            for i in tracked.visible.nonzero()[0]
-        ]
-        frame = {"frame": index, "stamp_s": round(stamp_s, 6), "people": people}
-        self._file.write((",\n" if index else "\n") + json.dumps(frame))
+def _write_figures(path: Path | None, report: Report, files: OutputFiles) -> None:
+    if path:
+        files.add(path).write_text(json.dumps(report.figures(), indent=2) + "\n")

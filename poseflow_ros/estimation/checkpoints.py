@@ -23,6 +23,8 @@ _NUMBERS = "[<>=|]?[fiub][0-9]{1,2}"
 _SAFE_TORCH = "2.6"
 _ADVICE = "weights_only"
 _MEMO_OPCODES = ("PUT", "BINPUT", "LONG_BINPUT")
+_WRAPPERS = ("model", "state_dict")
+_PREFIXES = ("module.", "_orig_mod.")
 # Written by some versions of the libraries and not by others; always recomputed.
 _LEFT_OUT = re.compile(r"num_batches_tracked$|cell_anchors|^pixel_(mean|std)$")
 
@@ -30,7 +32,8 @@ _LEFT_OUT = re.compile(r"num_batches_tracked$|cell_anchors|^pixel_(mean|std)$")
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return the weights by name from a file of torch, or of detectron2's model zoo (.pkl).
 
-    Both may hold the weights themselves, or a dictionary with the weights under `model`.
+    Both may hold the weights themselves, or a dictionary with the weights under `model` or
+    `state_dict`, and names that DataParallel or torch.compile have given a prefix.
 
     Raises:
         EstimatorError: it cannot be read, or holds anything other than weights.
@@ -78,7 +81,8 @@ def _read_torch(path: Path) -> Any:
         # torchvision's training script saves its arguments with the weights.
         with warnings.catch_warnings(), torch.serialization.safe_globals([Namespace]):
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with path.open("rb") as file:  # torch takes no name that is not text
+                return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and _ADVICE not in str(error):
             raise
@@ -110,10 +114,21 @@ def _check_memo(file: IO[bytes]) -> None:
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
-    state = content.get("model", content) if isinstance(content, Mapping) else content
+    state = content
+    for key in _WRAPPERS:
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
     if not isinstance(state, Mapping) or not state:
         raise ValueError(f"it holds a {type(state).__name__}, not weights by name")
-    return {_name(name): _tensor(name, value) for name, value in state.items()}
+    return _without_prefixes({_name(name): _tensor(name, x) for name, x in state.items()})
+
+
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights without what DataParallel and torch.compile put before every name."""
+    for prefix in _PREFIXES * 2:  # either of them may have wrapped the other
+        if all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
 
 
 def _name(name: object) -> str:

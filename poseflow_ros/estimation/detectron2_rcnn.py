@@ -9,7 +9,7 @@ from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import require
 from poseflow_ros.estimation.sources import WebAddress
-from poseflow_ros.estimation.weights import CHECKPOINT_SUFFIXES, ModelFile, find
+from poseflow_ros.estimation.weights import CHECKPOINT_SUFFIXES, ModelFile, expand_home, find
 
 _URL = "https://dl.fbaipublicfiles.com"
 # The keypoint configurations of the model zoo; a file name ends with the beginning of the MD5.
@@ -45,7 +45,7 @@ def published_for(config: str) -> ModelFile | None:
 def _model_file(name: str) -> ModelFile:
     path = Path("detectron2", name, _FILES[name])
     # The folder of iopath, with which detectron2 downloads.
-    cache = Path(os.environ.get("FVCORE_CACHE", "~/.torch/iopath_cache")).expanduser()
+    cache = expand_home(Path(os.environ.get("FVCORE_CACHE", "~/.torch/iopath_cache")))
     return ModelFile(
         title=f"{name}.yaml",
         name=path.name,

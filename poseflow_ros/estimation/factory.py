@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
+import cv2
+
 from poseflow_ros.config import Config
-from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.errors import EstimatorError, first_line
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import import_problem
 from poseflow_ros.estimation.weights import ModelFile
@@ -72,7 +74,16 @@ def make_estimator(config: Config, log: Callable[[str], None] = lambda _: None) 
     if name == "auto":
         name, reason = _select(config.estimator.device)
         log(f"estimator.name auto selects {name}: {reason}")
-    return network(name).make(config)
+    try:
+        return network(name).make(config)
+    except EstimatorError:
+        raise
+    except (MemoryError, RuntimeError, cv2.error) as error:
+        # The libraries report exhausted memory by many errors, and not always by that name.
+        raise EstimatorError(
+            f"estimator {name} cannot be made, probably for lack of memory: "
+            f"{type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 def _select(device: str) -> tuple[str, str]:

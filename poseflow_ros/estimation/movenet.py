@@ -152,9 +152,10 @@ def load(path: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        interpreter = Interpreter(str(path), num_threads=threads)
+        # By its content: LiteRT takes no name that is not text.
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
         shape = tuple(int(n) for n in interpreter.get_output_details()[0]["shape"])
-    except (ValueError, RuntimeError, IndexError) as error:
+    except (OSError, ValueError, RuntimeError, IndexError) as error:
         reason = first_line(error)
         raise EstimatorError(f"weights {path} are not a LiteRT model: {reason}") from error
     if shape != _OUTPUT_SHAPE:

@@ -8,7 +8,13 @@ from poseflow_ros.config import Config
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import require
 from poseflow_ros.estimation.sources import WebAddress
-from poseflow_ros.estimation.weights import CHECKPOINT_SUFFIXES, ModelFile, find, is_intact
+from poseflow_ros.estimation.weights import (
+    CHECKPOINT_SUFFIXES,
+    ModelFile,
+    expand_home,
+    find,
+    is_intact,
+)
 
 _URL = "https://download.pytorch.org/models/keypointrcnn_resnet50_fpn_coco-fc266e95.pth"
 # torchvision's file names end with the beginning of the SHA-256.
@@ -41,7 +47,7 @@ def _torch_cache() -> Path:
     """Return the folder of torch.hub's files, as torch does."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", f"{cache}/torch")
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return expand_home(Path(home)) / "hub" / "checkpoints"
 
 
 def make(config: Config) -> PoseEstimator:

@@ -43,7 +43,21 @@ def cache_path(model: ModelFile) -> Path:
         return model.folder / model.name
     # An empty or relative value counts as unset (XDG base directory specification).
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (root if root.is_absolute() else Path.home() / ".cache") / "poseflow_ros" / model.name
+    root = root if root.is_absolute() else expand_home(Path("~/.cache"))
+    return root / "poseflow_ros" / model.name
+
+
+def expand_home(path: Path) -> Path:
+    """Return the path with its ~ replaced.
+
+    Containers run with user ids that have no home; there the user's own folder below the temporary
+    folder stands for it.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        home = Path(tempfile.gettempdir(), f"poseflow_ros_{os.getuid()}")
+        return Path(home, *path.parts[1:])
 
 
 def is_intact(model: ModelFile, path: Path) -> bool:

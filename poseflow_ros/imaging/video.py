@@ -1,176 +1,212 @@
-"""Images from files, folders and cameras, and a file of them."""
+"""Images from files, folders, cameras and streams, and a file of them."""
 
 import contextlib
-import os
-import re
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import IO, Any
 
-import cv2
-
+from poseflow_ros.imaging.image_files import (
+    IMAGE_SUFFIXES,
+    is_pattern,
+    open_folder,
+    open_image,
+    open_numbered,
+)
+from poseflow_ros.imaging.libav import import_av, open_container, reason
+from poseflow_ros.imaging.live_source import is_url, open_camera, open_stream
+from poseflow_ros.imaging.source import MAX_RATE_HZ, IncompleteVideoError, Source, VideoError
+from poseflow_ros.imaging.video_file import open_video
 from poseflow_ros.poses import Image
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-MAX_RATE_HZ = 1000
-_LOG_LEVEL_SILENT = 0
-_FALLBACK_RATE_HZ = 30.0
-# What FFmpeg says of a broken file stands in the error, once.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+__all__ = ["MAX_RATE_HZ", "IncompleteVideoError", "Source", "VideoError", "VideoWriter",
+           "open_source"]  # fmt: skip
+
+DEFAULT_TIMEOUT_S = 10.0
+MAX_TIMEOUT_S = 3600.0
+_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+# MPEG-4 divides a second into at most 65535 parts: milliseconds and the usual rates are whole.
+_TICKS_PER_S = 60_000
+_QUALITY = 3 * 118  # of FFmpeg's quantizer scale, 2 (best) to 31, in its own unit
 
 
-class VideoError(ValueError):
-    """Images that cannot be read or written; the text names them and says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A sequence of images; iterate it for (H, W, 3) RGB images and their stamps in seconds.
-
-    Attributes:
-        name: what it was opened from.
-        rate_hz: images a second.
-        n_frames: how many there are, 0 where that is not known.
-        frames: the images and stamps.
-    """
-
-    name: str
-    rate_hz: float
-    n_frames: int
-    frames: Iterator[tuple[Image, float]]
-
-    def __iter__(self) -> Iterator[tuple[Image, float]]:
-        return self.frames
-
-
-def open_source(name: str, rate_hz: float = 0.0) -> Source:
-    """Open a video file, a folder of images or a camera's index.
+def open_source(
+    name: str,
+    rate_hz: float = 0.0,
+    *,
+    stamps_from_names: bool = False,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> Source:
+    """Open a video, an image, a folder of images, numbered images, a camera or a stream.
 
     Args:
-        name: a path, or a number such as "0" for a camera.
-        rate_hz: images a second; 0 for the file's own, 30 where it does not say.
+        name: a path; a pattern such as img_%04d.png; a number such as "0" or a device such as
+            /dev/video0 for a camera; a URL for a stream. A path that exists is always a path.
+        rate_hz: images per second; 0: the stamps in the file, 30 for images. Not for cameras and
+            streams.
+        stamps_from_names: of the images of a folder; see `open_folder`.
+        timeout_s: the longest time that a stream may send nothing, seconds.
 
     Raises:
-        VideoError: nothing is there, or nothing that can be read. A folder's unreadable image
+        VideoError: there is no such source, or it cannot be read. A folder's unreadable image
             raises when its turn comes.
     """
     if not 0 <= rate_hz <= MAX_RATE_HZ:
         raise VideoError(f"the rate is {rate_hz:g} Hz, must be from 0 (its own) to {MAX_RATE_HZ}")
+    if not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise VideoError(f"the timeout is {timeout_s:g} s, must be above 0, to {MAX_TIMEOUT_S:g}")
     path = Path(name)
-    if path.is_dir():
-        return _open_folder(path, rate_hz or _FALLBACK_RATE_HZ)
-    if path.is_file():
-        return _open_file(path, rate_hz)
+    kind = _kind(path)
+    if stamps_from_names and (kind != "folder" or rate_hz):
+        text = "a folder of images, without a rate" if kind == "folder" else "a folder of images"
+        raise VideoError(f"stamps from names need {text}; {name} is given")
+    if kind == "folder":
+        return open_folder(path, rate_hz, stamps_from_names)
+    if kind == "file":
+        is_image = path.suffix.lower() in IMAGE_SUFFIXES
+        return open_image(path) if is_image else open_video(path, rate_hz)
+    if kind == "device":
+        return open_camera(path)
+    return _open_by_name(name, rate_hz, timeout_s)
+
+
+def _kind(path: Path) -> str:
+    """Return what is in this place: folder, file, device or nothing."""
+    with contextlib.suppress(OSError, ValueError):  # too long, or with a null character
+        if path.is_dir():
+            return "folder"
+        if path.is_file() or path.is_fifo():
+            return "file"
+        if path.is_char_device():
+            return "device"
+    return ""
+
+
+def _open_by_name(name: str, rate_hz: float, timeout_s: float) -> Source:
+    """Open what is not a path."""
     if name.isdecimal():
-        return _open_camera(int(name))
-    raise VideoError(f"{name} is no file, no folder of images and no camera's number")
+        return open_camera(int(name))
+    if is_url(name):
+        return open_stream(name, timeout_s)
+    if is_pattern(name):
+        return open_numbered(Path(name), rate_hz)
+    raise VideoError(
+        f"{name} is not a file, folder of images, pattern such as img_%04d.png, camera number or "
+        "device, or URL of a stream"
+    )
 
 
-def _open_folder(folder: Path, rate_hz: float) -> Source:
-    paths = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
-    if not paths:
-        kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise VideoError(f"{folder} holds no image ({kinds})")
-    paths.sort(key=_natural)
-
-    def frames() -> Iterator[tuple[Image, float]]:
-        for i, path in enumerate(paths):
-            bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if bgr is None:
-                raise VideoError(f"{path} is no image that OpenCV reads")
-            yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), i / rate_hz
-
-    return Source(str(folder), rate_hz, len(paths), frames())
-
-
-def _open_file(path: Path, rate_hz: float) -> Source:
-    with _opencv_silent():
-        capture = cv2.VideoCapture(str(path))
-    ok, first = capture.read()
-    if not ok:
-        raise VideoError(f"{path} is no video that OpenCV reads, or holds no frame")
-    own_rate_hz = capture.get(cv2.CAP_PROP_FPS)
-    rate_hz = rate_hz or (own_rate_hz if 0 < own_rate_hz <= MAX_RATE_HZ else _FALLBACK_RATE_HZ)
-    n_frames = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-
-    def frames() -> Iterator[tuple[Image, float]]:
-        ok, bgr, i = True, first, 0
-        while ok:
-            yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), i / rate_hz
-            ok, bgr = capture.read()
-            i += 1
-        capture.release()
-
-    return Source(str(path), rate_hz, n_frames, frames())
-
-
-def _open_camera(index: int) -> Source:
-    with _opencv_silent():
-        capture = cv2.VideoCapture(index)
-    if not capture.isOpened():
-        raise VideoError(f"camera {index} cannot be opened, and there is no file of that name")
-    rate_hz = capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_RATE_HZ
-
-    def frames() -> Iterator[tuple[Image, float]]:
-        try:
-            while True:
-                ok, bgr = capture.read()
-                if not ok:
-                    raise VideoError(f"camera {index} stopped giving images")
-                yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), time.monotonic()
-        finally:
-            capture.release()
-
-    return Source(f"camera {index}", rate_hz, 0, frames())
-
-
-@contextlib.contextmanager
-def _opencv_silent() -> Iterator[None]:
-    """Keep OpenCV from saying in many lines what the error says in one."""
-    logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, and 4.6
-    before = logging.setLogLevel(_LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        logging.setLogLevel(before)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort key: frame2 before frame10."""
-    return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", path.name)]
+def check_video_name(path: Path) -> None:
+    """Raise VideoError unless `VideoWriter` knows the suffix."""
+    if path.suffix.lower() not in _CONTAINERS:
+        allowed = ", ".join(_CONTAINERS)
+        raise VideoError(
+            f"{path} cannot be written as a video: the name must end in one of {allowed}"
+        )
 
 
 class VideoWriter:
-    """Writes RGB images of one size to an MP4 file. Use it in a `with` statement."""
+    """Writes RGB images of one size to a video file. Use it in a `with` statement.
+
+    The file is read back when it is closed.
+    """
 
     def __init__(self, path: Path, rate_hz: float) -> None:
+        """Write to `path`; images without a stamp are 1 / `rate_hz` seconds apart.
+
+        Raises:
+            VideoError: the suffix is not one of .mp4, .m4v, .mov and .mkv.
+        """
+        check_video_name(path)
         self._path = path
         self._rate_hz = rate_hz
-        self._writer: cv2.VideoWriter | None = None
+        self._file: IO[bytes] | None = None
+        self._container: Any = None
+        self._stream: Any = None
         self._size = (0, 0)
+        self._first_s = 0.0
+        self._ticks: list[int] = []
 
     def __enter__(self) -> "VideoWriter":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.release()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._file is None:
+            return
+        try:
+            with self._failures(), self._file:
+                self._encode(None)
+                self._container.close()
+            with self._failures():
+                self._check_written()
+        except VideoError:
+            if kind is None:  # otherwise it is the consequence of the error in the body
+                raise
 
-    def write(self, image: Image) -> None:
-        """Append an (H, W, 3) RGB image.
+    def write(self, image: Image, stamp_s: float | None = None) -> None:
+        """Append an (H, W, 3) RGB image; an odd last row or column is left out.
+
+        Args:
+            image: of the first one's size.
+            stamp_s: when it is shown, seconds, later than the one before; None: one period later.
 
         Raises:
             VideoError: the file cannot be written, or the image is not of the first one's size.
         """
         size = (image.shape[1], image.shape[0])
-        if self._writer is None:
-            self._size = size
-            codec = cv2.VideoWriter_fourcc(*"mp4v")
-            with _opencv_silent():
-                self._writer = cv2.VideoWriter(str(self._path), codec, self._rate_hz, size)
-            if not self._writer.isOpened():
-                raise VideoError(f"{self._path} cannot be written as an MP4 video")
-        if size != self._size:  # OpenCV would leave it out without a word
+        if self._file is None:
+            self._open(size)
+            self._first_s = stamp_s or 0.0
+        if size != self._size:
             raise VideoError(f"{self._path} holds images of {self._size}, cannot take {size}")
-        self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        frame = import_av().VideoFrame.from_ndarray(
+            image[: size[1] // 2 * 2, : size[0] // 2 * 2], format="rgb24"
+        )
+        frame.time_base = Fraction(1, _TICKS_PER_S)
+        frame.pts = self._next_ticks(stamp_s)
+        self._ticks.append(frame.pts)
+        with self._failures():
+            self._encode(frame)
+
+    def _next_ticks(self, stamp_s: float | None) -> int:
+        if stamp_s is None:
+            return round(len(self._ticks) / self._rate_hz * _TICKS_PER_S)
+        ticks = round((stamp_s - self._first_s) * _TICKS_PER_S)
+        return max(ticks, self._ticks[-1] + 1) if self._ticks else ticks
+
+    def _open(self, size: tuple[int, int]) -> None:
+        with self._failures():
+            self._file = self._path.open("wb")
+            container = import_av().open(
+                self._file, "w", format=_CONTAINERS[self._path.suffix.lower()]
+            )
+            rate = Fraction(self._rate_hz).limit_denominator(1001)
+            stream = container.add_stream("mpeg4", rate=rate)
+            stream.width, stream.height = (side // 2 * 2 for side in size)
+            stream.pix_fmt = "yuv420p"
+            stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
+            stream.codec_context.options = {"flags": "+qscale", "global_quality": str(_QUALITY)}
+        self._size, self._container, self._stream = size, container, stream
+
+    def _encode(self, frame: Any) -> None:
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def _check_written(self) -> None:
+        """Raise VideoError unless the closed file has every image."""
+        with self._path.open("rb") as file, open_container(file, str(self._path)) as container:
+            n_images = sum(packet.size > 0 for packet in container.demux(video=0))
+        if n_images != len(self._ticks):
+            raise VideoError(
+                f"{self._path} has {n_images} images instead of the {len(self._ticks)} written"
+            )
+
+    @contextlib.contextmanager
+    def _failures(self) -> Any:
+        """Raise VideoError for what FFmpeg and the file system raise."""
+        try:
+            yield
+        except (import_av().FFmpegError, OSError, ValueError) as error:
+            if isinstance(error, VideoError):
+                raise
+            text = f"{self._path} cannot be written as a video: {reason(error)}"
+            raise VideoError(text) from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
+
+from poseflow_ros.imaging.encoded_image import JPEG, PNG, DecodeError, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +46,6 @@ _DEEP |= dict.fromkeys(("bayer_rggb16", "bayer_bggr16", "bayer_gbrg16", "bayer_g
 _SEMI_PLANAR = {"nv12", "nv21"}
 _EVEN_WIDTH = {"uyvy", "yuv422", "yuyv", "yuv422_yuy2"} | _SEMI_PLANAR
 
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 # compressed_image_transport writes "<encoding>; png compressed <converted to>", and nothing after
 # "compressed" when it kept the values: then 16UC1 are depths, and a Bayer image is a mosaic.
 _NO_PICTURE = re.compile(r".*compressedDepth|(16|32|64)[USF]|bayer_\w+;.*compressed\s*$")
@@ -204,33 +204,13 @@ def _decode(message: CompressedImage) -> NDArray[np.uint8]:
         raise ImageError(f"{name} has no data; allowed: a JPEG or PNG")
     if _NO_PICTURE.match(message.format):
         raise ImageError(f"{name} holds depths or a mosaic; allowed: a grey or colour image")
-    if not data.startswith((_JPEG, _PNG)):
+    if not data.startswith((JPEG, PNG)):
         raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: a JPEG or PNG")
-    bgr = None
-    if _is_whole(data):
+    try:
         # Pixels have to stay where camera_info has them, so the EXIF orientation is ignored.
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        with suppress(cv2.error):
-            bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if bgr is None:
+        return decode(data, ignore_orientation=True)
+    except DecodeError as error:
         raise ImageError(
-            f"{name} is cut off or damaged, {len(data)} bytes; allowed: a whole JPEG or PNG"
-        )
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _is_whole(data: bytes) -> bool:
-    """Tell whether a JPEG has its end mark, or a PNG all of its chunks; padding may follow.
-
-    OpenCV 4.6 fills what is missing of a JPEG with grey; OpenCV 5 allocates as many bytes as the
-    damaged length of a PNG's chunk says, up to 4 GB.
-    """
-    if data.startswith(_JPEG):
-        # The end mark (FF D9) cannot occur in the data after the last start of a scan (FF DA).
-        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
-    place, kind = len(_PNG), b""
-    while kind != b"IEND" and place < len(data):
-        # A chunk is its length, its kind, its content and a checksum.
-        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        place += length + 12
-    return kind == b"IEND" and place <= len(data)
+            f"{name} is cut off or damaged, {len(data)} bytes ({error}); allowed: a whole JPEG "
+            "or PNG"
+        ) from error

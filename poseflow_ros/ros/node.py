@@ -20,6 +20,7 @@ from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
+from poseflow_ros.parameter_files import unmatched_files
 from poseflow_ros.ros import parameters
 from poseflow_ros.ros.allocation import keep_freed_memory
 from poseflow_ros.ros.bond import ManagerBond
@@ -28,8 +29,12 @@ from poseflow_ros.ros.conversions import skeleton_message
 from poseflow_ros.ros.inference import InferenceLoop
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs import RELIABLE, create_publisher
-from poseflow_ros.ros.parameter_files import unmatched_files
-from poseflow_ros.ros.rclpy_workarounds import log_exceptions, refuse_illegal_transitions, spin
+from poseflow_ros.ros.rclpy_workarounds import (
+    init,
+    log_exceptions,
+    refuse_illegal_transitions,
+    spin,
+)
 from poseflow_ros.ros.target_frame import make_target_frame
 
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -248,7 +253,7 @@ class PoseFlowNode(LifecycleNode):
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; return 0."""
     keep_freed_memory()
-    rclpy.init(args=args)
+    init(args)
     node = PoseFlowNode()
     for line in unmatched_files(sys.argv, node.get_fully_qualified_name()):
         node.get_logger().warning(line)

@@ -1,6 +1,6 @@
 """The configuration as ROS parameters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
@@ -33,14 +33,19 @@ def declare(node: Node) -> None:
         )
 
 
-def unknown(node: Node) -> list[str]:
+def unknown(node: Node, known: Sequence[str] = ()) -> list[str]:
     """Return one line for each parameter that is set, by a file or `-p`, but does not exist.
 
-    Called after `declare`. QoS overrides are declared later, with their publishers.
+    Called after the parameters are declared. QoS overrides are declared later, with their
+    publishers.
+
+    Args:
+        node: which declared its parameters.
+        known: the names to suggest; empty: those of `declare`.
     """
     names = override_names(node)
     return [
-        unknown_parameter(name)
+        unknown_parameter(name, known)
         for name in names
         if not node.has_parameter(name) and not name.startswith("qos_overrides.")
     ]

@@ -1,9 +1,12 @@
 """Workarounds for rclpy and bondpy: what goes wrong, where it is reported, when it is fixed."""
 
 import functools
+import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import rclpy
@@ -11,6 +14,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+
+from poseflow_ros.estimation.weights import expand_home
 
 _MAX_WAIT_S = 0.5
 _FOREVER_S = 365 * 86400.0
@@ -56,6 +61,24 @@ def refuse_illegal_transitions(node: LifecycleNode) -> None:
             return response
 
     service.callback = refusing
+
+
+def init(args: list[str] | None) -> None:
+    """Initialize rclpy; where that is impossible, end the process with one line and code 2.
+
+    - rcl writes logs below $HOME and fails where that is not set, as in containers that run with
+      an unknown user id. No upstream issue was found.
+    - rclpy reports a parameter file that is missing or is not YAML by a traceback.
+    """
+    if not any(os.environ.get(name) for name in ("HOME", "ROS_HOME", "ROS_LOG_DIR")):
+        os.environ["ROS_LOG_DIR"] = str(expand_home(Path("~/.ros/log")))
+    try:
+        rclpy.init(args=args)
+    except (rclpy_implementation.RCLError, UnicodeError) as error:
+        # rcl appends the places in its source.
+        text = " ".join(str(error).split()).partition(", at /")[0]
+        print(f"cannot start: {text}", file=sys.stderr)
+        raise SystemExit(2) from error
 
 
 def override_names(node: Node) -> list[str]:

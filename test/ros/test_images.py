@@ -461,11 +461,54 @@ def test_a_thumbnail_is_no_end():
 
 @pytest.mark.parametrize("data", [JPEG, PNG, PROGRESSIVE.tobytes()], ids=["JPEG", "PNG", "scans"])
 def test_cut_off_anywhere(data):
-    # From the first byte after the magic numbers to all but the last.
-    for length in [*range(8, len(data), 7), *range(len(data) - 16, len(data))]:
+    # From the first byte after the magic numbers to all but the last; a JPEG in one scan may lack
+    # its end marker.
+    end = len(data) - 2 * (data is JPEG)
+    for length in [*range(8, end, 7), *range(end - 16, end)]:
         text = refusal(compressed(data[:length]))
         assert f"{length} bytes" in text
         assert "'jpeg'" in text
+
+
+def encoded(quality=90, **options):
+    """Return a JPEG of 320 x 240 pixels with fine structures."""
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    image = cv2.resize(noise, (320, 240), interpolation=cv2.INTER_CUBIC)
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    for name, value in options.items():
+        parameters += [getattr(cv2, f"IMWRITE_JPEG_{name.upper()}"), value]
+    return cv2.imencode(".jpg", image, parameters)[1].tobytes()
+
+
+KINDS = {
+    "baseline": encoded(),
+    "progressive": encoded(progressive=1),
+    "restart markers": encoded(rst_interval=4),
+    "optimized": encoded(optimize=1),
+    "4:4:4": encoded(sampling_factor=cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_a_jpeg_cut_off_is_refused_although_it_ends_with_the_end_marker(kind, share):
+    data = KINDS[kind]
+    cut = data[: int(share * len(data))] + b"\xff\xd9"
+    assert "Corrupt JPEG data" in refusal(compressed(cut))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "progressive"])
+@pytest.mark.parametrize("trailer", [b"", b"\0" * 4096], ids=["nothing", "zeros"])
+def test_a_jpeg_without_its_end_marker_is_decoded(kind, trailer):
+    data = KINDS[kind]
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    np.testing.assert_array_equal(to_rgb(compressed(data[:-2] + trailer)), expected)
+
+
+def test_bytes_before_the_end_marker_are_harmless():
+    data = KINDS["4:4:4"]
+    expected = to_rgb(compressed(data))
+    np.testing.assert_array_equal(to_rgb(compressed(data[:-2] + b"\0\0\0\xff\xd9")), expected)
 
 
 def png_chunk(kind, content):

@@ -1,7 +1,6 @@
 """`python -m poseflow_ros bench estimator`: speed and memory of a network."""
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from poseflow_ros.bench.commands.table import aligned
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.estimator import measure
 from poseflow_ros.bench.workload import Workload
-from poseflow_ros.cli.outputs import check_outputs
+from poseflow_ros.cli.outputs import check_outputs, write_report
 from poseflow_ros.config import Config, EstimatorConfig, choices
 from poseflow_ros.estimation.factory import NETWORKS
 
@@ -50,8 +49,7 @@ def run(args: argparse.Namespace) -> None:
     workload = Workload(int(width), int(height), args.people, args.batch, args.seconds)
     report = measure(Config(estimator=estimator), workload)
     print(_estimator_table(report))
-    if args.report:
-        args.report.write_text(json.dumps(report, indent=2) + "\n")
+    write_report(args.report, report)
 
 
 def _estimator_table(report: Mapping[str, Any]) -> str:

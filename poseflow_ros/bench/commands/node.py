@@ -1,21 +1,17 @@
 """`python -m poseflow_ros bench node`: latency, losses and CPU use of the node."""
 
 import argparse
-import json
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.image_stream import QOS, ImageStream
-from poseflow_ros.cli.outputs import check_outputs
+from poseflow_ros.cli.outputs import check_outputs, write_report
+from poseflow_ros.cli.signals import interrupted_once
 from poseflow_ros.config import MovenetConfig
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE
 from poseflow_ros.estimation.weights import cached
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
@@ -52,29 +48,11 @@ def run(args: argparse.Namespace) -> None:
     except ImportError as error:
         message = f"this benchmark needs ROS 2 and this package built and sourced: {error}"
         raise BenchError(message) from error
-    with _interrupted_once():
+    with interrupted_once():
         cached(MOVENET_MULTIPOSE)  # fetched before the measurement
         report = NodeTrial(stream, movenet, args.annotated).run()
-    if args.report:
-        args.report.write_text(json.dumps(report, indent=2) + "\n")
+    write_report(args.report, report)
     print(table(report))
-
-
-@contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt, and ignore later ones."""
-
-    def interrupt(*_: object) -> None:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    previous = {number: signal.signal(number, interrupt) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def table(report: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from poseflow_ros.bench.peers import DEFAULT_MEMORY_S
-from poseflow_ros.cli.params import read_parameters
+from poseflow_ros.cli.params import node_parameters
 from poseflow_ros.config import Config, choices
 
 
@@ -29,6 +29,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def configs(args: argparse.Namespace) -> dict[str, Config]:
     """Return a configuration for each association on trial."""
-    values = read_parameters(args.params) if args.params else {}
+    values = node_parameters(args.params)
     names = (args.association,) if args.association else choices("tracker.association")
     return {name: Config.from_parameters(values | {"tracker.association": name}) for name in names}

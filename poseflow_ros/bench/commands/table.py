@@ -1,13 +1,13 @@
 """Figures of the tracker's benchmarks, as a table and as a report."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poseflow_ros.bench.peer_fit import PeerResult
 from poseflow_ros.bench.peers import require_peers
 from poseflow_ros.bench.trial import Trial, figures
+from poseflow_ros.cli.outputs import write_report
 
 _COLUMNS = ("HOTA", "AssA", "IDF1", "MOTA", "switches", "identities", "true_identities")
 _TIMES = ("ms_per_frame", "ms_per_frame_p99")
@@ -41,8 +41,7 @@ def finish(
         print(_peer_notes(report))
     if "memory_mib" in report:
         print("memory", *(f"{k} {v} MiB" for k, v in report["memory_mib"].items()), sep="  ")
-    if args.report:
-        args.report.write_text(json.dumps(report, indent=2) + "\n")
+    write_report(args.report, report)
 
 
 def _table(head: str, rows: Mapping[str, Mapping[str, Any]]) -> str:

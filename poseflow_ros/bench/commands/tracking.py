@@ -19,7 +19,7 @@ from poseflow_ros.bench.peer_fit import PeerResult, run_peers
 from poseflow_ros.bench.peers import PeerSequence, require_peers
 from poseflow_ros.bench.recording import Recording
 from poseflow_ros.bench.trial import Trial
-from poseflow_ros.cli.outputs import check_outputs
+from poseflow_ros.cli.outputs import check_outputs, whole_file
 from poseflow_ros.config import Config
 
 _FILES = ("video", "detections", "gt")
@@ -134,7 +134,9 @@ def _draw(
 ) -> None:
     """Draw the only sequence."""
     lanes = {name: several[0].lanes for name, several in trials.items()}
-    draw(args.plot, {k: v for k, v in lanes.items() if v}, args.every / recording.rate_hz)
+    frame_s = args.every / recording.rate_hz
+    with whole_file(args.plot) as path:
+        draw(path, {k: v for k, v in lanes.items() if v}, frame_s)
 
 
 def _sequence_report(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poseflow_ros.ros.parameter_files import unmatched_files
+from poseflow_ros.parameter_files import unmatched_files
 
 BODY = "\n  ros__parameters:\n    tracker:\n      max_lost_s: 3.0\n"
 

@@ -1,0 +1,44 @@
+"""What every kind of input is: a sequence of images with stamps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from poseflow_ros.poses import Image
+
+MAX_RATE_HZ = 1000
+FALLBACK_RATE_HZ = 30.0
+
+
+class VideoError(ValueError):
+    """Images that cannot be read or written; the text names them and says why."""
+
+
+class IncompleteVideoError(VideoError):
+    """Some images of a source are missing or damaged; all others were yielded before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A sequence of images; iterate it for (H, W, 3) RGB images and their stamps in seconds.
+
+    The iterator raises VideoError where a source fails, IncompleteVideoError after the last image
+    where images of a file are missing or damaged.
+
+    Attributes:
+        name: what it was opened from.
+        rate_hz: images per second, the mean where they are not evenly spaced.
+        n_frames: how many there are, an estimate for some containers; 0 where it is not known.
+        frames: the images and stamps; stamps increase.
+        is_live: a camera or a stream, without an end of its own.
+        hint: one line about how to read it better; empty if there is none.
+    """
+
+    name: str
+    rate_hz: float
+    n_frames: int
+    frames: Iterator[tuple[Image, float]]
+    is_live: bool = False
+    hint: str = ""
+
+    def __iter__(self) -> Iterator[tuple[Image, float]]:
+        return self.frames
