@@ -101,15 +101,15 @@ def test_an_interrupted_batch_continues(folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        pytest.param(["--workers=0"], "workers is 0, must be from 1 to 256", id="workers"),
         pytest.param(
-            ["--outputs=csv"], "outputs has 'csv'; allowed: json", id="outputs"
+            ["a.mp4", "--workers=0"], "workers is 0, must be from 1 to 256", id="workers"
         ),
+        pytest.param(["--outputs=csv"], "outputs has 'csv'; allowed: json", id="outputs"),
         pytest.param(["@gone.txt"], "gone.txt", id="a list that is missing"),
     ],
 )
 def test_invalid_arguments_are_one_line(arguments, line, tmp_path, capfd):
-    assert main(["batch", "a.mp4", "--out", str(tmp_path), *arguments]) == 2
+    assert main(["batch", *arguments, "--out", str(tmp_path)]) == 2
     err = capfd.readouterr().err
     assert line in err
     assert err.count("\n") == 1
