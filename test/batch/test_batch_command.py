@@ -104,7 +104,7 @@ def test_an_interrupted_batch_continues(folder, tmp_path):
         pytest.param(
             ["a.mp4", "--workers=0"], "workers is 0, must be from 1 to 256", id="workers"
         ),
-        pytest.param(["--outputs=csv"], "outputs has 'csv'; allowed: json", id="outputs"),
+        pytest.param(["a.mp4", "--outputs=csv"], "outputs has 'csv'; allowed: json", id="outputs"),
         pytest.param(["@gone.txt"], "gone.txt", id="a list that is missing"),
     ],
 )
