@@ -5,6 +5,8 @@ import io
 import sys
 from typing import Any
 
+from poseflow_ros.batch import command as batch
+from poseflow_ros.batch.worker_process import WorkerError
 from poseflow_ros.cli import track, weights
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.config import ConfigError
@@ -14,7 +16,7 @@ from poseflow_ros.imaging.window import WindowError
 
 _BAD_INPUT = (
     *(CommandError, ConfigError, EstimatorError, VideoError, WeightsError, WindowError),
-    OSError,
+    *(WorkerError, OSError),
 )
 
 
@@ -27,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="poseflow_ros", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     track.add_parser(commands)
+    batch.add_parser(commands)
     weights.add_parser(commands)
     _add_bench(commands)
     args = parser.parse_args(argv)

@@ -63,9 +63,7 @@ def _file_problem(path: Path, node_name: str) -> str:
 
 def _no_parameters(path: Path, names: Sequence[str], node_name: str) -> str:
     if not names:
-        return (
-            f"{path} sets no parameters: expected {node_name}: or /**: with {_PARAMETERS}: below"
-        )
+        return f"{path} sets no parameters: expected {_PARAMETERS}: below {node_name}: or /**:"
     if any(_matches(name, node_name) for name in names):
         return f"{path} sets no parameters: {_PARAMETERS}: is empty"
     near = difflib.get_close_matches(node_name, names, n=1, cutoff=0.0)[0]

@@ -76,7 +76,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--mot", type=Path, metavar="OUT.txt", help="write MOTChallenge text")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all poses")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the statistics")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, progress=True)
 
 
 @dataclass(slots=True)
@@ -87,10 +87,15 @@ class Report:
     estimate_s: float = 0.0
     track_s: float = 0.0
     track_ids: set[int] = field(default_factory=set)
+    duration_s: float = 0.0
+    _first_s: float = 0.0
 
-    def add(self, tracked: TrackedPoses) -> None:
+    def add(self, tracked: TrackedPoses, stamp_s: float) -> None:
         """Count one frame with these people."""
+        if not self.frames:
+            self._first_s = stamp_s
         self.frames += 1
+        self.duration_s = stamp_s - self._first_s
         self.track_ids.update(tracked.track_ids.tolist())
 
     def figures(self) -> dict[str, float]:
@@ -117,7 +122,25 @@ def run(args: argparse.Namespace) -> None:
         check_video_name(args.video)
     if args.show:
         check_display()
-    config = _configure(args)
+    config = configure(args)
+    source = open_input(args)
+    estimator, report = _estimator(args, config), Report()
+    try:
+        track_source(args, config, source, estimator, report)
+    finally:
+        estimator.close()
+        if report.frames:
+            print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
+    if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
+        _warn(f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}")
+
+
+def open_input(args: argparse.Namespace) -> Source:
+    """Open the input of the command.
+
+    Raises:
+        VideoError, OSError: it cannot be opened.
+    """
     source = open_source(
         args.input,
         args.rate,
@@ -126,8 +149,23 @@ def run(args: argparse.Namespace) -> None:
     )
     if source.hint:
         _warn(source.hint)
-    estimator = _estimator(args, config)
-    report, files = Report(), OutputFiles()
+    return source
+
+
+def track_source(
+    args: argparse.Namespace,
+    config: Config,
+    source: Source,
+    estimator: PoseEstimator,
+    report: Report,
+) -> None:
+    """Track the people in a source and write the outputs of the command.
+
+    Raises:
+        IncompleteError: only a part of the input was processed; the outputs have partial names.
+        VideoError, OSError, RuntimeError: nothing was processed.
+    """
+    files = OutputFiles()
     try:
         _track(args, config, source, estimator, report, files)
         _write_figures(args.report, report, files)
@@ -140,12 +178,6 @@ def run(args: argparse.Namespace) -> None:
             _write_figures(args.report, report, files)
         partial = f"; partial results: {files}" if str(files) else ""
         raise IncompleteError(f"{error}{partial}") from error
-    finally:
-        estimator.close()
-        if report.frames:
-            print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
-    if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
-        _warn(f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}")
 
 
 def _track(
@@ -166,7 +198,12 @@ def _track(
     with ExitStack() as stack, stop_requests() as stop:
         images = _Images(source, stop)
         bar = stack.enter_context(
-            tqdm(images, total=source.n_frames or None, unit="frame", disable=None)
+            tqdm(
+                images,
+                total=source.n_frames or None,
+                unit="frame",
+                disable=None if args.progress else True,
+            )
         )
         pipeline: Pipeline[int] = Pipeline(
             config, estimator.skeleton, appearance.likelihood, log=bar.write
@@ -176,7 +213,7 @@ def _track(
         with images.until_window_closed():
             for frame, is_last in _with_last(frames):
                 people = frame.tracked[_written(frame.tracked, config.tracker, is_last)]
-                report.add(people)
+                report.add(people, frame.stamp_s)
                 for write in writers:
                     write(frame.image, frame.stamp_s, frame.payload, people)
     if images.failure and (str(files) or not images.window_closed):
@@ -256,7 +293,12 @@ def _written(tracked: TrackedPoses, config: TrackerConfig, is_last: bool) -> NDA
     return tracked.visible | tentative
 
 
-def _configure(args: argparse.Namespace) -> Config:
+def configure(args: argparse.Namespace) -> Config:
+    """Return the configuration that the command asks for.
+
+    Raises:
+        CommandError, ConfigError: a parameter or its file is wrong.
+    """
     values = node_parameters(args.params)
     options = {"estimator.name": args.estimator, "tracker.association": args.association}
     config = Config.from_parameters(values | {k: v for k, v in options.items() if v})
