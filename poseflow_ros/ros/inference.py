@@ -12,8 +12,9 @@ from rclpy.lifecycle import LifecycleNode
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
 from poseflow_ros.estimation.estimator import PoseEstimator
+from poseflow_ros.estimation.guidance import Estimate, Hint, estimate_with_hints
 from poseflow_ros.imaging.appearance import AppearanceModel
-from poseflow_ros.poses import FloatArray, Image, Poses
+from poseflow_ros.poses import FloatArray, Image
 from poseflow_ros.ros.camera import Camera
 from poseflow_ros.ros.diagnostics import Alert, StageTimer, make_status
 from poseflow_ros.ros.image_job import DroppedImageError, ImageJob, PendingOutput
@@ -28,8 +29,8 @@ _TRANSFORM_WAIT_S = 0.05
 _REPLAY_WAIT_S = 2.0
 _MIB = 2**20
 
-FramePath = Generator[Image, tuple[Poses, FloatArray, float], None]
-"""Yields the image of a job; is sent its poses, their appearances, and the seconds for both."""
+FramePath = Generator[tuple[Image, Hint], tuple[Estimate, FloatArray, float], None]
+"""Yields a job's image and hint; is sent its people, their appearances, the seconds for both."""
 
 
 class InferenceLoop:
@@ -149,7 +150,7 @@ class InferenceLoop:
         self._busy_since_s, self._error = perf_counter(), None
         timers = [StageTimer(job.received_s, self._idle_since_s) for job in jobs]
         paths = [self._frame_path(generation, *each) for each in zip(jobs, timers, strict=True)]
-        images = [(path, image) for path in paths if (image := next(path, None)) is not None]
+        images = [(path, *item) for path in paths if (item := next(path, None)) is not None]
         if images:
             self._estimate(images)
         if images or self._error:
@@ -167,15 +168,20 @@ class InferenceLoop:
             self._check_age(job)
             image = to_rgb(job.message)
             timer.finish("convert")
-            poses, appearances, estimate_s = yield image
+            hint = Hint(job.camera, job.stamp_s, camera.pipeline.predict(image, job.stamp_s))
+            estimate, appearances, estimate_s = yield image, hint
             self._check(generation)
+            camera.statistics.count_left_out(estimate)
             wait_s = _REPLAY_WAIT_S if config.cameras.replay else _TRANSFORM_WAIT_S
             depth = camera.projector.context(
                 job.header, image.shape[:2], config.depth.slop_s, wait_s
             )
             timer.start()
             pending = PendingOutput(job.header, generation, depth)
-            frames = camera.pipeline.track(image, poses, appearances, job.stamp_s, pending)
+            poses, unscanned_ids = estimate.poses, estimate.unscanned_ids
+            frames = camera.pipeline.track(
+                image, poses, appearances, job.stamp_s, pending, unscanned_ids
+            )
             timer.finish("track")
             for frame in frames:
                 with self._drop_on_error(camera):
@@ -191,21 +197,21 @@ class InferenceLoop:
             timer.finish("publish")
             camera.statistics.add_times(timer.stages(estimate_s))
 
-    def _estimate(self, images: Sequence[tuple[FramePath, Image]]) -> None:
-        """Send each path the poses in its image, or the error where the network fails."""
+    def _estimate(self, images: Sequence[tuple[FramePath, Image, Hint]]) -> None:
+        """Send each path the people in its image, or the error where the network fails."""
         start_s = perf_counter()
         try:
-            batch = [image for _, image in images]
-            poses = self._estimator.estimate_batch(batch)
-            appearances = self._appearance.describe(batch, poses)
-            answers = list(zip(images, poses, appearances, strict=True))
+            paths, batch, hints = zip(*images, strict=True)
+            estimates = estimate_with_hints(self._estimator, batch, hints)
+            appearances = self._appearance.describe(batch, [each.poses for each in estimates])
+            answers = list(zip(paths, estimates, appearances, strict=True))
         except Exception as error:
-            for path, _ in images:
+            for path, *_ in images:
                 with suppress(StopIteration):
                     path.throw(error)
             return
         estimate_s = perf_counter() - start_s
-        for (path, _), found, described in answers:
+        for path, found, described in answers:
             with suppress(StopIteration):
                 path.send((found, described, estimate_s))
 

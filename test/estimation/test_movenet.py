@@ -16,7 +16,7 @@ from poseflow_ros.estimation.weights import cached
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Poses
 
-CONFIG = Config(estimator=EstimatorConfig(threads=2))
+CONFIG = Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(tiles="1x1"))
 SURE = 0.25  # the score of people whom the network finds in every view of the frame
 
 
@@ -114,7 +114,10 @@ def test_a_frame_of_larger_pixels_gives_the_same_people_to_the_half_pixel(times,
 
 def test_a_larger_input_finds_the_same_people(frames, people):
     large = MoveNet(
-        Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(input_size=768))
+        Config(
+            estimator=EstimatorConfig(threads=2),
+            movenet=MovenetConfig(tiles="1x1", input_size=768),
+        )
     )
     poses = large.estimate(frames[0])
     large.close()
@@ -199,7 +202,10 @@ def test_the_image_given_stays_as_it_is(movenet, frames):
 def test_a_model_named_by_its_path_is_used(model, tmp_path, frames, people):
     path = tmp_path / "my model.tflite"
     path.symlink_to(model)
-    estimator = make_estimator(Config(estimator=EstimatorConfig(weights=str(path), threads=2)))
+    config = Config(
+        estimator=EstimatorConfig(weights=str(path), threads=2), movenet=CONFIG.movenet
+    )
+    estimator = make_estimator(config)
     poses = estimator.estimate(frames[0])
     estimator.close()
     np.testing.assert_array_equal(poses[poses.scores >= SURE].boxes, people.boxes)
