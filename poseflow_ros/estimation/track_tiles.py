@@ -16,7 +16,7 @@ _MAX_HEIGHTS = 4.5
 # Boxes are enlarged by this share of their height on each side: people move.
 _MARGIN = 0.15
 # A region is larger than it must be by so many pixels, because its borders are whole pixels.
-_ROUNDING = 2
+_ROUNDING = 3
 
 
 def search_boxes(boxes: FloatArray, image: IntArray) -> FloatArray:
@@ -79,7 +79,7 @@ def _longer_side(boxes: FloatArray, grid: Grid) -> float:
 
 def _region(boxes: FloatArray, grid: Grid) -> IntArray:
     size = np.minimum(
-        np.ceil(_longer_side(boxes, grid) * grid.proportions) + _ROUNDING, grid.image[2:]
+        np.floor(_longer_side(boxes, grid) * grid.proportions) + _ROUNDING, grid.image[2:]
     )
     center = (boxes[:, :2].min(axis=0) + boxes[:, 2:].max(axis=0)) / 2
     start = np.clip(np.floor(center - size / 2), 0, grid.image[2:] - size)
