@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from poseflow_ros.config import Config
+from poseflow_ros.estimation.cuda_driver import driver_problem
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import import_problem
@@ -79,6 +80,8 @@ def _select(device: str) -> tuple[str, str]:
     """Return the best estimator that can run here, and the reason."""
     if problem := _device_problem(device):
         return "movenet", problem
+    if not import_problem("torchvision") and (problem := _operators_problem(device)):
+        return "movenet", problem
     if not (problem := import_problem("detectron2.modeling")):
         return "detectron2", "detectron2 can be imported and a CUDA device is available"
     if not (missing := import_problem("torchvision")):
@@ -90,8 +93,21 @@ def _device_problem(device: str) -> str:
     """Return why no GPU can be used; empty where one can."""
     if device == "cpu":
         return "estimator.device is cpu"
+    if problem := driver_problem():
+        return problem
     if problem := import_problem("torch"):
         return problem
     from poseflow_ros.estimation.torch_device import cuda_problem
 
-    return cuda_problem("cuda" if device == "auto" else device)
+    return cuda_problem(_cuda(device))
+
+
+def _operators_problem(device: str) -> str:
+    """Return why torchvision cannot compute on the GPU; empty where it can."""
+    from poseflow_ros.estimation.torch_device import operators_problem
+
+    return operators_problem(_cuda(device))
+
+
+def _cuda(device: str) -> str:
+    return "cuda" if device == "auto" else device

@@ -45,6 +45,20 @@ def cuda_problem(name: str = "cuda") -> str:
     return ""
 
 
+def operators_problem(name: str) -> str:
+    """Return why torchvision's operators do not run on a device; empty where they do.
+
+    A torchvision without CUDA operators is common on Jetson.
+    """
+    from torchvision.ops import nms
+
+    try:
+        nms(torch.zeros((1, 4), device=name), torch.zeros(1, device=name), 0.5)
+    except (NotImplementedError, RuntimeError) as error:
+        return f"torchvision has no operators for {name}: {first_line(error)}"
+    return ""
+
+
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """Return the type of the parameter `precision`; auto: float16 on a GPU, float32 on a CPU."""
     if name == "auto":
