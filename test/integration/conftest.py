@@ -51,14 +51,16 @@ def spun(domain_id, make):
 
 @pytest.fixture
 def start_node(driver):
-    """A function that starts a node; `classic__num=7` sets the parameter `classic.num`."""
+    """A function that starts a node; `classic__num=7` sets the parameter `classic.num`.
+
+    Unless a test asks for tiles, MoveNet takes one pass over an image.
+    """
     with contextlib.ExitStack() as nodes:
 
         def start(node_name="poseflow", **parameters):
-            overrides = [
-                Parameter(name.replace("__", "."), value=value)
-                for name, value in parameters.items()
-            ]
+            values = {name.replace("__", "."): value for name, value in parameters.items()}
+            values = {"movenet.tiles": "1x1"} | values
+            overrides = [Parameter(name, value=value) for name, value in values.items()]
 
             def make(context):
                 return PoseFlowNode(node_name, context=context, parameter_overrides=overrides)

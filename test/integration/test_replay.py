@@ -84,7 +84,7 @@ def test_whatever_comes_first_the_messages_are_the_same(driver, start_node, pede
     told = []
     for name, order in ORDERS.items():
         start_node(
-            name, cameras__replay=True, movenet__input_size=512, tracker__association="classic"
+            name, cameras__replay=True, movenet__tiles="auto", tracker__association="classic"
         )
         heard = play(driver, f"/{name}", pedestrians[:8], order)
         told.append([repr(array) for array in heard])  # in which NaN equals NaN
