@@ -13,10 +13,10 @@ from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 _BORDER = 0.01
 # Keypoints of at least this score are visible.
 _VISIBLE = 0.3
-# Two detections are one person where their boxes nearly coincide; or where so much of the lesser
+# Two detections are one person where their boxes overlap this much; or where so much of the lesser
 # one's box lies in the other's and their keypoints are this similar (OKS), all of them or those
 # that are visible in the lesser one.
-_SAME_IOU = 0.7
+_SAME_IOU = 0.4
 _CONTAINED = 0.5
 _SAME_OKS = 0.3
 _SAME_PART_OKS = 0.5
@@ -41,8 +41,8 @@ def merge_tiles(
         for poses, region in zip(detections, regions, strict=True)
     ]
     poses = Poses.joined([Poses.empty(skeleton.n_keypoints), *complete])
-    n_visible = (poses.keypoint_scores >= _VISIBLE).sum(axis=1)
-    poses = poses[np.lexsort([-poses.scores, -n_visible])]
+    # The sum of the scores is the expected number of visible keypoints.
+    poses = poses[np.lexsort([-poses.scores, -poses.keypoint_scores.sum(axis=1)])]
     same = _same_person(poses, skeleton)
     kept: list[int] = []
     for index in range(len(poses)):
