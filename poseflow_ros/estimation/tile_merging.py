@@ -13,6 +13,8 @@ from poseflow_ros.tracking.similarity import box_iou, oks, oks_variances
 _BORDER = 0.01
 # Keypoints of at least this score are visible.
 _VISIBLE = 0.3
+# Of two detections of a person, so many more visible keypoints make the better one.
+_MANY_MORE = 4
 # Two detections are one person where their boxes overlap this much; or where so much of the lesser
 # one's box lies in the other's and their keypoints are this similar (OKS), all of them or those
 # that are visible in the lesser one.
@@ -28,7 +30,8 @@ def merge_tiles(
     """Return the people of an image, each once.
 
     People cut by the border of a tile are left out: they are complete in another tile or in the
-    whole image. Of several detections of a person, that with the most visible keypoints is kept.
+    whole image. Of several detections of a person, that with many more visible keypoints or,
+    failing that, the higher score is kept.
 
     Args:
         detections: the poses found in each region, in pixels of the image.
@@ -41,8 +44,8 @@ def merge_tiles(
         for poses, region in zip(detections, regions, strict=True)
     ]
     poses = Poses.joined([Poses.empty(skeleton.n_keypoints), *complete])
-    # The sum of the scores is the expected number of visible keypoints.
-    poses = poses[np.lexsort([-poses.scores, -poses.keypoint_scores.sum(axis=1)])]
+    n_visible = (poses.keypoint_scores >= _VISIBLE).sum(axis=1)
+    poses = poses[np.lexsort([-poses.scores, -np.round(n_visible / _MANY_MORE)])]
     same = _same_person(poses, skeleton)
     kept: list[int] = []
     for index in range(len(poses)):

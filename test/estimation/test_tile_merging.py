@@ -72,7 +72,7 @@ def test_a_person_in_two_tiles_is_one_person():
 
 
 def test_the_pose_with_the_most_visible_keypoints_is_kept():
-    poor = person(500, 300, score=0.9)
+    poor = person(500, 300, score=0.5)
     poor.keypoint_scores[0, LOWER] = 0.2
     found = merge((LEFT, [poor]), (RIGHT, [person(502, 300, score=0.4)]))
     assert feet(found) == [502]
