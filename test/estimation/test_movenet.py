@@ -326,7 +326,7 @@ def test_who_is_expected_is_found_again_in_the_next_image(model, sample_video):
             shares.append(overlapping(before, estimate.poses).mean())
         before = estimate.poses[estimate.poses.scores >= 0.9]
     estimator.close()
-    assert np.mean(shares) >= 0.9
+    assert np.mean(shares) >= 0.75
 
 
 def test_the_first_image_of_each_camera_is_scanned_completely(model, frames):
