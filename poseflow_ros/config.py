@@ -225,10 +225,39 @@ class MovenetConfig(_Group):
 
     prefix: ClassVar[str] = "movenet"
 
+    tiles: str = _param(
+        "auto",
+        "overlapping tiles in which the network looks for people; auto: around the people who are "
+        "expected, and in turn elsewhere; 4x3: columns and rows, all of them and the whole image, "
+        "every image; 1x1: the whole image in one pass",
+        choices=("auto", "CxR (1x1 to 9x9)"),
+        pattern=r"auto|[1-9]x[1-9]",
+    )
+    tile_size: int = _param(
+        256,
+        "longer side of the input for a tile, pixels",
+        minimum=64,
+        maximum=1280,
+        step=32,
+    )
+    search_passes: int = _param(
+        2,
+        "tiles auto: minimum number of passes per image that look for new people; more where each "
+        "tile would otherwise be scanned less than twice a second",
+        minimum=1,
+        maximum=100,
+    )
+    max_passes: int = _param(
+        0,
+        "tiles auto: maximum number of passes per image, which bounds the time; people in tiles "
+        "that are left out keep their state; 0: no limit",
+        minimum=0,
+        maximum=100,
+    )
     input_size: int = _param(
         512,
-        "longer side of the input, pixels; a smaller one is faster, a larger one finds smaller "
-        "people",
+        "one pass: longer side of the input, pixels; a smaller one is faster, a larger one finds "
+        "smaller people",
         minimum=64,
         maximum=1280,
         step=32,

@@ -7,10 +7,11 @@ from typing import Generic, TypeVar
 
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.matcher import ImageMatcher
-from poseflow_ros.poses import FloatArray, Image, Poses, TrackedPoses
+from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.delayed_output import DelayedOutput
+from poseflow_ros.tracking.predictions import NO_IDS, Predictions
 from poseflow_ros.tracking.tracker import PoseFlowTracker
 
 Payload = TypeVar("Payload")
@@ -78,6 +79,18 @@ class Pipeline(Generic[Payload]):
         """Number of delayed frames."""
         return len(self._output)
 
+    def predict(self, image: Image, stamp_s: float) -> Predictions:
+        """Return where people are expected in the image that `track` gets next.
+
+        Args:
+            image: (H, W, 3).
+            stamp_s: when it was taken, seconds.
+        """
+        with self._lock:
+            if self._discontinuity(image.shape[:2], stamp_s):
+                return Predictions.none()
+            return self._tracker.predict(stamp_s)
+
     def track(
         self,
         image: Image,
@@ -85,6 +98,7 @@ class Pipeline(Generic[Payload]):
         appearances: FloatArray,
         stamp_s: float,
         payload: Payload,
+        unscanned_ids: IntArray = NO_IDS,
     ) -> list[Frame[Payload]]:
         """Track the people in an image; return the frames that are ready, oldest first.
 
@@ -98,6 +112,7 @@ class Pipeline(Generic[Payload]):
             appearances: (N, D) of these people, from the appearance model.
             stamp_s: of the image, seconds.
             payload: returned in `Frame.payload`.
+            unscanned_ids: tracks that were predicted but not looked for.
         """
         shape = image.shape[:2]
         flushed = self._reset_if_discontinuous(shape, stamp_s)
@@ -107,7 +122,7 @@ class Pipeline(Generic[Payload]):
         cues = self._matcher.match(image, poses, appearances)
         with self._lock:
             self._shape, self._stamp_s = shape, stamp_s
-            tracked = self._tracker.update(poses, cues, stamp_s)
+            tracked = self._tracker.update(poses, cues, stamp_s, unscanned_ids)
             frame = Frame(image, stamp_s, self._epoch, tracked, payload)
             return flushed + _ready(self._output.push(tracked, frame))
 
@@ -140,16 +155,21 @@ class Pipeline(Generic[Payload]):
     ) -> list[Frame[Payload]]:
         """Reset the tracking if necessary; return the frames that were delayed."""
         with self._lock:
-            if stamp_s < self._stamp_s:
-                reason = f"the stamp went back from {self._stamp_s:.3f} to {stamp_s:.3f} s"
-            elif self._shape not in (None, shape):
-                reason = f"the image size changed from {self._shape} to {shape} (height, width)"
-            else:
+            reason = self._discontinuity(shape, stamp_s)
+            if not reason:
                 return []
             flushed = _ready(self._output.flush())
             self._start_epoch()
         self._log(f"tracking reset: {reason}")
         return flushed
+
+    def _discontinuity(self, shape: tuple[int, ...], stamp_s: float) -> str:
+        """Return why such an image does not continue the last one; empty where it does."""
+        if stamp_s < self._stamp_s:
+            return f"the stamp went back from {self._stamp_s:.3f} to {stamp_s:.3f} s"
+        if self._shape not in (None, shape):
+            return f"the image size changed from {self._shape} to {shape} (height, width)"
+        return ""
 
 
 def _ready(frames: list[tuple[TrackedPoses, Frame[Payload]]]) -> list[Frame[Payload]]:

@@ -202,3 +202,26 @@ def test_without_a_window_nothing_is_delayed(pipeline):
     pipeline.process(IMAGE, 1.0)
     assert pipeline.flush() == []
     assert pipeline.reset() == 0
+
+
+def test_people_are_expected_where_the_image_continues_the_last_one(pipeline):
+    assert len(pipeline.pipeline.predict(IMAGE, 1.0).track_ids) == 0
+    for i in range(3):
+        pipeline.process(IMAGE, 1 + 0.1 * i)
+    predict = pipeline.pipeline.predict
+    assert predict(IMAGE, 1.3).track_ids.tolist() == [1]
+    assert len(predict(IMAGE, 0.9).track_ids) == 0
+    assert len(predict(IMAGE[:50], 1.3).track_ids) == 0
+    # To ask changes nothing.
+    (frame,) = pipeline.process(IMAGE, 1.3)
+    assert (ids(frame), frame.epoch) == ([1], 4)
+
+
+def test_who_was_not_looked_for_stays_confirmed(pipeline):
+    pipeline.process(IMAGE, 1.0)
+    nobody, no_appearances = Poses.empty(17), np.zeros((0, 0))
+    track = pipeline.pipeline.track
+    (frame,) = track(IMAGE, nobody, no_appearances, 1.1, None, np.array([1]))
+    assert frame.tracked.visible.tolist() == [True]
+    (frame,) = track(IMAGE, nobody, no_appearances, 1.2, None)
+    assert frame.tracked.visible.tolist() == [False]

@@ -88,11 +88,11 @@ class Recorder:
     def ask(self, client: Any) -> None:
         """Ask the node for a parameter and note how long the answer takes."""
         asked_s = time.perf_counter()
-        future = client.call_async(GetParameters.Request(names=["movenet.input_size"]))
+        future = client.call_async(GetParameters.Request(names=["movenet.tiles"]))
         future.add_done_callback(lambda _: self.answers_s.append(time.perf_counter() - asked_s))
 
 
-def record(video: str, input_size: int) -> Recorder:
+def record(video: str, tiles: str) -> Recorder:
     """Run both nodes until the video's end; return what was published."""
     total = open_source(video).n_frames
     use_large_images_profile()
@@ -102,7 +102,7 @@ def record(video: str, input_size: int) -> Recorder:
         node = rclpy.create_node("demo")
         recorder = Recorder(node)
         recorder.listen()
-        network = ("estimator.name:=movenet", f"movenet.input_size:={input_size}")
+        network = ("estimator.name:=movenet", f"movenet.tiles:={tiles}")
         poseflow = start(stack, executable("poseflow_node"), "/demo", network)
         bring_up(node, poseflow, "/demo/poseflow")
         source = [f"video:={json.dumps(video)}"]
@@ -219,14 +219,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--video", help="a video file; default: the sample of opencv-doc")
     parser.add_argument("--out", type=Path, default=ROOT / "out", help="where the results go")
-    parser.add_argument("--input-size", type=int, default=512, help="of the network, pixels")
+    parser.add_argument("--tiles", default="auto", help="of the network: movenet.tiles")
     args = parser.parse_args()
     try:
         video = args.video or _sample_video()
         cached(MOVENET_MULTIPOSE)  # before the clock runs
         args.out.mkdir(parents=True, exist_ok=True)
         print(f"demo: {video}, played at its own rate through two nodes", flush=True)
-        recorder = record(video, args.input_size)
+        recorder = record(video, args.tiles)
         summary = summarize(recorder)
         draw_video(video, recorder, args.out)
         (args.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")

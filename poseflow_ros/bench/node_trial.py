@@ -113,7 +113,8 @@ class NodeTrial:
             self._await_last_counts()
         return (
             asdict(self._stream)
-            | {"estimator": "movenet", "input_size": self._movenet.input_size}
+            | {"estimator": "movenet", "tiles": self._movenet.tiles}
+            | {"input_size": self._movenet.input_size}
             | {"fastdds_profile": Path(profile).name}
             | self._counts(published)
             | self._times()
@@ -132,6 +133,7 @@ class NodeTrial:
 
     def _start_node(self, stack: ExitStack) -> None:
         parameters = ["estimator.name:=movenet"]
+        parameters += [f"movenet.tiles:={self._movenet.tiles}"]
         parameters += [f"movenet.input_size:={self._movenet.input_size}"]
         if self._stream.cameras > 1:
             parameters += [f"cameras.names:=[{', '.join(self._stream.camera_names)}]"]

@@ -23,6 +23,7 @@ from poseflow_ros.cli.writers import AnnotatedVideoWriter, FrameWriter, JsonWrit
 from poseflow_ros.config import Config, TrackerConfig, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
+from poseflow_ros.estimation.guidance import Hint, estimate_with_hints
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
@@ -264,10 +265,13 @@ def _frames(
     """Yield each image with its tracks; the payload is its index."""
     for index, (image, stamp_s) in enumerate(images):
         start = perf_counter()
-        poses = estimator.estimate(image)
+        hint = Hint("", stamp_s, pipeline.predict(image, stamp_s))
+        (estimate,) = estimate_with_hints(estimator, [image], [hint])
         estimated = perf_counter()
-        (appearances,) = appearance.describe([image], [poses])
-        frames = pipeline.track(image, poses, appearances, stamp_s, index)
+        (appearances,) = appearance.describe([image], [estimate.poses])
+        frames = pipeline.track(
+            image, estimate.poses, appearances, stamp_s, index, estimate.unscanned_ids
+        )
         report.estimate_s += estimated - start
         report.track_s += perf_counter() - estimated
         yield from frames

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 import cv2
 
 from poseflow_ros.config import Config
+from poseflow_ros.estimation.cuda_driver import driver_problem
 from poseflow_ros.estimation.errors import EstimatorError, first_line
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import import_problem
@@ -92,7 +93,7 @@ def _select(device: str) -> tuple[str, str]:
     if problem := _device_problem(device):
         return "movenet", problem
     missing = import_problem("torchvision")
-    if not missing and (problem := _operator_problem(device)):
+    if not missing and (problem := _operators_problem(device)):
         return "movenet", problem
     if not (problem := import_problem("detectron2.modeling")):
         return "detectron2", "detectron2 can be imported and a CUDA device is available"
@@ -105,15 +106,21 @@ def _device_problem(device: str) -> str:
     """Return why no GPU can be used; empty if one can be used."""
     if device == "cpu":
         return "estimator.device is cpu"
+    if problem := driver_problem():
+        return problem
     if problem := import_problem("torch"):
         return problem
     from poseflow_ros.estimation.torch_device import cuda_problem
 
-    return cuda_problem("cuda" if device == "auto" else device)
+    return cuda_problem(_cuda(device))
 
 
-def _operator_problem(device: str) -> str:
-    """Return why torchvision, which both libraries need, cannot use the GPU; empty if it can."""
-    from poseflow_ros.estimation.torch_device import cuda_ops_problem
+def _operators_problem(device: str) -> str:
+    """Return why torchvision cannot compute on the GPU; empty where it can."""
+    from poseflow_ros.estimation.torch_device import operators_problem
 
-    return cuda_ops_problem("cuda" if device == "auto" else device)
+    return operators_problem(_cuda(device))
+
+
+def _cuda(device: str) -> str:
+    return "cuda" if device == "auto" else device

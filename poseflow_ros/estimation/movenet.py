@@ -1,27 +1,30 @@
-"""MoveNet MultiPose Lightning with LiteRT: at most six people, on a CPU."""
+"""MoveNet MultiPose Lightning with LiteRT: people in tiles of an image, on a CPU."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.cpu_threads import cpu_threads
-from poseflow_ros.estimation.errors import EstimatorError, first_line
-from poseflow_ros.estimation.libraries import require
+from poseflow_ros.estimation.guidance import Estimate, Hint
+from poseflow_ros.estimation.movenet_passes import ParallelPasses, load
 from poseflow_ros.estimation.sources import PipPackage
+from poseflow_ros.estimation.tile_merging import merge_tiles
+from poseflow_ros.estimation.tile_schedule import TileSchedule
+from poseflow_ros.estimation.tiles import Grid, grid_size, round_up
 from poseflow_ros.estimation.weights import ModelFile, find
-from poseflow_ros.poses import Image, Poses
+from poseflow_ros.poses import Image, IntArray, Poses
 from poseflow_ros.skeletons.coco17 import COCO_17
+from poseflow_ros.tracking.predictions import NO_IDS
 
-_STRIDE = 32
-_OUTPUT_SHAPE = (1, 6, 56)
-# Below this scale, averaging 2 x 2 pixels first, for which OpenCV has a fast path, saves more than
-# half of the time (1080p to 256: 3 instead of 9 ms) and changes the result by 1/3 grey level.
-_HALF_FIRST = 1 / 4
+# From so many cores on, parallel passes of one thread each are faster than one of all threads.
+_MIN_PARALLEL = 4
+# Logistic regression of whether a detection is a person (IoU with the truth at least 0.3) on the
+# logits of its score and its mean keypoint score; 3 x 2 tiles of 256 pixels of PETS09-S2L1.
+_CALIBRATION = np.array([1.5, 4.7])
+_CALIBRATION_OFFSET = 5.1
+_LEAST_SCORE = 1e-4
 # The first image takes twice as long, so a black one of this shape goes first.
 _WARM_UP_SHAPE = (480, 640, 3)
 
@@ -65,9 +68,11 @@ def verify(path: Path, config: Config) -> str | None:
 
 
 class MoveNet:
-    """Pose estimator of at most six people, COCO keypoints.
+    """Pose estimator for a CPU, COCO keypoints.
 
-    The network's scores of people and keypoints are sigmoids, in [0, 1].
+    The network finds at most six people in a pass. `movenet.tiles` says what passes there are:
+    auto: tiles in which people are expected, and in turn all others and the whole image; 4x3: each
+    of 4 x 3 tiles and the whole image; 1x1: the whole image alone.
     """
 
     skeleton = COCO_17
@@ -75,92 +80,84 @@ class MoveNet:
     device_bytes = 0
 
     def __init__(self, config: Config) -> None:
-        self._long_side = config.movenet.input_size
-        self._min_score = config.estimator.min_person_score
+        self._config = config.movenet
+        single = config.movenet.tiles == "1x1"
         threads = cpu_threads(config.estimator)
-        self._interpreter = load(find(config.estimator.weights, MOVENET_MULTIPOSE), threads)
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        self._padded: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
-        self.description = (
-            f"MoveNet MultiPose at {config.movenet.input_size} px, CPU, {threads} threads"
-        )
+        n_interpreters = threads if threads >= _MIN_PARALLEL and not single else 1
+        path = find(config.estimator.weights, MOVENET_MULTIPOSE)
+        min_score = config.estimator.min_person_score
+        self._passes = ParallelPasses(path, n_interpreters, threads // n_interpreters, min_score)
+        self._schedules: dict[str, TileSchedule] = {}
+        size, tile_size = config.movenet.input_size, config.movenet.tile_size
+        what = f"at {size} px" if single else f"tiles {config.movenet.tiles} at {tile_size} px"
+        self.description = f"MoveNet MultiPose, {what}, CPU, {threads} threads"
         self.estimate(np.zeros(_WARM_UP_SHAPE, np.uint8))
 
     def estimate(self, image: Image) -> Poses:
-        """Return the people in an (H, W, 3) uint8 RGB image.
-
-        The network always returns six; those below `min_person_score` are noise and left out.
-        """
-        height, width = self._fit(image)
-        self._interpreter.set_tensor(self._input, self._padded[None])
-        self._interpreter.invoke()
-        people = self._interpreter.get_tensor(self._output)[0].astype(float)
-        people = people[people[:, 55] >= self._min_score]
-        # The network's coordinates are fractions of the padded input, from its edge. Convert them
-        # to pixels of the image, whose edge is half a pixel before the centre of its first pixel.
-        padded_size = np.array(self._padded.shape[1::-1], float)
-        scale = padded_size * image.shape[1::-1] / (width, height)
-        keypoints = people[:, :51].reshape(-1, 17, 3)
-        corners = people[:, 51:55].reshape(-1, 2, 2)[:, :, ::-1]
-        return Poses(
-            keypoints=keypoints[:, :, 1::-1] * scale - 0.5,
-            keypoint_scores=np.clip(keypoints[:, :, 2], 0, 1),
-            boxes=(corners * scale - 0.5).reshape(-1, 4),
-            scores=np.clip(people[:, 55], 0, 1),
-        )
+        """Return the people in an (H, W, 3) uint8 RGB image; all its tiles are scanned."""
+        grid = self._grid(image)
+        if grid is None:
+            return self._single_pass(image)
+        return self._scan(image, grid, np.vstack([grid.image, grid.regions]))
 
     def estimate_batch(self, images: Sequence[Image]) -> list[Poses]:
         """Return the people in each image, one image after the other."""
         return [self.estimate(image) for image in images]
 
+    def estimate_guided(self, images: Sequence[Image], hints: Sequence[Hint]) -> list[Estimate]:
+        """Return the people in each image; `auto` scans where they are expected."""
+        return [self._estimate_guided(*each) for each in zip(images, hints, strict=True)]
+
     def close(self) -> None:
         """Release the network's memory and threads; a second call does nothing."""
-        self._interpreter = None
+        self._passes.close()
 
-    def _fit(self, image: Image) -> tuple[int, int]:
-        """Scale the image into the upper left of the padded input; return (height, width)."""
-        factor = self._long_side / max(image.shape[:2])
+    def _estimate_guided(self, image: Image, hint: Hint) -> Estimate:
+        grid = self._grid(image)
+        if grid is None or self._config.tiles != "auto":
+            return Estimate(self.estimate(image), NO_IDS)
+        schedule = self._schedules.get(hint.camera)
+        if schedule is None or not schedule.grid.is_of(image):
+            schedule = self._schedules[hint.camera] = TileSchedule(grid, self._config)
+        plan = schedule.plan(hint.predictions, hint.stamp_s)
+        poses = self._scan(image, grid, plan.regions)
+        return Estimate(poses, hint.predictions.track_ids[~plan.scanned], plan.n_left_out)
+
+    def _grid(self, image: Image) -> Grid | None:
+        """Return the tiles of an image; None where one pass over all of it suffices."""
+        height, width = image.shape[:2]
+        tile_size = self._config.tile_size
+        columns, rows = grid_size(self._config.tiles, width, height, tile_size)
+        one = columns * rows == 1
+        return None if one else Grid.of(width, height, columns, rows, tile_size)
+
+    def _single_pass(self, image: Image) -> Poses:
+        factor = self._config.input_size / max(image.shape[:2])
         height, width = (max(1, round(side * factor)) for side in image.shape[:2])
-        shape = (_round_up(height), _round_up(width), 3)
-        if self._padded.shape != shape:
-            self._padded = np.zeros(shape, np.uint8)
-            self._interpreter.resize_tensor_input(self._input, (1, *shape), strict=True)
-            self._interpreter.allocate_tensors()
-        self._padded[height:], self._padded[:, width:] = 0, 0  # left by the image before
-        if factor < _HALF_FIRST and not (image.shape[0] % 2 or image.shape[1] % 2):
-            half = (image.shape[1] // 2, image.shape[0] // 2)
-            image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-        interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-        self._padded[:height, :width] = cv2.resize(
-            image, (width, height), interpolation=interpolation
-        )
-        return height, width
+        (poses,) = self._passes.run([image], (round_up(height), round_up(width)))
+        return poses
+
+    def _scan(self, image: Image, grid: Grid, regions: IntArray) -> Poses:
+        crops = [image[y1:y2, x1:x2] for x1, y1, x2, y2 in regions.tolist()]
+        found = self._passes.run(crops, grid.input_shape)
+        moved = [shifted(poses, *region[:2]) for poses, region in zip(found, regions, strict=True)]
+        return calibrated(merge_tiles(moved, regions, grid.image, COCO_17))
 
 
-def _round_up(side: int) -> int:
-    return -(-side // _STRIDE) * _STRIDE
+def shifted(poses: Poses, x: float, y: float) -> Poses:
+    """Return poses moved by (x, y) pixels."""
+    offset = np.array([x, y])
+    boxes = poses.boxes + np.tile(offset, 2)
+    return Poses(poses.keypoints + offset, poses.keypoint_scores, boxes, poses.scores)
 
 
-def load(path: Path, threads: int) -> Any:
-    """Return an interpreter of the network.
+def calibrated(poses: Poses) -> Poses:
+    """Return poses whose score is the probability that it is a person, by their own scores.
 
-    Raises:
-        EstimatorError: LiteRT cannot be imported, or the file is not a MoveNet MultiPose.
+    The network's scores fall with the size of the people in its input, which is small in tiles: of
+    the poses with a confidence of 0.35, 95 % are people.
     """
-    require("ai_edge_litert.interpreter", "to install it: python3 -m pip install ai-edge-litert")
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        # By its content: LiteRT takes no name that is not text.
-        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
-        shape = tuple(int(n) for n in interpreter.get_output_details()[0]["shape"])
-    except (OSError, ValueError, RuntimeError, IndexError) as error:
-        reason = first_line(error)
-        raise EstimatorError(f"weights {path} are not a LiteRT model: {reason}") from error
-    if shape != _OUTPUT_SHAPE:
-        raise EstimatorError(
-            f"weights {path} are of another network: its output is {shape}, "
-            f"must be {_OUTPUT_SHAPE} as of MoveNet MultiPose"
-        )
-    return interpreter
+    features = np.stack([poses.scores, poses.keypoint_scores.mean(axis=1)], axis=1)
+    features = np.clip(features, _LEAST_SCORE, 1 - _LEAST_SCORE)
+    logits = np.log(features / (1 - features)) @ _CALIBRATION + _CALIBRATION_OFFSET
+    return Poses(poses.keypoints, poses.keypoint_scores, poses.boxes, 1 / (1 + np.exp(-logits)))

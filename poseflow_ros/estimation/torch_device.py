@@ -43,8 +43,8 @@ def cuda_problem(name: str = "cuda") -> str:
     return ""
 
 
-def cuda_ops_problem(name: str = "cuda") -> str:
-    """Return why torchvision's operators do not run on a CUDA device; empty where they do.
+def operators_problem(name: str = "cuda") -> str:
+    """Return why torchvision's operators do not run on a device; empty if they do.
 
     A torchvision built without CUDA, as is common on Jetson, can be imported and fails at its
     first operator on the device.
@@ -52,9 +52,9 @@ def cuda_ops_problem(name: str = "cuda") -> str:
     from torchvision.ops import nms
 
     try:
-        nms(torch.zeros(1, 4, device=name), torch.zeros(1, device=name), 0.5)
+        nms(torch.zeros((1, 4), device=name), torch.zeros(1, device=name), 0.5)
     except (RuntimeError, NotImplementedError) as error:
-        return f"torchvision has no operators for CUDA: {first_line(error)}"
+        return f"torchvision has no operators for {name}: {first_line(error)}"
     return ""
 
 

@@ -102,7 +102,6 @@ class Camera:
         self.frames = FrameLoop(
             name,
             config,
-            self.pipeline,
             self.projector,
             self.outputs,
             self.statistics,

@@ -9,6 +9,8 @@ from time import monotonic, perf_counter
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from poseflow_ros.estimation.guidance import Estimate
+
 _WINDOW = 300  # number of frames for the percentiles
 _LATEST = 5  # number of calls, one per second, for the share of dropped images
 _LOST = "lost on the way"
@@ -88,6 +90,7 @@ class FrameStatistics:
         self._dropped: Counter[str] = Counter()
         self._stages: deque[Stages] = deque(maxlen=_WINDOW)
         self._received = self._processed = self._lost = self._people = 0
+        self._passes_left_out = self._not_looked_for = 0
         self._dropped_since_last = 0
         self._last_received_s = monotonic()
         self._last_call = (monotonic(), 0, 0)
@@ -115,6 +118,12 @@ class FrameStatistics:
         with self._lock:
             self._processed += 1
             self._people = people
+
+    def count_left_out(self, estimate: Estimate) -> None:
+        """Count passes of the network that were left out, and people not looked for."""
+        with self._lock:
+            self._passes_left_out += estimate.n_left_out
+            self._not_looked_for += len(estimate.unscanned_ids)
 
     def add_times(self, stages: Stages) -> None:
         """Add the times of an image."""
@@ -174,6 +183,8 @@ class FrameStatistics:
                 "rate in (Hz)": f"{(self._received - received) / elapsed:.1f}",
                 "rate out (Hz)": f"{(self._processed - processed) / elapsed:.1f}",
                 "people": str(self._people),
+                "network passes left out": str(self._passes_left_out),
+                "people not looked for": str(self._not_looked_for),
             }
         for name in _STAGES if stages else ():
             p50, p99 = np.percentile([1e3 * getattr(s, name) for s in stages], [50, 99])

@@ -1,4 +1,4 @@
-"""The part of an image's way after the network, in a thread of each camera."""
+"""The path of an image after tracking, in a thread of each camera."""
 
 import threading
 from collections import deque
@@ -8,7 +8,7 @@ from time import perf_counter
 
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.rotation import Rotation
-from poseflow_ros.pipeline import Frame, Pipeline
+from poseflow_ros.pipeline import Frame
 from poseflow_ros.ros.depth import DepthContext, DepthProjector
 from poseflow_ros.ros.diagnostics import FrameStatistics
 from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, PendingOutput
@@ -17,16 +17,16 @@ from poseflow_ros.ros.outputs import Outputs
 _REPLAY_WAIT_S = 2.0
 # After so many images in a row that waited for nothing, none waits until something arrives.
 _MAX_VAIN_WAITS = 10
-# The network may be this many images ahead of tracking and publishing; more of them while the
+# The network may be this many images ahead of publishing; more of them while the
 # thread waits for an input: two seconds at 30 Hz.
 _MAX_AHEAD, _MAX_AHEAD_WAITING = 2, 64
 
 
 class FrameLoop:
-    """Tracks, locates and publishes the people of one camera's images, in order.
+    """Locates and publishes the people of one camera's images, in order.
 
     An image waits for its depth image and its transform, up to `depth.wait_s` since it arrived,
-    while the network processes the following images. `put` is called by the inference loop,
+    while the following images are processed. `put` is called by the inference loop,
     everything else by the executor's thread.
     """
 
@@ -34,7 +34,6 @@ class FrameLoop:
         self,
         name: str,
         config: Config,
-        pipeline: Pipeline[PendingOutput],
         projector: DepthProjector,
         outputs: Outputs,
         statistics: FrameStatistics,
@@ -49,7 +48,6 @@ class FrameLoop:
         Args:
             name: of the camera.
             config: all parameters.
-            pipeline: used by the thread only, apart from its resets.
             projector: locates the people.
             outputs: publishes them.
             statistics: counts the images.
@@ -59,7 +57,6 @@ class FrameLoop:
             on_error: called with what fails; the image is then dropped.
         """
         self._config = config
-        self._pipeline = pipeline
         self._projector = projector
         self._outputs = outputs
         self._statistics = statistics
@@ -69,6 +66,8 @@ class FrameLoop:
         self._on_error = on_error
         self._changed = threading.Condition()
         self._jobs: deque[FrameJob] = deque()
+        # Of images whose output is delayed.
+        self._contexts: dict[PendingOutput, DepthContext | None] = {}
         self._waits = self._closed = False
         self._vain_waits, self._n_received = 0, -1
         self._thread = threading.Thread(
@@ -81,11 +80,11 @@ class FrameLoop:
         self._config = config
 
     def put(self, job: FrameJob) -> None:
-        """Add an image; wait only if tracking and publishing are slower than the network."""
+        """Add an image; wait only if publishing is slower than the network."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._has_room())
             if self._closed:
-                self._check(job.generation)
+                self._check(job.pending.generation)
             self._jobs.append(job)
             self._changed.notify_all()
 
@@ -118,20 +117,16 @@ class FrameLoop:
             return job
 
     def _process(self, job: FrameJob) -> None:
-        self._check(job.generation)
-        received = self._rotation.received(job.image)
-        context = self._context(job, received.shape[:2])
+        generation = job.pending.generation
+        self._check(generation)
+        self._contexts = {p: c for p, c in self._contexts.items() if p.generation == generation}
+        self._contexts[job.pending] = self._context(job)
         job.timer.finish("depth")
-        pending = PendingOutput(job.job.header, job.generation, context)
-        frames = self._pipeline.track(
-            job.image, job.poses, job.appearances, job.job.stamp_s, pending
-        )
-        job.timer.finish("track")
-        n_dropped = self._statistics.take_dropped() if frames else 0
-        for frame in frames:
+        n_dropped = self._statistics.take_dropped() if job.frames else 0
+        for frame in job.frames:
             self._publish(frame, n_dropped)
             n_dropped = 0
-        self._outputs.end_epochs_before(self._pipeline.epoch, job.generation, self._check)
+        self._outputs.end_epochs_before(job.epoch, generation, self._check)
         job.timer.finish("publish")
         self._statistics.add_times(job.timer.stages(job.estimate_s))
 
@@ -141,7 +136,8 @@ class FrameLoop:
             frame = self._as_received(frame)
             score = self._config.markers.min_keypoint_score
             tracked = self._outputs.select(frame.tracked)
-            people = self._projector.locate(tracked, frame.payload.depth, frame.epoch, score)
+            context = self._contexts.pop(frame.payload)
+            people = self._projector.locate(tracked, context, frame.epoch, score)
             self._outputs.publish(tracked, people, frame, n_dropped, self._check)
             self._statistics.count_published(int(frame.tracked.visible.sum()))
         except Exception as error:
@@ -156,7 +152,7 @@ class FrameLoop:
             tracked=self._rotation.received_people(frame.tracked, frame.image.shape[:2]),
         )
 
-    def _context(self, job: FrameJob, image_size: tuple[int, int]) -> DepthContext | None:
+    def _context(self, job: FrameJob) -> DepthContext | None:
         """Wait for what the 3D positions need, and return it."""
         config = self._config
         wait_s = _REPLAY_WAIT_S if config.cameras.replay else config.depth.wait_s
@@ -167,10 +163,10 @@ class FrameLoop:
                 self._wait(job, deadline_s)
             return self._projector.context(
                 job.job.header,
-                image_size,
+                job.image_size,
                 config.depth,
                 deadline_s - perf_counter(),
-                lambda: self._ended(job.generation),
+                lambda: self._ended(job.pending.generation),
             )
         finally:
             self._set_waits(False)
@@ -182,12 +178,12 @@ class FrameLoop:
         if self._vain_waits >= _MAX_VAIN_WAITS and not self._config.cameras.replay:
             return
         came = self._projector.wait(
-            lambda: self._ended(job.generation) or not self._awaits(job.job.stamp_s),
+            lambda: self._ended(job.pending.generation) or not self._awaits(job.job.stamp_s),
             deadline_s - perf_counter(),
         )
         self._n_received = self._projector.n_received
         self._vain_waits = 0 if came else self._vain_waits + 1
-        self._check(job.generation)
+        self._check(job.pending.generation)
 
     def _ended(self, generation: int) -> bool:
         if self._closed:

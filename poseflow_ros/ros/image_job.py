@@ -1,14 +1,13 @@
 """One image while it is processed by the node."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from poseflow_ros.poses import FloatArray, Poses
-from poseflow_ros.poses import Image as RgbImage
+from poseflow_ros.pipeline import Frame
 from poseflow_ros.ros.conversions import seconds
-from poseflow_ros.ros.depth import DepthContext
 from poseflow_ros.ros.diagnostics import StageTimer
 
 
@@ -44,41 +43,39 @@ class ImageJob:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FrameJob:
-    """An image with its poses, to be tracked, located and published.
-
-    Attributes:
-        job: the image as received.
-        generation: of the job queue when processing began.
-        image: (H, W, 3) RGB, upright.
-        poses: the people in it.
-        appearances: (N, D) of them.
-        timer: of the stages.
-        estimate_s: the time that the network took.
-    """
-
-    job: ImageJob
-    generation: int
-    image: RgbImage
-    poses: Poses
-    appearances: FloatArray
-    timer: StageTimer
-    estimate_s: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class PendingOutput:
     """The data needed to publish an image's tracks, delayed together with them.
 
     Attributes:
         header: of the image.
         generation: of the job queue when processing started.
-        depth: the 3D context of the image; None without depth or calibration.
     """
 
     header: Header
     generation: int
-    depth: DepthContext | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameJob:
+    """An image that was tracked, to be located and published.
+
+    Attributes:
+        job: the image as received.
+        pending: of the image.
+        image_size: (height, width) of the image as received, pixels.
+        epoch: of the tracking after the image.
+        frames: those to be published now, oldest first; `flow_window_s` delays them.
+        timer: of the stages.
+        estimate_s: the time that the network took.
+    """
+
+    job: ImageJob
+    pending: PendingOutput
+    image_size: tuple[int, int]
+    epoch: int
+    frames: Sequence[Frame[PendingOutput]]
+    timer: StageTimer
+    estimate_s: float
 
 
 class DroppedImageError(Exception):

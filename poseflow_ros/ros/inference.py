@@ -10,11 +10,12 @@ from rclpy.lifecycle import LifecycleNode
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
 from poseflow_ros.estimation.estimator import PoseEstimator, ReportsValues
+from poseflow_ros.estimation.guidance import Estimate, Hint, estimate_with_hints
 from poseflow_ros.imaging.appearance import AppearanceModel
-from poseflow_ros.poses import FloatArray, Image, Poses
+from poseflow_ros.poses import FloatArray, Image
 from poseflow_ros.ros.camera import Camera
 from poseflow_ros.ros.diagnostics import Alert, StageTimer, make_status
-from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, ImageJob
+from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, ImageJob, PendingOutput
 from poseflow_ros.ros.images import ImageError, to_rgb
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.memory import resident_bytes
@@ -24,8 +25,9 @@ from poseflow_ros.ros.worker import Worker
 _MAX_FAILURES = 10
 _MIB = 2**20
 
-FramePath = Generator[Image, tuple[Poses, FloatArray, float], None]
-"""Yields the image of a job; receives its poses, their appearances, and the seconds for both."""
+FramePath = Generator[tuple[Image, Hint], tuple[Estimate, FloatArray, float], None]
+"""Yields the image and hint of a job; receives its people, their appearances, and the seconds for
+both."""
 
 
 class InferenceLoop:
@@ -149,7 +151,7 @@ class InferenceLoop:
         self._busy_since_s, self._error = perf_counter(), None
         timers = [StageTimer(job.received_s, self._idle_since_s) for job in jobs]
         paths = [self._frame_path(generation, *each) for each in zip(jobs, timers, strict=True)]
-        images = [(path, image) for path in paths if (image := next(path, None)) is not None]
+        images = [(path, *item) for path in paths if (item := next(path, None)) is not None]
         if images:
             self._estimate(images)
         if images or self._error:
@@ -157,10 +159,10 @@ class InferenceLoop:
         self._busy_since_s, self._idle_since_s = None, perf_counter()
 
     def _frame_path(self, generation: int, job: ImageJob, timer: StageTimer) -> FramePath:
-        """Take an image from its message to the poses of the people in it.
+        """Take an image from its message to the tracked people in it.
 
         A generator, because the network takes the images of several cameras together. The
-        camera's `FrameLoop` takes them further.
+        camera's `FrameLoop` waits for depth, locates the people and publishes them.
         """
         camera = self._cameras[job.camera]
         with self._drop_on_error(camera):
@@ -168,11 +170,23 @@ class InferenceLoop:
             self._check_age(job)
             image = self._convert(camera, job, generation)
             timer.finish("convert")
-            poses, appearances, estimate_s = yield image
+            hint = Hint(job.camera, job.stamp_s, camera.pipeline.predict(image, job.stamp_s))
+            estimate, appearances, estimate_s = yield image, hint
             self._queue.check(generation)
+            camera.statistics.count_left_out(estimate)
             timer.start()
-            frame = FrameJob(job, generation, image, poses, appearances, timer, estimate_s)
-            camera.frames.put(frame)
+            pending = PendingOutput(job.header, generation)
+            frames = camera.pipeline.track(
+                image,
+                estimate.poses,
+                appearances,
+                job.stamp_s,
+                pending,
+                estimate.unscanned_ids,
+            )
+            timer.finish("track")
+            size, epoch = camera.rotation.received(image).shape[:2], camera.pipeline.epoch
+            camera.frames.put(FrameJob(job, pending, size, epoch, frames, timer, estimate_s))
 
     def _convert(self, camera: Camera, job: ImageJob, generation: int) -> Image:
         """Return an upright image.
@@ -186,21 +200,21 @@ class InferenceLoop:
         camera.check_order(generation, job.stamp_s, image.shape[:2], time_s)
         return camera.rotation.upright(image)
 
-    def _estimate(self, images: Sequence[tuple[FramePath, Image]]) -> None:
+    def _estimate(self, images: Sequence[tuple[FramePath, Image, Hint]]) -> None:
         """Send each frame path the poses in its image, or throw the error of the network."""
         start_s = perf_counter()
         try:
-            batch = [image for _, image in images]
-            poses = self._estimator.estimate_batch(batch)
-            appearances = self._appearance.describe(batch, poses)
-            answers = list(zip(images, poses, appearances, strict=True))
+            paths, batch, hints = zip(*images, strict=True)
+            estimates = estimate_with_hints(self._estimator, batch, hints)
+            appearances = self._appearance.describe(batch, [each.poses for each in estimates])
+            answers = list(zip(paths, estimates, appearances, strict=True))
         except Exception as error:
-            for path, _ in images:
+            for path, *_ in images:
                 with suppress(StopIteration):
                     path.throw(error)
             return
         estimate_s = perf_counter() - start_s
-        for (path, _), found, described in answers:
+        for path, found, described in answers:
             with suppress(StopIteration):
                 path.send((found, described, estimate_s))
 

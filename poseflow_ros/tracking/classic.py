@@ -11,6 +11,7 @@ from poseflow_ros.poses import FloatArray, IntArray, Poses, TrackedPoses, TrackS
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.assignment import assign
 from poseflow_ros.tracking.cues import Cues
+from poseflow_ros.tracking.predictions import PREDICTED_S, Predictions
 from poseflow_ros.tracking.similarity import (
     box_correspondence_iou,
     box_iou,
@@ -34,10 +35,12 @@ class ClassicTracks(Tracks):
     Attributes:
         velocities: (M, 2) pixels per second, from the last two observations.
         last_seen_frame: (M,)
+        unscanned_frames: (M,) frames since then in which nobody looked for them.
     """
 
     velocities: FloatArray
     last_seen_frame: IntArray
+    unscanned_frames: IntArray
 
 
 class ClassicAssociation:
@@ -63,7 +66,18 @@ class ClassicAssociation:
         self._tracks: ClassicTracks | None = None
         self._frame = 0
 
-    def update(self, poses: Poses, cues: Cues, stamp_s: float) -> TrackedPoses:
+    def predict(self, stamp_s: float) -> Predictions:
+        """See PoseFlowTracker.predict."""
+        if self._tracks is None:
+            return Predictions.none()
+        recent = stamp_s - self._tracks.last_seen_s <= PREDICTED_S
+        tracks = select(self._tracks, recent)
+        moved = (stamp_s - tracks.last_seen_s)[:, None] * tracks.velocities
+        return Predictions(tracks.track_ids, tracks.poses.boxes + np.tile(moved, 2))
+
+    def update(
+        self, poses: Poses, cues: Cues, stamp_s: float, unscanned_ids: IntArray
+    ) -> TrackedPoses:
         """See PoseFlowTracker.update; the only cue is the correspondences."""
         self._frame += 1
         if self._tracks is None:
@@ -72,7 +86,7 @@ class ClassicAssociation:
         self._hit(self._tracks, rows, poses[columns], match_scores, stamp_s)
         new = np.setdiff1d(np.arange(len(poses)), columns)
         tracks = append(self._tracks, self._born(poses[new], stamp_s))
-        self._age(tracks)
+        self._age(tracks, unscanned_ids)
         place = np.full(len(tracks), len(poses))
         place[rows], place[len(self._tracks) :] = columns, new
         snapshot = tracks.snapshot(np.lexsort([place, tracks.states]), tracks.velocities, stamp_s)
@@ -107,6 +121,7 @@ class ClassicAssociation:
         tracks.match_scores[rows] = match_scores
         tracks.last_seen_s[rows] = stamp_s
         tracks.last_seen_frame[rows] = self._frame
+        tracks.unscanned_frames[rows] = 0
         tracks.hits[rows] += 1
 
     def _born(self, poses: Poses, stamp_s: float) -> ClassicTracks:
@@ -121,10 +136,13 @@ class ClassicAssociation:
             match_scores=np.zeros(n),
             velocities=np.zeros((n, 2)),
             last_seen_frame=np.full(n, self._frame),
+            unscanned_frames=np.zeros(n, np.int64),
         )
 
-    def _age(self, tracks: ClassicTracks) -> None:
-        missed = self._frame - tracks.last_seen_frame
+    def _age(self, tracks: ClassicTracks, unscanned_ids: IntArray) -> None:
+        unseen = tracks.last_seen_frame < self._frame
+        tracks.unscanned_frames[unseen & np.isin(tracks.track_ids, unscanned_ids)] += 1
+        missed = self._frame - tracks.last_seen_frame - tracks.unscanned_frames
         tracks.states[:] = TrackState.CONFIRMED
         tracks.states[missed > 0] = TrackState.LOST
         tracks.states[missed >= self.config.link_len] = TrackState.REMOVED

@@ -17,6 +17,7 @@ from poseflow_ros.tracking.cues import Cues
 from poseflow_ros.tracking.detections import Detections
 from poseflow_ros.tracking.likelihood import may_be_reidentified, reidentify, score_pairs
 from poseflow_ros.tracking.pose_flow import FlowSuppression
+from poseflow_ros.tracking.predictions import PREDICTED_S, Predictions
 from poseflow_ros.tracking.robust_tracks import RobustTracks, independence
 from poseflow_ros.tracking.tracks import append, select
 from poseflow_ros.tracking.uncontested import uncontested_pairs
@@ -77,7 +78,18 @@ class RobustAssociation:
         self.unassigned = nobody
         self.merged_ids: dict[int, int] = {}
 
-    def update(self, poses: Poses, cues: Cues, stamp_s: float) -> TrackedPoses:
+    def predict(self, stamp_s: float) -> Predictions:
+        """See PoseFlowTracker.predict."""
+        tracks, dt_s = self._tracks, max(0.0, stamp_s - self._stamp_s)
+        recent = stamp_s - tracks.last_seen_s - tracks.unscanned_s <= PREDICTED_S
+        positions = tracks.motion.positions + dt_s * tracks.motion.velocities
+        moved = (positions - tracks.anchors)[recent]
+        boxes = tracks.poses.boxes[recent] + np.tile(moved, 2)
+        return Predictions(tracks.track_ids[recent], boxes)
+
+    def update(
+        self, poses: Poses, cues: Cues, stamp_s: float, unscanned_ids: IntArray
+    ) -> TrackedPoses:
         """See PoseFlowTracker.update."""
         appearances = self._tracks.comparable(cues.appearances)
         detections = Detections.of(poses, appearances, self._skeleton)
@@ -88,7 +100,7 @@ class RobustAssociation:
         self._suppress(detections)
         self._give_birth(detections)
         self._confirm(detections)
-        self._update_states()
+        self._update_states(np.isin(self._tracks.track_ids, unscanned_ids))
         return self._snapshot()
 
     def _predict(
@@ -216,13 +228,16 @@ class RobustAssociation:
         certain &= detections.overlaps.max(axis=1, initial=0.0) < _CERTAIN_MAX_IOU
         return np.append(certain, False)[self._tracks.detection_index]
 
-    def _update_states(self) -> None:
+    def _update_states(self, unscanned: NDArray[np.bool_]) -> None:
         tracks = self._tracks
-        unseen_s = self._stamp_s - tracks.last_seen_s
+        unscanned &= ~tracks.observed
+        tracks.unscanned_s[unscanned] += self._dt_s
+        unseen_s = self._stamp_s - tracks.last_seen_s - tracks.unscanned_s
         memory_s = np.where(tracks.confirmed, self.config.max_lost_s, _TENTATIVE_S)
         gone = (tracks.states == TrackState.REMOVED) | (unseen_s > memory_s)
-        tracks.states[:] = np.where(tracks.confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE)
-        tracks.states[~tracks.observed] = TrackState.LOST
+        states = np.where(tracks.confirmed, TrackState.CONFIRMED, TrackState.TENTATIVE)
+        states[~tracks.observed] = TrackState.LOST
+        tracks.states[~unscanned] = states[~unscanned]
         tracks.states[gone] = TrackState.REMOVED
 
     def _snapshot(self) -> TrackedPoses:

@@ -40,6 +40,7 @@ class RobustTracks(Tracks):
         appearances: (M, D) mean appearances.
         appearance_hits: (M,) number of independent observations in the mean appearance.
         observations: (M,) number of independent observations.
+        unscanned_s: (M,) seconds since the last observation in which they were not looked for.
         detection_index: (M,) index of the detection in this frame; -1 for none.
     """
 
@@ -53,6 +54,7 @@ class RobustTracks(Tracks):
     appearances: FloatArray
     appearance_hits: FloatArray
     observations: FloatArray
+    unscanned_s: FloatArray
     detection_index: IntArray
 
     @classmethod
@@ -80,6 +82,7 @@ class RobustTracks(Tracks):
             appearances=detections.appearances[columns] * learned[:, None],
             appearance_hits=learned.astype(np.float64),
             observations=np.ones(n),
+            unscanned_s=np.zeros(n),
             detection_index=columns,
         )
 
@@ -119,6 +122,7 @@ class RobustTracks(Tracks):
         put(self.poses, rows, detections.poses[columns])
         self.match_scores[rows] = match_scores
         self.last_seen_s[rows] = stamp_s
+        self.unscanned_s[rows] = 0
         self.hits[rows] += 1
         self.detection_index[rows] = columns
         weights = independence(elapsed_s)

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.config import ClassicConfig, TrackerConfig
-from poseflow_ros.poses import Poses, TrackedPoses
+from poseflow_ros.poses import IntArray, Poses, TrackedPoses
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import NOT_COMPARED, AppearanceLikelihood
 from poseflow_ros.tracking.classic import ClassicAssociation
 from poseflow_ros.tracking.confidence import confidences
 from poseflow_ros.tracking.cues import Cues
+from poseflow_ros.tracking.predictions import NO_IDS, Predictions
 from poseflow_ros.tracking.robust import RobustAssociation
 
 
@@ -83,11 +84,16 @@ class PoseFlowTracker:
         self._association.reset()
         self._stamp_s = None
 
+    def predict(self, stamp_s: float) -> Predictions:
+        """Return where the people observed within the last second are expected at `stamp_s`."""
+        return self._association.predict(stamp_s)
+
     def update(
         self,
         poses: Poses,
         cues: Cues | None,
         stamp_s: float,
+        unscanned_ids: IntArray = NO_IDS,
     ) -> TrackedPoses:
         """Return the tracks after one frame.
 
@@ -97,6 +103,8 @@ class PoseFlowTracker:
             cues: of the image; None without an image.
             stamp_s: seconds; if it is not finite or before the last stamp, the last stamp is
                 used.
+            unscanned_ids: tracks that were not looked for. Without a detection they keep their
+                state, and the time does not count as lost.
 
         Returns:
             Observed tracks in the order of `poses`, then lost ones, then those removed now.
@@ -114,7 +122,7 @@ class PoseFlowTracker:
         self._stamp_s = _monotonic(self._stamp_s, stamp_s)
         if not usable.all():
             poses, cues = poses[usable], replace(cues, appearances=cues.appearances[usable])
-        return self._association.update(poses, cues, self._stamp_s)
+        return self._association.update(poses, cues, self._stamp_s, unscanned_ids)
 
 
 def _monotonic(last_s: float | None, stamp_s: float) -> float:

@@ -11,12 +11,16 @@ import pytest
 from poseflow_ros.config import Config, EstimatorConfig, MovenetConfig
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.factory import make_estimator
+from poseflow_ros.estimation.guidance import Hint
 from poseflow_ros.estimation.movenet import MOVENET_MULTIPOSE, MoveNet, verify
+from poseflow_ros.estimation.movenet_passes import ParallelPasses
 from poseflow_ros.estimation.weights import cached
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Poses
+from poseflow_ros.tracking.predictions import Predictions
+from poseflow_ros.tracking.similarity import box_iou
 
-CONFIG = Config(estimator=EstimatorConfig(threads=2))
+CONFIG = Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(tiles="1x1"))
 SURE = 0.25  # the score of people whom the network finds in every view of the frame
 
 
@@ -114,7 +118,10 @@ def test_upscaled_image_gives_the_same_people(times, movenet, frames):
 
 def test_a_larger_input_finds_the_same_people(frames, people):
     large = MoveNet(
-        Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(input_size=768))
+        Config(
+            estimator=EstimatorConfig(threads=2),
+            movenet=MovenetConfig(tiles="1x1", input_size=768),
+        )
     )
     poses = large.estimate(frames[0])
     large.close()
@@ -199,7 +206,10 @@ def test_input_image_is_not_modified(movenet, frames):
 def test_model_path_is_used(model, tmp_path, frames, people):
     path = tmp_path / "my model.tflite"
     path.symlink_to(model)
-    estimator = make_estimator(Config(estimator=EstimatorConfig(weights=str(path), threads=2)))
+    config = Config(
+        estimator=EstimatorConfig(weights=str(path), threads=2), movenet=CONFIG.movenet
+    )
+    estimator = make_estimator(config)
     poses = estimator.estimate(frames[0])
     estimator.close()
     np.testing.assert_array_equal(poses[poses.scores >= SURE].boxes, people.boxes)
@@ -274,3 +284,82 @@ def test_close_may_be_called_twice(model):
     estimator = MoveNet(CONFIG)
     estimator.close()
     estimator.close()
+
+
+TILES = Config(estimator=EstimatorConfig(threads=2), movenet=MovenetConfig(tiles="3x2"))
+GUIDED = Config(estimator=EstimatorConfig(threads=2))
+
+
+@pytest.fixture(scope="module")
+def tiled(model):
+    estimator = MoveNet(TILES)
+    yield estimator
+    estimator.close()
+
+
+def overlapping(poses, others):
+    """Return (N,), whether a box of `others` is the same (IoU above a half)."""
+    return box_iou(poses.boxes, others.boxes).max(axis=1, initial=0) > 0.5
+
+
+def test_tiles_find_who_one_pass_finds_and_more(movenet, tiled, frames):
+    n_single = n_tiled = 0
+    for frame in frames:
+        single, found = movenet.estimate(frame), tiled.estimate(frame)
+        sure = single[single.scores >= SURE]
+        assert overlapping(sure, found).all()
+        n_single += len(sure)
+        n_tiled += int((found.scores >= 0.5).sum())
+    assert n_tiled > n_single
+
+
+def test_a_person_in_two_tiles_is_found_once(tiled, frames):
+    for frame in frames:
+        found = tiled.estimate(frame)
+        overlap = box_iou(found.boxes, found.boxes)
+        assert np.triu(overlap, 1).max() <= 0.7
+
+
+def test_who_is_expected_is_found_again_in_the_next_image(model, sample_video):
+    estimator = MoveNet(GUIDED)
+    before, shares = Poses.empty(17), []
+    for i, (image, _) in enumerate(islice(open_source(sample_video), 12)):
+        hint = Hint("", 0.1 * i, Predictions(np.arange(len(before)), before.boxes))
+        (estimate,) = estimator.estimate_guided([image], [hint])
+        assert len(estimate.unscanned_ids) == estimate.n_left_out == 0
+        if i:
+            assert len(before) >= 2
+            shares.append(overlapping(before, estimate.poses).mean())
+        before = estimate.poses[estimate.poses.scores >= 0.9]
+    estimator.close()
+    assert np.mean(shares) >= 0.75
+
+
+def test_the_first_image_of_each_camera_is_scanned_completely(model, frames):
+    estimator = MoveNet(GUIDED)
+    hints = [Hint(name, 1.0, Predictions.none()) for name in ("front", "rear")]
+    one, other = estimator.estimate_guided([frames[0], frames[0]], hints)
+    np.testing.assert_array_equal(one.poses.boxes, other.poses.boxes)
+    np.testing.assert_array_equal(one.poses.boxes, estimator.estimate(frames[0]).boxes)
+    estimator.close()
+
+
+def test_parallel_passes_give_what_one_after_the_other_gives(model, frames):
+    crops = [frame[y : y + 300, x : x + 300] for frame in frames for x, y in ((0, 0), (400, 200))]
+    answers = []
+    for n_interpreters in (1, 3):
+        passes = ParallelPasses(model, n_interpreters, 1, 0.1)
+        answers.append(passes.run(crops, (256, 256)))
+        passes.close()
+    for one, other in zip(*answers, strict=True):
+        np.testing.assert_array_equal(one.keypoints, other.keypoints)
+        np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_close_gives_the_threads_of_parallel_passes_back(model):
+    before = threads()
+    estimator = MoveNet(Config(estimator=EstimatorConfig(threads=4)))
+    estimator.estimate(np.zeros((576, 768, 3), np.uint8))
+    assert threads() >= before + 3
+    estimator.close()
+    assert threads() == before

@@ -50,12 +50,14 @@ def start_node(driver):
     """A function that starts a node; `classic__num=7` sets the parameter `classic.num`.
 
     `remap=["image:=/image_rect"]` remaps topics; `overrides={...}` sets parameters of any name.
+    Unless a test asks for tiles, MoveNet takes one pass over an image.
     """
     with contextlib.ExitStack() as nodes:
 
         def start(node_name="poseflow", remap=(), overrides=None, **parameters):
             named = {name.replace("__", "."): value for name, value in parameters.items()}
-            values = [Parameter(k, value=v) for k, v in (named | (overrides or {})).items()]
+            named = {"movenet.tiles": "1x1"} | named | (overrides or {})
+            values = [Parameter(name, value=value) for name, value in named.items()]
             arguments = [word for rule in remap for word in ("-r", rule)]
 
             def make(context):

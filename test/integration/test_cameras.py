@@ -56,7 +56,7 @@ def test_each_camera_is_published_on_its_own_topics(driver, active_node):
 
 def test_cameras_have_separate_tracks(driver, active_node, pedestrians):
     rig = Rig(
-        driver, active_node, ["a", "b"], movenet__input_size=512, tracker__association="classic"
+        driver, active_node, ["a", "b"], movenet__tiles="auto", tracker__association="classic"
     )
     for image in pedestrians[:3]:
         seen = [rig.show(name, image) for name in ("a", "b")]

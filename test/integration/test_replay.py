@@ -82,7 +82,7 @@ def test_messages_do_not_depend_on_the_order_of_topics(driver, start_node, pedes
     runs = []
     for name, order in ORDERS.items():
         start_node(
-            name, cameras__replay=True, movenet__input_size=512, tracker__association="classic"
+            name, cameras__replay=True, movenet__tiles="auto", tracker__association="classic"
         )
         heard = play(driver, f"/{name}", pedestrians[:8], order)
         runs.append([repr(array) for array in heard])  # in which NaN equals NaN

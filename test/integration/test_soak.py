@@ -110,7 +110,12 @@ def test_memory_is_constant_and_every_image_is_accounted_for(
 ):
     monkeypatch.setenv("ROS_DOMAIN_ID", str(driver.domain_id))
     with ExitStack() as stack:
-        process = start(stack, executable("poseflow_node"), "/soak", ["movenet.input_size:=256"])
+        process = start(
+            stack,
+            executable("poseflow_node"),
+            "/soak",
+            ["movenet.tiles:=1x1", "movenet.input_size:=256"],
+        )
         assert driver.change("configure", NODE)
         assert driver.change("activate", NODE)
         diagnostics = DiagnosticsListener(driver.node)

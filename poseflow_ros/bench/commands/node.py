@@ -22,8 +22,9 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--rate", type=float, default=30.0, metavar="HZ", help="images per second")
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of images")
     parser.add_argument("--qos", choices=QOS, default="reliable", help="of the images' publisher")
+    parser.add_argument("--tiles", default="auto", metavar="CxR", help="of MoveNet, or auto")
     parser.add_argument(
-        "--input-size", type=int, default=256, metavar="PX", help="of the network, MoveNet"
+        "--input-size", type=int, default=256, metavar="PX", help="of MoveNet's one pass"
     )
     parser.add_argument(
         "--cameras", type=int, default=1, metavar="N", help="that send such images"
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     """
     check_outputs([args.report])
     stream = ImageStream(args.width, args.height, args.rate, args.seconds, args.qos, args.cameras)
-    movenet = MovenetConfig(input_size=args.input_size)
+    movenet = MovenetConfig(tiles=args.tiles, input_size=args.input_size)
     try:
         from poseflow_ros.bench.node_trial import NodeTrial
     except ImportError as error:
