@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from made_video import make_recording, make_video, picture
+from made_video import encode, make_recording, make_video, picture
 
 from poseflow_ros.imaging.video import (
     IncompleteVideoError,
@@ -250,3 +250,17 @@ def test_a_pipe_is_read(tmp_path):
     stamps_s, error = read(pipe)
     writer.join()
     assert (len(stamps_s), error) == (20, None)
+
+
+@pytest.mark.parametrize("name", ["MP4, index first", "Matroska"])
+def test_a_title_that_is_not_utf_8_is_no_error(name, tmp_path):
+    suffix, codec, _ = CONTAINERS[name]
+    path = tmp_path / f"v{suffix}"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "cafe de paris"
+        encode(container, EVEN[:5], codec)
+    data = path.read_bytes()
+    assert b"cafe de paris" in data
+    path.write_bytes(data.replace(b"cafe de paris", b"caf\xe9 de paris"))
+    stamps_s, error = read(path)
+    assert (len(stamps_s), error) == (5, None)
