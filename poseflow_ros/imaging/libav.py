@@ -6,6 +6,8 @@ from typing import IO, Any
 
 from poseflow_ros.imaging.source import VideoError
 
+# Titles that are not UTF-8 are no error any more since this version.
+_LENIENT_VERSION = 19
 _SEARCHED_BYTES = 2**20
 # Where the common containers write the codec: Matroska and WebM, AVI, MP4 and MOV.
 _CODEC = re.compile(rb"V_([A-Z0-9/_]+)|vids([ -~]{4})|stsd.{12}([ -~]{4})", re.DOTALL)
@@ -39,8 +41,10 @@ def open_container(source: str | IO[bytes], name: str, **options: Any) -> Any:
         VideoError: it cannot be opened.
     """
     av = import_av()
+    if int(av.__version__.partition(".")[0]) < _LENIENT_VERSION:
+        options["metadata_errors"] = "replace"
     try:
-        return av.open(source, metadata_errors="replace", **options)
+        return av.open(source, **options)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{name} is not a video that FFmpeg can open: {reason(error)}") from error
 

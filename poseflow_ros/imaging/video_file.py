@@ -172,7 +172,7 @@ class _Reader:
         ):
             cause = "the file is shorter than it says"
         if self._n_damaged and not cause:
-            cause = f"{self._n_damaged} are damaged"
+            cause = f"{self._n_damaged} damaged"
         if cause and self._n_decoded:
             of_all = f" of {self.n_frames}" if self.n_frames > self._n_decoded else ""
             raise IncompleteVideoError(

@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from made_video import make_recording, make_video, picture
+from made_video import encode, make_avi, make_recording, make_video, picture
 
 from poseflow_ros.imaging.video import (
     IncompleteVideoError,
@@ -250,3 +250,46 @@ def test_a_pipe_is_read(tmp_path):
     stamps_s, error = read(pipe)
     writer.join()
     assert (len(stamps_s), error) == (20, None)
+
+
+@pytest.mark.parametrize("name", ["MP4, index first", "Matroska"])
+def test_a_title_that_is_not_utf_8_is_no_error(name, tmp_path):
+    suffix, codec, _ = CONTAINERS[name]
+    path = tmp_path / f"v{suffix}"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "cafe de paris"
+        encode(container, EVEN[:5], codec)
+    data = path.read_bytes()
+    assert b"cafe de paris" in data
+    path.write_bytes(data.replace(b"cafe de paris", b"caf\xe9 de paris"))
+    stamps_s, error = read(path)
+    assert (len(stamps_s), error) == (5, None)
+
+
+JPEGS = [cv2.imencode(".jpg", picture(i))[1].tobytes() for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("change", "n_read"),
+    [
+        pytest.param(lambda i, jpeg: jpeg, 20, id="as they are"),
+        pytest.param(lambda i, jpeg: jpeg[:-2], 20, id="without end markers"),
+        pytest.param(lambda i, jpeg: jpeg + bytes(50), 20, id="padded"),
+        pytest.param(lambda i, jpeg: jpeg[:-2] + b"\0\0\0\xff\xd9", 20, id="bytes before the end"),
+        pytest.param(lambda i, jpeg: jpeg if i % 5 else b"", 16, id="dropped images"),
+    ],
+)
+def test_what_cameras_write_into_an_avi_raises_no_alarm(change, n_read, tmp_path):
+    jpegs = [change(i, jpeg) for i, jpeg in enumerate(JPEGS)]
+    stamps_s, error = read(make_avi(tmp_path / "v.avi", jpegs))
+    assert (len(stamps_s), error) == (n_read, None)
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"], ids=["cut off", "with an end marker"])
+def test_a_damaged_image_in_an_avi_is_left_out_and_reported(end, tmp_path):
+    jpegs = [*JPEGS[:7], JPEGS[7][: len(JPEGS[7]) // 2] + end, *JPEGS[8:]]
+    stamps_s, error = read(make_avi(tmp_path / "v.avi", jpegs))
+    assert isinstance(error, IncompleteVideoError)
+    assert "19 of 20 images were read, 1 damaged" in str(error)
+    expected_s = [i / 25 for i in range(20) if i != 7]
+    np.testing.assert_allclose(stamps_s, expected_s, atol=1e-6)

@@ -1,6 +1,7 @@
 """Videos made with FFmpeg in any container and codec, with stamps of one's own."""
 
 import socket
+import struct
 from fractions import Fraction
 
 import av
@@ -54,6 +55,24 @@ def make_recording(path, stamps_s, codec="libvpx", container="webm"):
     with av.open(stream, "w", format=container) as opened:
         encode(opened, stamps_s, codec)
     stream.file.close()
+    return path
+
+
+def _chunk(kind, data):
+    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def make_avi(path, jpegs, size=(96, 128)):
+    """Write JPEGs of this (height, width) as a camera does, without an index; return the path."""
+    height, width = size
+    head = struct.pack("<14I", 40000, 0, 0, 0, len(jpegs), 0, 1, 0, width, height, 0, 0, 0, 0)
+    stream = b"vidsMJPG" + struct.pack("<IHH8I", 0, 0, 0, 0, 1, RATE_HZ, 0, len(jpegs), 0, 0, 0)
+    stream += struct.pack("<4h", 0, 0, width, height)
+    pixels = struct.pack("<IiiHH4s5I", 40, width, height, 1, 24, b"MJPG", 0, 0, 0, 0, 0)
+    described = b"strl" + _chunk(b"strh", stream) + _chunk(b"strf", pixels)
+    heads = _chunk(b"LIST", b"hdrl" + _chunk(b"avih", head) + _chunk(b"LIST", described))
+    images = b"".join(_chunk(b"00dc", jpeg) for jpeg in jpegs)
+    path.write_bytes(_chunk(b"RIFF", b"AVI " + heads + _chunk(b"LIST", b"movi" + images)))
     return path
 
 
