@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from poseflow_ros.config import Config, ConfigError, parameters
+from poseflow_ros.config import ActionConfig, Config, ConfigError, WindowsConfig, parameters
 
 REFUSED = [
     # name, value, what is allowed
@@ -320,3 +320,21 @@ def test_every_parameter_has_a_description_of_one_line(parameter):
 def test_configuration_is_immutable():
     with pytest.raises(FrozenInstanceError):
         Config().classic.mag = 1.0
+
+
+def test_the_action_node_has_parameters_of_its_own():
+    config = ActionConfig.from_parameters({"windows.rate_hz": 15, "classifier.top": 1})
+    assert (config.windows.rate_hz, config.classifier.top) == (15.0, 1)
+    assert ActionConfig.from_parameters(config.as_parameters()) == config
+    assert config.as_parameters().keys() == {p.name for p in parameters(ActionConfig)}
+    with pytest.raises(ConfigError, match=r"unknown parameter tracker\.max_lost_s; "):
+        ActionConfig.from_parameters({"tracker.max_lost_s": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "rate_hz", "stride_s", "frames"),
+    [(3.0, 30.0, 0.5, (90, 15)), (0.1, 1.0, 0.0, (1, 1)), (2.0, 15.0, 0.1, (30, 2))],
+)
+def test_windows_are_whole_samples(duration_s, rate_hz, stride_s, frames):
+    config = WindowsConfig(duration_s=duration_s, rate_hz=rate_hz, stride_s=stride_s)
+    assert (config.n_frames, config.stride) == frames
