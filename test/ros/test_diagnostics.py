@@ -3,12 +3,15 @@
 import time
 from time import perf_counter
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from poseflow_ros.estimation.guidance import Estimate
+from poseflow_ros.poses import Poses
 from poseflow_ros.ros.diagnostics import (
     FrameStatistics,
     Stages,
@@ -117,11 +120,15 @@ def test_counts_add_up():
     process(statistics, 3)
     drop(statistics, "malformed", 2)
     drop(statistics, "reset", 1)
+    for unscanned_ids in ([4], [4, 5]):
+        nobody = Poses.empty(17)
+        statistics.count_left_out(Estimate(nobody, np.array(unscanned_ids), n_left_out=3))
     values = statistics.values()
     counts = {k: v for k, v in values.items() if v.isdecimal()}
     assert counts == {
         "received": "6", "processed": "3", "dropped": "3", "dropped: malformed": "2",
         "dropped: reset": "1", "people": "2", "lost on the way": "0",
+        "network passes left out": "6", "people not looked for": "3",
     }  # fmt: skip
     assert (values["overhead p50 (ms)"], values["total p99 (ms)"]) == ("80.00", "210.00")
     assert (statistics.take_dropped(), statistics.take_dropped()) == (3, 0)
