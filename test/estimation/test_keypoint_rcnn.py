@@ -497,7 +497,7 @@ def test_without_memory_batches_are_halved_and_the_next_image_is_answered(weight
 @pytest.mark.parametrize(
     "name", ["cuda:99"] if torch.cuda.is_available() else ["cuda", "cuda:0", "cuda:9"]
 )
-def test_a_device_that_does_not_answer_is_told(name, make):
+def test_a_device_that_does_not_respond_is_reported(name, make):
     with pytest.raises(
         EstimatorError, match=f"^estimator.device is '{name}', but .*; must be"
     ) as caught:
