@@ -20,6 +20,7 @@ from poseflow_ros.actions.behaviors import BehaviorRecognizer
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.windows import PoseWindows
 from poseflow_ros.config import ActionConfig, ConfigError, parameter_names
+from poseflow_ros.parameter_files import unmatched_files
 from poseflow_ros.recognition.action_classifier import ActionClassifier, Actions
 from poseflow_ros.recognition.network import ClassifierError
 from poseflow_ros.ros import parameters
@@ -28,7 +29,6 @@ from poseflow_ros.ros.action_messages import action_array, behavior_array
 from poseflow_ros.ros.bond import ManagerBond
 from poseflow_ros.ros.diagnostics import Alert, make_status
 from poseflow_ros.ros.outputs import RELIABLE, create_publisher
-from poseflow_ros.ros.parameter_files import unmatched_files
 from poseflow_ros.ros.rclpy_workarounds import log_exceptions, refuse_illegal_transitions, spin
 
 _DIAGNOSTICS_PERIOD_S = 1.0
