@@ -151,7 +151,7 @@ class Camera:
             self._queue,
             self.projector,
             self.statistics,
-            self._logger.info,
+            self._logger,
         )
 
     def deactivate(self) -> None:

@@ -1,6 +1,5 @@
 """What one camera of the node subscribes to, and what is wrong with it."""
 
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -45,7 +44,7 @@ class CameraInputs:
         queue: JobQueue,
         projector: DepthProjector,
         statistics: FrameStatistics,
-        log: Callable[[str], None],
+        logger: Any,
     ) -> None:
         """Subscribe.
 
@@ -56,7 +55,7 @@ class CameraInputs:
             queue: takes the images.
             projector: takes calibrations and depth images.
             statistics: counts the images.
-            log: called with one line about a choice.
+            logger: of the camera.
 
         Raises:
             InvalidQosOverridesError: a parameter overrides a QoS with an impossible one.
@@ -66,7 +65,7 @@ class CameraInputs:
         self._queue = queue
         self._projector = projector
         self._statistics = statistics
-        self._log = log
+        self._logger = logger
         self.config = config
         """All parameters."""
         self.order = ImageOrder(lambda: self.image.publishers)
@@ -153,21 +152,27 @@ class CameraInputs:
             self._statistics.drop("superseded by a newer image")
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        if not self._projector.calibrations.received:
-            are, used = ("are", "P") if self.rectified else ("are not", "K and D")
-            setting = self.config.cameras.of(self._name, self.config.cameras.rectified)
-            self._log(
-                f"images on {self.image.topic} {are} rectified (cameras.rectified is {setting}): "
-                f"{used} of camera_info apply"
-            )
-        message.header.frame_id = without_slash(message.header.frame_id)
+        store = self._projector.calibrations
+        if not store.received:
+            self._log_rectified()
+        before, message.header.frame_id = store.problem, without_slash(message.header.frame_id)
         self._projector.calibrate(message)
+        if store.problem not in ("", before):
+            self._logger.warning(store.problem)
 
     def _on_depth(self, message: Image | CompressedImage) -> None:
         self._normalize(message.header, self._depth_stamps)
         stamp_s = seconds(message.header.stamp)
         self._lag.add_depth(stamp_s, perf_counter(), self.config.depth.slop_s)
         self._projector.add_depth(message)
+
+    def _log_rectified(self) -> None:
+        are, used = ("are", "P") if self.rectified else ("are not", "K and D")
+        setting = self.config.cameras.of(self._name, self.config.cameras.rectified)
+        self._logger.info(
+            f"images on {self.image.topic} {are} rectified (cameras.rectified is {setting}): "
+            f"{used} of camera_info apply"
+        )
 
     def _normalize(self, header: Header, stamps: StampRepair) -> None:
         header.frame_id = without_slash(header.frame_id)
@@ -220,9 +225,10 @@ class CameraInputs:
     def _calibration_problem(self) -> str:
         """Return why the camera_info received is not used, unless it is the reason for no 3D."""
         projector = self._projector
-        problem = projector.calibration_problem or (
-            projector.calibrations.problem if projector.calibrations.received else ""
-        )
+        if not projector.calibrations.received:
+            info, wanted = self._camera_info, projector.depth_received
+            return f"no camera_info on {info.topic}: {info.why_silent()}" if wanted else ""
+        problem = projector.calibration_problem or projector.calibrations.problem
         return "" if projector.depth_received and problem == projector.trouble else problem
 
     def _lag_problem(self) -> str:

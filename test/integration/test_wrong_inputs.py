@@ -112,7 +112,7 @@ def test_camera_info_of_another_size_does_not_place_markers(driver, active_node,
 
 
 def test_a_refused_camera_info_is_reported_and_ends_the_use_of_the_last(
-    driver, active_node, pedestrians
+    driver, active_node, pedestrians, capfd
 ):
     rig = Rig(driver, active_node)
     rig.calibrate()
@@ -121,10 +121,17 @@ def test_a_refused_camera_info_is_reported_and_ends_the_use_of_the_last(
     rig.info.publish(calibration(distortion_model="magic"))
     driver.until(lambda: rig.camera.projector.calibration is None, "the refusal")
     rig.until_status(WARN, "camera_info rejected: model must be one of")
+    assert capfd.readouterr().err.count("camera_info rejected") == 1
     assert not located(rig.show(pedestrians[0]))
     assert "camera_info rejected" in rig.status()[2]["depth"]
     rig.calibrate()
     assert located(rig.show(pedestrians[0]))
+
+
+def test_a_missing_camera_info_is_reported_where_there_is_depth(driver, active_node, pedestrians):
+    rig = Rig(driver, active_node)
+    rig.show(pedestrians[0])
+    rig.until_status(WARN, "no camera_info on /camera_info: /driver fits, and sends nothing")
 
 
 def test_an_uncalibrated_camera_info_is_reported(driver, active_node, pedestrians):
