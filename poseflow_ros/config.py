@@ -242,8 +242,8 @@ class MovenetConfig(_Group):
     )
     search_passes: int = _param(
         2,
-        "tiles auto: minimum number of passes per image that look for new people; more where each "
-        "tile would otherwise be scanned less than twice a second",
+        "tiles auto: number of passes per image that look for new people, at most half of the "
+        "tiles; more where each tile would otherwise be scanned less than twice a second",
         minimum=1,
         maximum=100,
     )

@@ -80,7 +80,8 @@ class TileSchedule:
         n_even = math.ceil(n_regions * min(interval_s / _SEARCH_PERIOD_S, 1.0))
         waiting_s = stamp_s - self._scanned_s
         n_due = int((waiting_s + interval_s > _SEARCH_PERIOD_S).sum())
-        n = min(n_regions, max(self._config.search_passes, n_even, n_due))
+        n_wanted = min(self._config.search_passes, n_regions // 2)
+        n = min(n_regions, max(n_wanted, n_even, n_due))
         return np.argsort(-waiting_s, kind="stable")[:n]
 
     def _limit(

@@ -126,6 +126,12 @@ def test_a_fast_camera_with_nobody_costs_the_search_passes():
     assert set(counts[1:]) == {2}
 
 
+def test_an_image_of_two_tiles_costs_one_search_pass():
+    schedule = make_schedule(make_grid(640, 360), search_passes=2)
+    counts = [len(schedule.plan(NOBODY, i / 30).regions) for i in range(30)]
+    assert counts == [3] + [1] * 29
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_max_passes_is_never_exceeded_and_what_it_leaves_out_is_reported(limit):
     rng, schedule = np.random.default_rng(4), make_schedule(max_passes=limit)
