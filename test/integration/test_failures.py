@@ -83,7 +83,7 @@ def test_ten_failures_in_a_row_lead_to_unconfigured_and_configure_works_again(
     come_back(driver, node)
 
 
-def test_an_answer_in_between_resets_the_count(driver, active_node):
+def test_processed_image_resets_the_failure_count(driver, active_node):
     node = active_node()
     camera = Camera(driver, node)
     nine = [RuntimeError("now and then")] * 9
@@ -95,7 +95,7 @@ def test_an_answer_in_between_resets_the_count(driver, active_node):
     assert dropped(node, "failed") == 18
 
 
-def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
+def test_image_too_large_for_memory_is_dropped_and_the_next_processed(
     driver, active_node, monkeypatch, capfd
 ):
     node = active_node()
@@ -142,7 +142,7 @@ def test_out_of_memory_drops_the_image_and_is_logged_once(driver, active_node, c
     assert driver.state() == "active"
 
 
-def test_a_lost_device_ends_it_at_once(driver, active_node, capfd):
+def test_lost_device_leads_to_unconfigured_at_once(driver, active_node, capfd):
     node = active_node()
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
@@ -154,9 +154,7 @@ def test_a_lost_device_ends_it_at_once(driver, active_node, capfd):
 
 
 @pytest.mark.parametrize("meanwhile", [[], ["deactivate", "activate"]], ids=["", "reactivated"])
-def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
-    meanwhile, driver, active_node, capfd
-):
+def test_hanging_network_is_abandoned_and_can_be_replaced(meanwhile, driver, active_node, capfd):
     node = active_node(estimator__timeout_s=1.5)
     events = driver.listen(TransitionEvent, "/poseflow/transition_event")
     publisher = driver.camera()
@@ -177,14 +175,14 @@ def test_a_network_that_hangs_is_given_up_and_another_takes_its_place(
     assert driver.state() == "active"
 
 
-def test_a_network_may_be_idle_for_longer_than_it_may_be_busy(driver, active_node):
+def test_idle_time_does_not_count_for_the_timeout(driver, active_node):
     node = active_node(estimator__timeout_s=0.3)
     Camera(driver, node).show()
     driver.spin(2.5)
     assert driver.state() == "active"
 
 
-def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(driver, active_node):
+def test_failure_before_a_deactivation_does_not_affect_the_next_activation(driver, active_node):
     node = active_node()
     camera = Camera(driver, node)
     break_estimator(node, *[ValueError("broken")] * 9)
@@ -198,7 +196,7 @@ def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(drive
     assert driver.state() == "active"
 
 
-def test_keypoint_rcnn_answers_in_the_node(driver, start_node, tmp_path):
+def test_keypoint_rcnn_runs_in_the_node(driver, start_node, tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     detection = pytest.importorskip("torchvision.models.detection")
     backbone = detection.backbone_utils.resnet_fpn_backbone(
