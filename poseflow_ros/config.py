@@ -745,7 +745,8 @@ class BehaviorsConfig(_Group):
     )
     posture_hold_s: float = _param(
         0.5,
-        "a posture changes after another one has been observed for this long, seconds",
+        "a posture changes after another one has been observed for this long, seconds; where it "
+        "is not observed in every image it takes a little longer",
         minimum=0.0,
         maximum=60.0,
     )

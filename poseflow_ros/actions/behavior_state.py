@@ -4,8 +4,8 @@ import numpy as np
 
 from poseflow_ros.actions.body import Body
 from poseflow_ros.actions.fall import FallDetector
-from poseflow_ros.actions.held import BoolArray, HeldClass, HeldFlags
-from poseflow_ros.actions.kinds import Behavior
+from poseflow_ros.actions.held import BoolArray, HeldFlags, VotedClass
+from poseflow_ros.actions.kinds import Behavior, Posture
 from poseflow_ros.actions.posture import postures
 from poseflow_ros.actions.proxemics import zones
 from poseflow_ros.config import BehaviorsConfig
@@ -20,7 +20,7 @@ class BehaviorState:
 
     def __init__(self, n_rows: int) -> None:
         self._flags = HeldFlags(n_rows, _N_SHOWN)
-        self._postures = HeldClass(n_rows)
+        self._postures = VotedClass(n_rows, len(Posture))
         self._falls = FallDetector(n_rows)
         self._zones = np.zeros(n_rows, np.int64)
         self._seen_s = np.full(n_rows, np.nan)

@@ -7,6 +7,7 @@ from poseflow_ros.poses import IntArray
 
 BoolArray = NDArray[np.bool_]
 _TOLERANCE_S = 1e-6
+_MAJORITY = 0.5 - 1e-6
 
 
 class HeldFlags:
@@ -51,25 +52,46 @@ class HeldFlags:
         return active
 
 
-class HeldClass:
-    """A class per row, 0 for unknown, that changes after another one has held for some time."""
+class VotedClass:
+    """A class per row, 0 for unknown, which changes after another one had most of the votes.
 
-    def __init__(self, n_rows: int) -> None:
+    Each moment votes for the class that the last image showed; votes lose half of their weight in
+    the hold time. So a class that is shown without interruption wins after the hold time, and one
+    that is sometimes missed a little later.
+    """
+
+    def __init__(self, n_rows: int, n_classes: int) -> None:
         self.current = np.zeros(n_rows, np.int64)
-        self._candidate = np.zeros(n_rows, np.int64)
-        self._since = np.full(n_rows, np.nan)
+        self._shown = np.zeros(n_rows, np.int64)
+        self._votes = np.zeros((n_rows, n_classes))
+        self._stamps_s = np.full(n_rows, np.nan)
 
     def clear(self, rows: IntArray) -> None:
-        """Set everything to unknown."""
-        self.current[rows], self._candidate[rows], self._since[rows] = 0, 0, np.nan
+        """Set everything to unknown, without votes."""
+        self.current[rows], self._shown[rows] = 0, 0
+        self._votes[rows], self._stamps_s[rows] = 0.0, np.nan
 
-    def update(
-        self, rows: IntArray, stamp_s: float, observed: IntArray, duration_s: float
-    ) -> IntArray:
-        """Return (N,) the classes, given those that the image alone shows."""
-        same = observed == self._candidate[rows]
-        since = np.where(same, np.fmin(self._since[rows], stamp_s), stamp_s)
-        held = stamp_s - since >= duration_s - _TOLERANCE_S
-        self.current[rows] = np.where(held, observed, self.current[rows])
-        self._candidate[rows], self._since[rows] = observed, since
+    def update(self, rows: IntArray, stamp_s: float, shown: IntArray, hold_s: float) -> IntArray:
+        """Return (N,) the classes, given those that the image alone shows.
+
+        Args:
+            rows: (N,).
+            stamp_s: seconds, not decreasing.
+            shown: (N,) classes.
+            hold_s: the hold time, seconds; 0: the class is always the one shown.
+        """
+        if hold_s == 0.0:
+            self.current[rows] = shown
+            return shown
+        people = np.arange(len(rows))
+        elapsed_s = np.nan_to_num(stamp_s - self._stamps_s[rows])
+        kept = np.exp2(-elapsed_s / hold_s)
+        votes = self._votes[rows] * kept[:, None]
+        votes[people, self._shown[rows]] += 1.0 - kept
+        self._votes[rows], self._shown[rows], self._stamps_s[rows] = votes, shown, stamp_s
+        current = self.current[rows]
+        votes[people, current] = 0.0
+        best = votes.argmax(axis=1)
+        won = votes[people, best] >= _MAJORITY
+        self.current[rows] = np.where(won, best, current)
         return self.current[rows]

@@ -179,6 +179,17 @@ def test_a_posture_changes_after_its_hold_time():
     assert postures == [0] * 5 + [Posture.STANDING] * 8 + [Posture.SITTING] * 3
 
 
+def test_a_posture_that_some_images_do_not_show_wins_too():
+    config = BehaviorsConfig(posture_hold_s=0.5)
+    mixed = [standing(), standing(), sitting()] * 6
+    postures = [int(r.postures[0]) for r in life(mixed, config)]
+    assert postures[:5] == [0] * 5
+    assert set(postures[9:]) == {Posture.STANDING}
+    # A third of the votes are for sitting: it needs fewer of the next ones.
+    later = [int(r.postures[0]) for r in life(mixed + [sitting()] * 6, config)]
+    assert later[-1] == Posture.SITTING
+
+
 def test_somebody_who_falls_has_fallen_until_they_rise():
     config = BehaviorsConfig(posture_hold_s=0.2, fall_time_s=1.0, fallen_hold_s=0.5)
     results = life([standing()] * 10 + [lying()] * 20 + [standing()] * 5, config)

@@ -16,6 +16,7 @@ from poseflow_msgs.msg import (
     TrackedPose,
     TrackedPoseArray,
 )
+from ros_driver import stamped
 
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.kinds import Posture, Zone
@@ -30,7 +31,7 @@ START_S = 1000.0
 
 
 @pytest.fixture
-def start_node(start_action_node):
+def start_actions(start_action_node):
     """A function that starts an action node with short windows and these parameters."""
 
     def start(parameters=None):
@@ -107,8 +108,8 @@ def test_message_constants_equal_the_enums():
             assert getattr(TrackedBehavior, prefix + member.name) == member
 
 
-def test_behaviors_of_everybody_are_published_for_every_image(driver, start_node):
-    start_node()
+def test_behaviors_of_everybody_are_published_for_every_image(driver, start_actions):
+    start_actions()
     activate(driver)
     heard = heard_of(driver, TrackedBehaviorArray, "/actions/behaviors")
     publisher = publisher_of(driver)
@@ -153,8 +154,8 @@ def expected_scores(frames):
     return expected
 
 
-def test_actions_are_those_of_the_network(driver, start_node, network):
-    start_node(network)
+def test_actions_are_those_of_the_network(driver, start_actions, network):
+    start_actions(network)
     activate(driver)
     behaviors = heard_of(driver, TrackedBehaviorArray, "/actions/behaviors")
     actions = heard_of(driver, TrackedActionArray, "/actions/actions")
@@ -178,8 +179,8 @@ def test_actions_are_those_of_the_network(driver, start_node, network):
             np.testing.assert_allclose(action.scores, scores[order], rtol=1e-3)
 
 
-def test_several_cameras_have_their_own_people(driver, start_node, network):
-    start_node(network | {"poses.topics": ["front/poses", "rear/poses"]})
+def test_several_cameras_have_their_own_people(driver, start_actions, network):
+    start_actions(network | {"poses.topics": ["front/poses", "rear/poses"]})
     activate(driver)
     behaviors = heard_of(driver, TrackedBehaviorArray, "/actions/behaviors")
     actions = heard_of(driver, TrackedActionArray, "/actions/actions")
@@ -193,8 +194,8 @@ def test_several_cameras_have_their_own_people(driver, start_node, network):
     assert list(first.scores) != list(second.scores)
 
 
-def test_deactivation_discards_the_poses(driver, start_node, network):
-    start_node(network)
+def test_deactivation_discards_the_poses(driver, start_actions, network):
+    start_actions(network)
     activate(driver)
     behaviors = heard_of(driver, TrackedBehaviorArray, "/actions/behaviors")
     actions = heard_of(driver, TrackedActionArray, "/actions/actions")
@@ -210,8 +211,8 @@ def test_deactivation_discards_the_poses(driver, start_node, network):
     driver.until(lambda: len(actions) == 1, "actions")
 
 
-def test_the_node_walks_through_every_state(driver, start_node, network):
-    start_node(network)
+def test_the_node_walks_through_every_state(driver, start_actions, network):
+    start_actions(network)
     for transition, state in (
         ("configure", "inactive"),
         ("activate", "active"),
@@ -233,8 +234,10 @@ def test_the_node_walks_through_every_state(driver, start_node, network):
         ({"behaviors.social_m": 9.0}, "behaviors.personal_m, social_m and public_m are 0.45, 9"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_one_line(driver, start_node, parameters, words, capfd):
-    start_node(parameters)
+def test_what_cannot_be_used_is_refused_in_one_line(
+    driver, start_actions, parameters, words, capfd
+):
+    start_actions(parameters)
     assert not driver.change("configure", NODE)
     assert driver.state(NODE) == "unconfigured"
     error = capfd.readouterr().err
@@ -242,8 +245,8 @@ def test_what_cannot_be_used_is_refused_in_one_line(driver, start_node, paramete
     assert "Traceback" not in error
 
 
-def test_poses_of_another_skeleton_are_reported_and_the_node_lives(driver, start_node):
-    start_node()
+def test_poses_of_another_skeleton_are_reported_and_the_node_lives(driver, start_actions):
+    start_actions()
     activate(driver)
     behaviors = heard_of(driver, TrackedBehaviorArray, "/actions/behaviors")
     diagnostics = heard_of(driver, DiagnosticArray, "/diagnostics")
@@ -260,3 +263,24 @@ def test_poses_of_another_skeleton_are_reported_and_the_node_lives(driver, start
     driver.until(lambda: latest().level == DiagnosticStatus.OK, "recovery")
     values = {value.key: value.value for value in latest().values}
     assert (values["received"], values["unusable"]) == ("2", "1")
+
+
+def test_the_poses_of_the_main_node_become_behaviors(
+    driver, active_node, start_actions, pedestrians
+):
+    active_node(movenet__input_size=512)
+    start_actions({"poses.topics": ["/poseflow/tracked_poses"]})
+    activate(driver)
+    behaviors = heard_of(driver, TrackedBehaviorArray, "/actions/behaviors")
+    camera = driver.camera()
+    for index, image in enumerate(pedestrians):
+        n = len(behaviors)
+        camera.publish(stamped(image, index / 10))
+        driver.until(lambda n=n: len(behaviors) > n, "behaviors")
+    standing_ids = {
+        person.track_id
+        for person in behaviors[-1].people
+        if person.posture == TrackedBehavior.POSTURE_STANDING
+    }
+    assert len(standing_ids) >= 2
+    assert not any(person.fallen or person.left_waving for person in behaviors[-1].people)
