@@ -20,7 +20,7 @@ def write(tmp_path):
     return write
 
 
-def test_the_example_has_a_camera_with_depth_and_a_compressed_one():
+def test_example_file_has_a_camera_with_depth_and_a_compressed_camera():
     front, rear = read_cameras(EXAMPLE)
     assert (front.name, front.image_transport) == ("front", "raw")
     assert front.remappings() == [
@@ -35,7 +35,7 @@ def test_the_example_has_a_camera_with_depth_and_a_compressed_one():
     ]
 
 
-def test_a_name_and_an_image_are_enough(write):
+def test_only_name_and_image_are_required(write):
     path = write("cameras: [{name: top_2, image: ~/eye/Image_1}]")
     assert read_cameras(path) == [CameraEntry(name="top_2", image="~/eye/Image_1")]
 
@@ -75,7 +75,7 @@ def test_a_name_and_an_image_are_enough(write):
         pytest.param("[{name: a", "is no YAML: while parsing a flow mapping", id="no YAML"),
     ],
 )  # fmt: skip
-def test_a_camera_that_cannot_be_used_is_named_with_its_file(write, cameras, said):
+def test_invalid_camera_is_reported_with_its_file(write, cameras, said):
     path = write(f"cameras: {cameras}")
     with pytest.raises(ConfigError) as error:
         read_cameras(path)
@@ -85,7 +85,7 @@ def test_a_camera_that_cannot_be_used_is_named_with_its_file(write, cameras, sai
     assert "\n" not in line
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_missing_file_is_reported_by_name(tmp_path):
     path = tmp_path / "none.yaml"
     with pytest.raises(ConfigError, match=r"none\.yaml cannot be read: No such file"):
         read_cameras(path)

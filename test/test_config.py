@@ -51,7 +51,7 @@ REFUSED += [
 
 
 @pytest.mark.parametrize(("name", "value", "allowed"), REFUSED)
-def test_a_bad_value_is_refused_in_one_line_that_names_it(name, value, allowed):
+def test_invalid_value_is_rejected_in_one_line_with_the_name(name, value, allowed):
     with pytest.raises(ConfigError) as caught:
         Config.from_parameters({name: value})
     text = str(caught.value)
@@ -61,7 +61,7 @@ def test_a_bad_value_is_refused_in_one_line_that_names_it(name, value, allowed):
     assert len(text.splitlines()) == 1
 
 
-def test_an_int_that_no_float_holds_is_refused():
+def test_int_beyond_the_range_of_float_is_rejected():
     with pytest.raises(ConfigError, match=r"^classic.mag is .*must be "):
         Config.from_parameters({"classic.mag": 10**400})
 
@@ -80,11 +80,11 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("name", "value"), ACCEPTED)
-def test_what_is_allowed_arrives(name, value):
+def test_allowed_values_are_accepted(name, value):
     assert Config.from_parameters({name: value}).as_parameters()[name] == value
 
 
-def test_an_int_is_taken_for_a_float():
+def test_int_is_converted_to_float():
     mag = Config.from_parameters({"classic.mag": 25}).classic.mag
     assert mag == 25.0
     assert type(mag) is float
@@ -107,7 +107,7 @@ def test_an_int_is_taken_for_a_float():
         pytest.param(1, "known: estimator.name", id="a number, as YAML can give it"),
     ],
 )
-def test_an_unknown_name_is_refused(name, says):
+def test_unknown_name_is_rejected(name, says):
     with pytest.raises(ConfigError) as caught:
         Config.from_parameters({name: 1})
     text = str(caught.value)
@@ -116,13 +116,13 @@ def test_an_unknown_name_is_refused(name, says):
     assert len(text.splitlines()) == 1
 
 
-def test_the_defaults_are_valid_and_arrive():
+def test_defaults_are_valid_and_used():
     defaults = {parameter.name: parameter.default for parameter in parameters()}
     assert Config.from_parameters(defaults).as_parameters() == defaults
     assert Config.from_parameters({}).as_parameters() == defaults
 
 
-def test_every_value_arrives_in_its_group():
+def test_each_value_is_set_in_its_group():
     other = {
         "estimator.weights": "m.tflite",
         "estimator.detectron2_config": "c.yaml",
@@ -175,13 +175,13 @@ def test_every_value_arrives_in_its_group():
     assert (config.classic.link_len, config.tracker.publish_lost) == (4, True)
 
 
-def test_a_word_alone_is_a_list_of_one():
+def test_single_string_is_a_list_of_one():
     values = {"cameras.names": "front", "cameras.image_transport": "compressed"}
     cameras = Config.from_parameters(values).cameras
     assert (cameras.names, cameras.transports) == (("front",), {"front": "compressed"})
 
 
-def test_one_transport_is_every_cameras():
+def test_one_transport_applies_to_all_cameras():
     cameras = Config.from_parameters({"cameras.names": ["a", "b"]}).cameras
     assert cameras.transports == {"a": "raw", "b": "raw"}
 
@@ -235,14 +235,14 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize(("values", "said"), IMPOSSIBLE)
-def test_what_cannot_be_together_is_refused_in_one_line(values, said):
+def test_contradicting_values_are_rejected_in_one_line(values, said):
     with pytest.raises(ConfigError) as caught:
         Config.from_parameters(values)
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_the_prefix_of_a_group_is_its_name_in_the_configuration():
+def test_prefix_of_a_group_equals_its_field_name():
     groups = {item.name: item.default_factory for item in fields(Config)}
     assert {name: group.prefix for name, group in groups.items()} == {
         name: name for name in groups
@@ -261,6 +261,6 @@ def test_every_parameter_has_a_description_of_one_line(parameter):
         assert spec.minimum < spec.maximum
 
 
-def test_a_configuration_does_not_change():
+def test_configuration_is_immutable():
     with pytest.raises(FrozenInstanceError):
         Config().classic.mag = 1.0

@@ -32,7 +32,7 @@ def test_versions_are_equal():
     ("folder", "name", "build_type"),
     [("", "poseflow_ros", "ament_python"), ("poseflow_msgs", "poseflow_msgs", "ament_cmake")],
 )
-def test_package_xml_is_one_without_warnings(folder, name, build_type):
+def test_package_xml_has_no_warnings(folder, name, build_type):
     warnings = []
     package = parse_package(str(ROOT / folder / "package.xml"), warnings=warnings)
     assert warnings == []
@@ -41,7 +41,7 @@ def test_package_xml_is_one_without_warnings(folder, name, build_type):
     assert package.get_build_type() == build_type
 
 
-def test_the_parameter_file_holds_every_parameter_and_its_default():
+def test_parameter_file_contains_every_parameter_with_its_default():
     document = yaml.safe_load(PARAMETERS_FILE.read_text())
     assert list(document) == ["/**"]
     assert list(document["/**"]) == ["ros__parameters"]

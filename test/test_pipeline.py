@@ -55,7 +55,7 @@ def test_one_person_keeps_one_id(pipeline):
     assert pipeline.logged == []
 
 
-def test_a_stamp_that_goes_back_resets_tracking(pipeline):
+def test_earlier_stamp_resets_tracking(pipeline):
     (first,) = pipeline.process(IMAGE, 10.0)
     (second,) = pipeline.process(IMAGE, 9.0)
     (third,) = pipeline.process(IMAGE, 9.1)
@@ -64,14 +64,14 @@ def test_a_stamp_that_goes_back_resets_tracking(pipeline):
     assert pipeline.logged == ["tracking reset: the stamp went back from 10.000 to 9.000 s"]
 
 
-def test_another_image_size_resets_tracking(pipeline):
+def test_new_image_size_resets_tracking(pipeline):
     pipeline.process(IMAGE, 1.0)
     (frame,) = pipeline.process(IMAGE[:50], 1.1)
     assert (ids(frame), frame.epoch) == ([2], 5)
     assert "from (100, 200) to (50, 200)" in pipeline.logged[0]
 
 
-def test_an_equal_stamp_goes_on(pipeline):
+def test_equal_stamp_does_not_reset_tracking(pipeline):
     frames = [frame for _ in range(2) for frame in pipeline.process(IMAGE, 1.0)]
     assert [ids(frame) for frame in frames] == [[1], [1]]
     assert np.isfinite(frames[1].tracked.velocities).all()
@@ -85,7 +85,7 @@ def test_reset_starts_a_new_epoch_and_logs_nothing(pipeline):
     assert pipeline.logged == []
 
 
-def test_frames_without_people_take_the_same_path(pipeline):
+def test_frames_without_people_are_returned(pipeline):
     frames = [frame for i in range(12) for frame in pipeline.process(IMAGE, 0.1 * i)]
     assert len(frames[-1].tracked) == 1  # lost, remembered
     assert not frames[-1].tracked.visible.any()
@@ -136,7 +136,7 @@ def assert_is(frame, i, epoch=4, start_s=0.0):
     np.testing.assert_allclose(box, [44 + 2 * i, 10, 76 + 2 * i, 90])
 
 
-def test_delayed_frames_come_with_their_own_image_stamp_and_payload(late):
+def test_delayed_frames_keep_their_image_stamp_and_payload(late):
     given = feed(late, range(12))
     assert [len(frames) for frames in given] == [0] * 5 + [1] * 7
     ready = [frame for frames in given for frame in frames] + late.flush()
@@ -147,7 +147,7 @@ def test_delayed_frames_come_with_their_own_image_stamp_and_payload(late):
         assert frame.tracked.visible.all()
 
 
-def test_after_a_gap_all_that_is_old_enough_comes_at_once(late):
+def test_all_frames_older_than_the_delay_are_returned_after_a_gap(late):
     feed(late, range(3))
     ready = late.process(image_of(3), 2.0, payload="image 3")
     assert [frame.payload for frame in ready] == ["image 0", "image 1", "image 2"]
@@ -163,7 +163,7 @@ def test_flush_returns_the_delayed_frames_once(late):
     assert late.flush() == []
 
 
-def test_a_stamp_that_goes_back_flushes_the_delayed_frames_first(late):
+def test_earlier_stamp_flushes_the_delayed_frames_first(late):
     feed(late, range(4), start_s=10.0)
     (ready, *rest) = feed(late, range(4, 10))
     assert len(ready) == 4
@@ -179,7 +179,7 @@ def test_a_stamp_that_goes_back_flushes_the_delayed_frames_first(late):
     assert len(late.logged) == 1
 
 
-def test_another_size_flushes_the_delayed_frames_first(late):
+def test_new_image_size_flushes_the_delayed_frames_first(late):
     feed(late, range(3))
     ready = late.process(IMAGE[:50], 0.3)
     for i, frame in zip(range(3), ready, strict=True):

@@ -40,7 +40,7 @@ def tracked(states):
         pytest.param("scores", (), "(2), got ()", id="one score for all"),
     ],
 )
-def test_a_wrong_shape_is_named(wrong, shape, says):
+def test_wrong_shape_is_reported_by_name(wrong, shape, says):
     shapes = {"keypoints": (2, 3, 2), "keypoint_scores": (2, 3), "boxes": (2, 4), "scores": (2,)}
     arrays = {name: np.zeros(shape) for name, shape in (shapes | {wrong: shape}).items()}
     with pytest.raises(ValueError, match="must have the shape") as caught:
@@ -48,14 +48,14 @@ def test_a_wrong_shape_is_named(wrong, shape, says):
     assert str(caught.value) == f"{wrong} must have the shape {says}"
 
 
-def test_lists_and_other_number_types_become_float64():
+def test_lists_and_other_types_are_converted_to_float64():
     poses = Poses([[[1, 2]]], np.ones((1, 1), np.float32), [[1, 2, 3, 4]], [1])
     for array in (poses.keypoints, poses.keypoint_scores, poses.boxes, poses.scores):
         assert array.dtype == np.float64
     assert poses.boxes.tolist() == [[1, 2, 3, 4]]
 
 
-def test_nobody():
+def test_empty_poses_have_zero_rows():
     nobody = Poses.empty(17)
     assert len(nobody) == 0
     assert nobody.keypoints.shape == (0, 17, 2)
@@ -96,12 +96,12 @@ def test_selecting_tracks_selects_every_array(index, expected):
     assert people.velocities[:, 1].tolist() == (-rows).tolist()
 
 
-def test_visible_are_the_confirmed_seen_in_this_frame():
+def test_visible_tracks_are_confirmed_and_observed():
     states = [TrackState.TENTATIVE, TrackState.CONFIRMED, TrackState.LOST, TrackState.REMOVED]
     assert tracked(states).visible.tolist() == [False, True, False, False]
 
 
-def test_states_have_the_numbers_of_the_message():
+def test_states_equal_the_message_constants():
     assert {state.name: state.value for state in TrackState} == {
         "TENTATIVE": 0,
         "CONFIRMED": 1,

@@ -71,7 +71,7 @@ def bench(made, tmp_path):
     return run
 
 
-def test_bench_tracker_prints_and_writes_the_figures_of_every_association(tmp_path):
+def test_bench_tracker_prints_and_writes_the_results_of_every_association(tmp_path):
     command = [sys.executable, "-m", "poseflow_ros", "bench", "tracker", "--people", "3"]
     command += ["--seconds", "4", "--seed", "7", "--report", tmp_path / "r.json"]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -91,7 +91,7 @@ def test_bench_tracker_prints_and_writes_the_figures_of_every_association(tmp_pa
         assert 0 < figures["ms_per_frame"] <= figures["ms_per_frame_p99"]
 
 
-def test_bench_tracker_gives_the_same_figures_for_a_seed(tmp_path):
+def test_bench_tracker_is_reproducible_with_a_seed(tmp_path):
     def quality(*arguments):
         out = tmp_path / "r.json"
         command = ["bench", "tracker", "--people", "6", "--seconds", "5", *CLASSIC, *arguments]
@@ -170,7 +170,7 @@ def test_bench_tracking_of_perfect_detections_is_perfect(bench):
         pytest.param("--shake 12 --no-image --every 2", 6, id="all of it"),
     ],
 )
-def test_truth_and_detections_stay_together(arguments, frames, bench):
+def test_truth_and_detections_stay_aligned(arguments, frames, bench):
     report = bench(*CLASSIC, *arguments.split())
     figures = report["associations"]["classic"]
     assert report["frames"] == frames
@@ -196,7 +196,7 @@ WITHOUT_VIDEO = "{detections: poses.npz, gt: gt.txt, fps: 8}"
 ONLY_1 = "{name: part, detections: poses.npz, gt: only_1.txt, fps: 8, partial: true}"
 
 
-def test_the_sequences_of_a_data_set_are_scored_together_and_alone(bench_dataset):
+def test_sequences_of_a_data_set_are_scored_together_and_individually(bench_dataset):
     report = bench_dataset(f"[{WITH_VIDEO}, {WITHOUT_VIDEO}]")
     assert (report["dataset"], report["frames"]) == ("data.yaml", 2 * N_FRAMES)
     together = report["associations"]["classic"]
@@ -217,13 +217,13 @@ def test_the_sequences_of_a_data_set_are_scored_together_and_alone(bench_dataset
         pytest.param("--no-image", 24, id="without images"),
     ],
 )
-def test_options_hold_for_every_sequence_of_a_data_set(arguments, frames, bench_dataset):
+def test_options_apply_to_every_sequence_of_a_data_set(arguments, frames, bench_dataset):
     report = bench_dataset(f"[{WITH_VIDEO}, {WITHOUT_VIDEO}]", *arguments.split())
     assert report["frames"] == frames
     assert report["associations"]["classic"]["DetA"] == 100
 
 
-def test_a_sequence_without_video_has_the_stamps_of_its_rate(made):
+def test_sequence_without_video_uses_its_rate(made):
     config = Config(tracker=TrackerConfig(association="classic"))
     recording = Recording("", made / "poses.npz", made / "gt.txt", every=2, fps=25)
     ages = [tracked.ages_s[0] for _, _, tracked in recording.replay(config)]
@@ -237,7 +237,7 @@ def test_the_rate_of_a_sequence_replaces_that_of_its_video(made):
     assert ages == pytest.approx([k / 50 for k in range(N_FRAMES)])
 
 
-def test_unlabelled_people_do_not_count_in_a_partly_labelled_sequence(bench_dataset):
+def test_unlabelled_people_are_ignored_in_a_partly_labelled_sequence(bench_dataset):
     # Person 2 is found in 11 frames and nobody in the truth: MOTA (12 - 11) / 12.
     whole = bench_dataset(f"[{ONLY_1.replace('true', 'false')}]")["associations"]["classic"]
     assert (whole["identities"], whole["MOTA"]) == (2, pytest.approx(100 / 12, abs=0.01))
@@ -248,12 +248,12 @@ def test_unlabelled_people_do_not_count_in_a_partly_labelled_sequence(bench_data
         assert (part["identities"], part["MOTA"], part["HOTA"]) == (1, 100, 100)
 
 
-def test_a_data_set_of_one_sequence_can_be_drawn(bench_dataset, tmp_path):
+def test_data_set_of_one_sequence_can_be_plotted(bench_dataset, tmp_path):
     bench_dataset(f"[{WITHOUT_VIDEO}]", "--plot", str(tmp_path / "lanes.png"))
     assert cv2.imread(str(tmp_path / "lanes.png")) is not None
 
 
-def test_missing_peers_are_named_before_the_work(monkeypatch, made, capfd):
+def test_missing_peers_are_reported_before_the_run(monkeypatch, made, capfd):
     monkeypatch.setitem(sys.modules, "trackers", None)
     monkeypatch.setattr(Recording, "replay", lambda *_: pytest.fail("the work began"))
     files = [str(made / name) for name in ("video.mp4", "poses.npz", "gt.txt")]
@@ -274,7 +274,7 @@ def outcomes(made, **options):
 
 
 @pytest.mark.parametrize("with_images", [True, False])
-def test_every_third_frame_keeps_its_stamp_and_its_people(with_images, made):
+def test_every_third_frame_keeps_its_stamp_and_people(with_images, made):
     shown = outcomes(made, every=3, with_images=with_images)
     assert len(shown) == 4
     for k, (ids, boxes, tracked) in enumerate(shown):
@@ -283,7 +283,7 @@ def test_every_third_frame_keeps_its_stamp_and_its_people(with_images, made):
         assert tracked.ages_s[0] == pytest.approx(3 * k / RATE_HZ)
 
 
-def test_a_shaken_recording_shifts_people_with_the_picture(made):
+def test_shake_shifts_people_with_the_image(made):
     shifts = shake_px(N_FRAMES, 12)
     for k, (_, boxes, tracked) in enumerate(outcomes(made, shake_px=12, with_images=False)):
         expected = np.array([20 + 2 * k, 20, 52 + 2 * k, 100]) + np.tile(shifts[k], 2)
@@ -291,7 +291,7 @@ def test_a_shaken_recording_shifts_people_with_the_picture(made):
         np.testing.assert_array_equal(tracked.poses.boxes[0], expected)
 
 
-def test_the_shake_is_as_strong_as_asked_and_stays_near():
+def test_shake_has_the_given_amplitude_and_limit():
     shifts = shake_px(3000, 12)
     steps = np.hypot(*np.diff(shifts, axis=0).T)
     assert 9 < steps.max() <= 12
@@ -313,7 +313,7 @@ def test_a_shifted_image_repeats_its_border():
 BOX = np.array([[0.0, 0, 10, 20], [50, 0, 60, 20], [90, 0, 99, 20]])
 
 
-def test_lanes_tell_who_was_found_as_whom():
+def test_lanes_contain_the_track_ids_of_each_person():
     lanes = Lanes()
     lanes.add(np.array([1, 2]), BOX[:2], np.array([10, 20, 99]), BOX)
     lanes.add(np.array([1, 2]), BOX[:2], np.array([20, 10]), BOX[:2])
@@ -325,14 +325,14 @@ def test_lanes_tell_who_was_found_as_whom():
     assert lanes.frames == 4
 
 
-def test_lanes_let_an_id_go_on_that_is_near_enough():
+def test_lanes_continue_an_id_that_still_overlaps():
     lanes = Lanes()
     lanes.add(np.array([1]), BOX[:1], np.array([10]), BOX[:1])
     lanes.add(np.array([1]), BOX[:1], np.array([20, 10]), np.vstack([BOX[:1], BOX[:1] + 1]))
     assert lanes.found_as == {1: [(0, 10), (1, 10)]}
 
 
-def test_the_plot_shows_each_person_in_the_colour_of_the_id(bench, tmp_path):
+def test_plot_shows_each_person_in_the_color_of_the_id(bench, tmp_path):
     plot = tmp_path / "lanes.png"
     bench(*CLASSIC, "--no-image", "--plot", str(plot))
     image = cv2.imread(str(plot))[:, :, ::-1]
@@ -345,7 +345,7 @@ def test_the_plot_shows_each_person_in_the_colour_of_the_id(bench, tmp_path):
     assert rows[0] < rows[1]  # the first to come is above
 
 
-def test_figures_are_those_of_another_program(tmp_path):
+def test_metrics_equal_those_of_another_program(tmp_path):
     if not EVALUATE.is_file():
         pytest.skip(f"{EVALUATE} is missing")
     recorded = RecordedPoses(PETS / "detections_yolo11n_pose.npz")
@@ -428,7 +428,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "named"), BAD)
-def test_bad_input_is_refused_in_one_line(arguments, named, made, capfd):
+def test_invalid_input_is_rejected_in_one_line(arguments, named, made, capfd):
     before = (made / "gt.txt").read_text()
     filled = [word.format(here=made, video=made / "video.mp4") for word in arguments.split()]
     assert main(["bench", *filled]) == 2
@@ -441,7 +441,7 @@ def test_bad_input_is_refused_in_one_line(arguments, named, made, capfd):
 
 
 @pytest.mark.parametrize("arguments", [[], ["nothing"], ["tracker", "--people", "two"]])
-def test_wrong_usage_is_told_with_the_usage(arguments, capfd):
+def test_wrong_usage_prints_the_usage(arguments, capfd):
     with pytest.raises(SystemExit) as caught:
         main(["bench", *arguments])
     assert caught.value.code == 2

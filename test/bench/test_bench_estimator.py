@@ -36,7 +36,7 @@ def config(tmp_path_factory):
     return config
 
 
-def test_it_prints_and_writes_what_it_measured(tmp_path, capfd):
+def test_results_are_printed_and_written(tmp_path, capfd):
     report = tmp_path / "report.json"
     arguments = ["--size", "160x120", "--people", "3", "--batch", "2", "--seconds", "0"]
     assert main(["bench", "estimator", *SMALL, *arguments, "--report", str(report)]) == 0
@@ -73,7 +73,7 @@ def estimator(config):
     return make_estimator(Config(estimator=config))
 
 
-def test_the_people_placed_are_the_ones_that_come_out(estimator, monkeypatch):
+def test_placed_people_are_returned(estimator, monkeypatch):
     monkeypatch.setattr(estimator, "network", PlacedPeople(estimator.network, 12))
     image = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
     poses = estimator.estimate(image)
@@ -87,7 +87,7 @@ def test_the_people_placed_are_the_ones_that_come_out(estimator, monkeypatch):
     assert poses.keypoints.std(axis=1).min() > 1  # found in the image, not made up
 
 
-def test_nobody_can_be_placed(estimator, monkeypatch):
+def test_zero_people_can_be_placed(estimator, monkeypatch):
     monkeypatch.setattr(estimator, "network", PlacedPeople(estimator.network, 0))
     assert len(estimator.estimate(np.zeros((60, 80, 3), np.uint8))) == 0
 
@@ -129,7 +129,7 @@ def test_both_calls_do_the_same_work(config, estimator):
         pytest.param(["--report", "nowhere/r.json"], "nowhere is not a folder", id="no folder"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(arguments, named, capfd):
+def test_invalid_input_is_rejected_in_one_line(arguments, named, capfd):
     assert main(["bench", "estimator", *arguments]) == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("poseflow_ros: ")

@@ -53,20 +53,20 @@ def equal(one, other):
     )  # fmt: skip
 
 
-def test_a_seed_gives_the_same_again_and_another_gives_another():
+def test_equal_seeds_give_equal_simulations():
     first = list(simulate(settings(camera="shake")))
     assert equal(first, simulate(settings(camera="shake")))
     assert not equal(first, simulate(settings(camera="shake", seed=2)))
 
 
 @pytest.mark.parametrize("scene", ["sport", "close"])
-def test_every_scene_is_the_same_again_with_a_rotating_camera(scene):
+def test_every_scene_is_reproducible_with_a_rotating_camera(scene):
     first = list(simulate(settings(scene=scene, camera="rotate")))
     assert equal(first, simulate(settings(scene=scene, camera="rotate")))
     assert not equal(first, simulate(settings(scene=scene, camera="rotate", seed=2)))
 
 
-def test_the_street_stays_what_it_was():
+def test_street_is_unchanged():
     # Recorded before there were other scenes: figures measured on the street stay comparable.
     *_, still = simulate(settings(people=20, seconds=10.0))
     *_, shaken = simulate(settings(people=20, seconds=10.0, camera="shake"))
@@ -91,7 +91,7 @@ def test_the_street_stays_what_it_was():
     ("scene", "camera"),
     [("street", "still"), ("street", "shake"), ("sport", "rotate"), ("close", "rotate")],
 )
-def test_the_world_is_the_same_at_any_rate(fps, scene, camera):
+def test_world_does_not_depend_on_the_image_rate(fps, scene, camera):
     def truth(rate):
         sights = simulate(settings(fps=rate, scene=scene, camera=camera))
         return {round(s.stamp_s, 6): (s.truth_ids, s.truth_boxes) for s in sights}
@@ -104,7 +104,7 @@ def test_the_world_is_the_same_at_any_rate(fps, scene, camera):
         np.testing.assert_allclose(slow[stamp_s][1], other[stamp_s][1], atol=1e-6)
 
 
-def test_between_two_steps_people_are_between_their_places():
+def test_people_are_interpolated_between_steps():
     def places(stamp_s):
         return Crowd(Camera(5), np.random.default_rng(1)).at(stamp_s).places_m
 
@@ -114,7 +114,7 @@ def test_between_two_steps_people_are_between_their_places():
 
 
 @pytest.mark.parametrize("people", [5, 20, 200])
-def test_most_people_are_in_the_picture_and_as_tall_as_ever(people):
+def test_most_people_are_in_the_image_with_the_expected_height(people):
     camera = Camera(people)
     crowd = Crowd(camera, np.random.default_rng(3))
     seen, heights = [], []
@@ -137,7 +137,7 @@ def test_people_walk_stand_and_never_run():
     assert 0.3 <= (speeds > 0.5).mean() <= 0.95
 
 
-def test_people_keep_their_distance_and_meet_all_the_same():
+def test_people_keep_their_distance_and_still_meet():
     crowd = Crowd(Camera(20), np.random.default_rng(1))
     nearest = []
     for k in range(300):
@@ -148,7 +148,7 @@ def test_people_keep_their_distance_and_meet_all_the_same():
     assert np.median(nearest) < 0.8
 
 
-def test_who_leaves_the_picture_comes_back_as_the_same_person():
+def test_person_who_leaves_the_image_returns_as_the_same_person():
     frames = {}
     for k, sight in enumerate(simulate(settings(people=12, seconds=90))):
         for who in sight.truth_ids.tolist():
@@ -173,14 +173,14 @@ def test_a_person_half_as_far_is_twice_as_tall():
 
 
 @pytest.mark.parametrize(("ahead", "sign"), [(-1.0, 1), (1.0, -1)], ids=["comes", "goes"])
-def test_the_left_shoulder_is_on_the_right_of_somebody_who_comes(ahead, sign):
+def test_left_shoulder_of_an_approaching_person_is_on_the_right(ahead, sign):
     still = np.zeros(1)
     body = keypoints_m(np.array([[0, 9.0]]), np.array([[0, ahead]]), still, still, np.ones(1))
     (points,) = Camera(1).project(body)
     assert np.sign(points[LEFT_SHOULDER, 0] - points[RIGHT_SHOULDER, 0]) == sign
 
 
-def test_feet_swing_against_each_other_when_somebody_walks_only():
+def test_feet_swing_only_when_walking():
     phases = np.linspace(0, 2 * np.pi, 40)
     places, headings = np.zeros((40, 2)), np.tile([0.0, 1.0], (40, 1))
     for speed, least, most in ((0.0, 0.0, 1e-9), (1.4, 0.4, 1.2)):
@@ -204,13 +204,13 @@ def test_runners_reach_6_m_s_and_start_stop_and_turn_within_a_second():
     assert (turned & (before > 2) & (after > 2)).any()
 
 
-def test_the_others_walk_as_on_the_street_while_some_run():
+def test_walkers_are_not_affected_by_runners():
     places = watch(crowd_of("sport"), 60)[1][:, 12:]
     assert np.linalg.norm(np.diff(places, axis=0), axis=-1).max() * 20 <= 1.8 + 1e-9
 
 
 @pytest.mark.parametrize("scene", ["sport", "close"])
-def test_people_go_down_and_up_again_where_they_stopped(scene):
+def test_people_bend_and_straighten_up_where_they_stopped(scene):
     points, places = watch(crowd_of(scene), 120)
     noses = points[:, :, NOSE, 1]
     low = noses < 0.75 * noses.max(axis=0)
@@ -257,7 +257,7 @@ def test_keypoints_outside_the_image_are_hidden_and_score_low(model):
     assert scores[:, [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP]].mean() > 0.5
 
 
-def test_the_farther_one_is_hidden():
+def test_farther_person_is_hidden():
     # The right half of the far box lies in the near one, whose own box nobody covers.
     boxes = np.array([[100.0, 100, 200, 300], [150.0, 50, 400, 500]])
     distances = np.array([9.0, 5.0])
@@ -268,18 +268,18 @@ def test_the_farther_one_is_hidden():
     assert hidden_points(points, boxes, distances, PICTURE).tolist() == expected
 
 
-def test_what_two_cover_together_counts_once():
+def test_area_hidden_by_two_people_is_counted_once():
     boxes = np.array([[100.0, 100, 200, 300], [0, 0, 150, 400], [0, 200, 400, 400]])
     # The left half, and the lower half: three quarters.
     assert hidden_shares(boxes, np.array([9.0, 5, 4]), PICTURE)[0] == 0.75
 
 
-def test_what_lies_outside_the_picture_is_hidden():
+def test_parts_outside_the_image_are_hidden():
     boxes = np.array([[-50.0, 100, 50, 300]])
     assert hidden_shares(boxes, np.ones(1), PICTURE).tolist() == [0.5]
 
 
-def test_true_people_are_to_be_seen_to_a_quarter_and_in_the_picture():
+def test_truth_contains_people_visible_to_at_least_a_quarter():
     for sight in simulate(settings(people=20, seconds=5)):
         assert (sight.truth_boxes[:, :2] >= 0).all()
         assert (sight.truth_boxes[:, 2:] <= PICTURE).all()
@@ -287,7 +287,7 @@ def test_true_people_are_to_be_seen_to_a_quarter_and_in_the_picture():
         assert len(set(sight.truth_ids.tolist())) == len(sight.truth_ids) <= 20
 
 
-def test_the_picture_moves_by_at_most_12_px_from_frame_to_frame_and_much():
+def test_image_shakes_by_at_most_12_px_per_frame():
     motion = Shake(np.random.default_rng(0))
     shifts = np.array([motion.at(k / 10).shift_px for k in range(3000)])
     steps = np.hypot(*np.diff(shifts, axis=0).T)
@@ -295,7 +295,7 @@ def test_the_picture_moves_by_at_most_12_px_from_frame_to_frame_and_much():
     assert np.ptp(shifts, axis=0).min() > 60
 
 
-def test_correspondences_say_how_the_picture_moved():
+def test_correspondences_equal_the_image_shift():
     moving = simulate(settings(people=4, seconds=2, camera="shake"))
     motion = Shake(np.random.default_rng([1, 1]))
     for k, sight in enumerate(moving):
@@ -309,12 +309,12 @@ def test_correspondences_say_how_the_picture_moved():
         assert 0.03 < wrong < 0.2
 
 
-def test_a_camera_at_rest_gives_no_correspondences():
+def test_still_camera_gives_no_correspondences():
     assert {s.matches.shape for s in simulate(settings())} == {(0, 4)}
 
 
 @pytest.mark.parametrize("camera", ["shake", "rotate"])
-def test_correspondences_can_be_left_out_of_the_same_world(camera):
+def test_correspondences_can_be_omitted_in_the_same_world(camera):
     with_them = list(simulate(settings(camera=camera)))
     without = list(simulate(settings(camera=camera, correspondences=False)))
     assert {s.matches.shape for s in without} == {(0, 4)}
@@ -323,7 +323,7 @@ def test_correspondences_can_be_left_out_of_the_same_world(camera):
         np.testing.assert_array_equal(one.poses.keypoints, other.poses.keypoints)
 
 
-def test_correspondences_say_how_the_camera_rotated():
+def test_correspondences_equal_the_camera_rotation():
     motion = Rotation(Camera(4, SCENES["sport"]), np.random.default_rng([1, 1]), 90.0)
     intrinsic = np.array([[800.0, 0, 384], [0, 800, 288], [0, 0, 1]])
     before, largest = motion.at(0.0).rotation, 0.0
@@ -356,6 +356,6 @@ def test_correspondences_say_how_the_camera_rotated():
         pytest.param({"rotation": 0.0}, "rotation_deg_s is 0.0", id="no rotation"),
     ],
 )
-def test_wrong_numbers_are_named(wrong, named):
+def test_invalid_numbers_are_reported(wrong, named):
     with pytest.raises(BenchError, match=named):
         settings(**wrong)

@@ -84,7 +84,7 @@ GOOD = "detections: b.npz, gt: a/gt.txt"
                      id="two of one name"),
     ],
 )  # fmt: skip
-def test_a_sequence_that_cannot_be_used_is_named_with_its_file(write, sequences, said):
+def test_invalid_sequence_is_reported_with_its_file(write, sequences, said):
     path = write(f"sequences: {sequences}")
     with pytest.raises(BenchError, match=said) as error:
         read_dataset(path)
@@ -93,7 +93,7 @@ def test_a_sequence_that_cannot_be_used_is_named_with_its_file(write, sequences,
 
 
 @pytest.mark.parametrize("text", ["sequences: [{name: a", "sequences: [\xff"])
-def test_no_yaml_is_refused(write, text):
+def test_invalid_yaml_is_rejected(write, text):
     path = write("")
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match="is no YAML"):

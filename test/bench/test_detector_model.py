@@ -60,7 +60,7 @@ def model(request):
 
 
 @pytest.mark.parametrize("hidden", [0.0, 0.3, 0.6])
-def test_misses_are_as_many_as_the_model_says(model, hidden):
+def test_number_of_misses_equals_the_model(model, hidden):
     view = people_apart(hidden)
     missed = ~found(view, watch(only(model), view))
     p = 1 / (1 + np.exp(-model.miss[0] - model.miss[1] * hidden))
@@ -68,7 +68,7 @@ def test_misses_are_as_many_as_the_model_says(model, hidden):
 
 
 @pytest.mark.parametrize("images", [1, 3], ids=["10 fps", "30 fps"])
-def test_misses_come_in_runs(model, images):
+def test_misses_are_correlated_over_time(model, images):
     view = people_apart(0.3)
     pictures = watch(only(model), view, OFTEN_S / images, frames=FRAMES * images)
     missed = ~found(view, pictures)
@@ -77,11 +77,11 @@ def test_misses_come_in_runs(model, images):
     assert missed[images:][missed[:-images]].mean() == pytest.approx(again, abs=0.06)
 
 
-def test_nobody_is_found_who_is_hidden_to_more_than_three_quarters(model):
+def test_people_hidden_by_more_than_three_quarters_are_not_detected(model):
     assert [len(p) for p in watch(only(model), people_apart(0.76), frames=20)] == [0] * 20
 
 
-def test_boxes_and_keypoints_are_as_wrong_as_the_model_says(model):
+def test_box_and_keypoint_errors_equal_the_model(model):
     view = people_apart()
     boxes, points = [], []
     for poses in watch(only(model), view):
@@ -98,7 +98,7 @@ def test_boxes_and_keypoints_are_as_wrong_as_the_model_says(model):
 
 
 @pytest.mark.parametrize("images", [1, 3], ids=["10 fps", "30 fps"])
-def test_boxes_stay_wrong_for_a_while(model, images):
+def test_box_errors_are_correlated_over_time(model, images):
     view = people_apart()
     sights = watch(only(model, miss=(-50.0, 0.0)), view, OFTEN_S / images, frames=FRAMES * images)
     errors = np.array([(p.boxes - view.boxes[owners(view, p)])[np.argsort(owners(view, p))]
@@ -108,7 +108,7 @@ def test_boxes_stay_wrong_for_a_while(model, images):
     assert correlation == pytest.approx(np.exp(-OFTEN_S / model.box_memory_s), abs=0.03)
 
 
-def test_hidden_keypoints_score_lower_and_err_more():
+def test_hidden_keypoints_have_lower_scores_and_larger_errors():
     model, view = MODELS["movenet_tiled"], people_apart()
     view.hidden_keypoints[:, 11:] = True
     errors, scores = [], []
@@ -125,7 +125,7 @@ def test_hidden_keypoints_score_lower_and_err_more():
 
 
 @pytest.mark.parametrize("hidden", [0.0, 0.5])
-def test_scores_are_as_high_as_the_model_says(model, hidden):
+def test_scores_equal_the_model(model, hidden):
     scores = np.concatenate([p.scores for p in watch(only(model), people_apart(hidden))])
     logits = np.log(scores / (1 - scores))
     assert logits.min() >= model.lowest_score - 1e-9
@@ -133,7 +133,7 @@ def test_scores_are_as_high_as_the_model_says(model, hidden):
     assert np.median(logits) == pytest.approx(middle, abs=0.15)
 
 
-def test_duplicates_are_as_many_as_the_model_says(model):
+def test_number_of_duplicates_equals_the_model(model):
     view = people_apart()
     pictures = watch(only(model, duplicates=model.duplicates), view)
     times = np.array([np.bincount(owners(view, p), minlength=PEOPLE) for p in pictures])
@@ -142,7 +142,7 @@ def test_duplicates_are_as_many_as_the_model_says(model):
     assert doubled == pytest.approx(model.duplicates, abs=0.002 + 0.1 * model.duplicates)
 
 
-def test_false_positives_are_as_many_and_stay_as_long_as_the_model_says(model):
+def test_number_and_lifetime_of_false_positives_equal_the_model(model):
     nobody = only(model, false_per_picture=model.false_per_picture, miss=(50.0, 0.0))
     wanted = model.false_per_picture * SIZE_PX.prod() / (768 * 576)
     seldom = watch(nobody, people_apart())
@@ -157,7 +157,7 @@ def test_false_positives_are_as_many_and_stay_as_long_as_the_model_says(model):
         assert again == pytest.approx(stays, abs=0.13)
 
 
-def test_the_surest_come_first_and_identities_are_not_told_by_the_order():
+def test_detections_are_sorted_by_score_and_not_by_identity():
     view = people_apart()
     orders = []
     for poses in watch(MODELS["movenet_tiled"], view, frames=5):

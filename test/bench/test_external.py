@@ -13,7 +13,7 @@ def call(track, poses, stamp_s):
 
 
 @pytest.mark.parametrize("association", ["robust", "classic"])
-def test_ids_and_boxes_of_confirmed_visible_people_come_back(association):
+def test_ids_and_boxes_of_confirmed_visible_people_are_returned(association):
     track = make_tracker(association)
     for i in range(10):
         left, right = make_person(100 + 5 * i, 50, 200), make_person(600 - 5 * i, 50, 200)
@@ -28,7 +28,7 @@ def test_ids_and_boxes_of_confirmed_visible_people_come_back(association):
     assert (ids.shape, boxes.shape) == ((0,), (0, 4))
 
 
-def test_a_tentative_track_is_left_out():
+def test_tentative_track_is_not_returned():
     ids, boxes = call(make_tracker("robust"), make_person(100, 50, 200, 0.45, 0.4), 0.0)
     assert (ids.shape, boxes.shape) == ((0,), (0, 4))
 
@@ -41,6 +41,6 @@ def test_two_trackers_share_nothing():
     assert ids.tolist() == [2]
 
 
-def test_an_unknown_association_is_refused():
+def test_unknown_association_is_rejected():
     with pytest.raises(ConfigError, match="association is 'best', must be one of robust, classic"):
         make_tracker("best")

@@ -31,7 +31,7 @@ def test_perfect_tracking_is_100_per_cent():
     assert figures(lambda _: [71, 5]) == expected
 
 
-def test_two_people_who_change_their_ids_once():
+def test_swap_of_two_ids_is_counted():
     # Both switch: MOTA 1 - 2 / 20. An id is right in half of its frames: IDF1 50. Of each pair's 5
     # frames, 5 others have the person and 5 the id: AssA 5 / 15; HOTA is the root of it, as all
     # are detected.
@@ -44,14 +44,14 @@ def test_two_people_who_change_their_ids_once():
     assert swapped["HOTA"] == pytest.approx(100 / 3**0.5, abs=0.01)
 
 
-def test_somebody_who_is_never_found():
+def test_person_who_is_never_detected():
     missed = figures(lambda _: [1, 0])
     assert missed["MOTA"] == 50
     assert missed["IDF1"] == pytest.approx(200 / 3, abs=0.01)  # 10 right, 10 missing: 20 / 30
     assert (missed["switches"], missed["identities"], missed["true_identities"]) == (0, 1, 2)
 
 
-def test_nobody_found_at_all():
+def test_no_detections_at_all():
     nothing = figures(lambda _: [0, 0])
     assert (nothing["HOTA"], nothing["IDF1"], nothing["MOTA"]) == (0, 0, 0)
     assert nothing["identities"] == 0
@@ -74,7 +74,7 @@ def write(path, *rows):
     return path
 
 
-def test_truth_is_read_without_those_who_do_not_count(tmp_path):
+def test_truth_is_read_without_ignored_rows(tmp_path):
     path = write(tmp_path / "gt.txt", "1,7,10,20,30,40,1,-1,-1,-1", "1,8,0,0,5,5,0,-1,-1,-1",
                  "3,7,11,21,30,40,1,-1,-1,-1", "3,9,0,0,5,6,1,-1,-1,-1")  # fmt: skip
     truth = read_mot(path)
@@ -102,7 +102,7 @@ def test_truth_is_read_without_those_who_do_not_count(tmp_path):
         pytest.param(["1,1,0,0,5,5,0"], "counts nobody", id="nobody counts"),
     ],
 )
-def test_what_is_no_truth_is_refused_with_its_row(rows, named, tmp_path):
+def test_invalid_truth_is_rejected_with_its_row(rows, named, tmp_path):
     path = write(tmp_path / "gt.txt", *rows)
     with pytest.raises(BenchError, match=named) as caught:
         read_mot(path)
@@ -110,14 +110,14 @@ def test_what_is_no_truth_is_refused_with_its_row(rows, named, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_picture_is_no_truth(tmp_path):
+def test_image_file_is_rejected_as_truth(tmp_path):
     path = tmp_path / "gt.txt"
     path.write_bytes(bytes(range(256)))
     with pytest.raises(BenchError, match="no MOTChallenge text"):
         read_mot(path)
 
 
-def test_a_missing_trackeval_is_told(monkeypatch):
+def test_missing_trackeval_is_reported(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "trackeval.metrics", None)
     monkeypatch.setitem(__import__("sys").modules, "trackeval", None)
     with pytest.raises(BenchError, match="pip install trackeval"):

@@ -42,7 +42,7 @@ def defaults(peer):
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_fitted_thresholds_find_people_whose_scores_are_low(name):
+def test_fitted_thresholds_accept_low_scores(name):
     sequences = [PeerSequence(standing(40, 0.2), 10)]
     peer = PEERS[name]
     with_defaults = figures(replay(peer, sequences, 1, defaults(peer)))
@@ -53,7 +53,7 @@ def test_fitted_thresholds_find_people_whose_scores_are_low(name):
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_fitted_thresholds_leave_out_false_positives(name):
+def test_fitted_thresholds_reject_false_positives(name):
     # Half of the detections are false, with the lower score.
     boxes = np.vstack([PEOPLE, NOTHING, NOTHING + 100])
     frames = [observed(boxes, [0.45, 0.45, 0.15, 0.15]) for _ in range(40)]
@@ -79,7 +79,7 @@ def test_memory_is_in_seconds_at_any_rate(name, rate_hz):
     assert ids(second + 1, memory_s=2) == 2
 
 
-def test_ids_begin_at_1_and_boxes_are_those_of_the_detections():
+def test_ids_start_at_1_and_boxes_equal_the_detections():
     (trial,) = replay(
         PEERS["SORT"], [PeerSequence(standing(5, 0.9), 10)], 1, {START: 0.5}, with_lanes=True
     )
@@ -93,7 +93,7 @@ def test_every_sequence_gets_a_fresh_tracker():
     assert one.lanes.found_as == other.lanes.found_as
 
 
-def test_unlabelled_people_do_not_count_in_a_partly_labelled_sequence():
+def test_unlabelled_people_are_ignored_in_a_partly_labelled_sequence():
     frames = [observed(np.vstack([PEOPLE, NOTHING]), [0.9] * 3) for _ in range(10)]
     for partial, identities in ((False, 3), (True, 2)):
         trials = replay(PEERS["SORT"], [PeerSequence(frames, 10, partial)], 1, {START: 0.5})
@@ -117,20 +117,20 @@ def test_thresholds_on_iou_times_score_are_lowered_with_the_scores():
     assert [list(c.values()) for c in lower] == [[0.1, 0.15], [0.05, 0.075]]
 
 
-def test_equal_figures_leave_the_defaults():
+def test_equal_metrics_keep_the_defaults():
     sequences = [PeerSequence(standing(10, 0.9), 10)]
     for peer in PEERS.values():
         assert fit(peer, sequences, 1).items() >= defaults(peer).items()
 
 
-def test_detections_that_cannot_be_used_are_left_out():
+def test_invalid_detections_are_ignored():
     bad = np.vstack([PEOPLE, [[np.nan, 0, 1, 1]], [[5, 5, 5, 9]], PEOPLE[:1] + 300])
     frames = [observed(bad, [0.9, 0.9, 0.9, 0.9, np.nan]) for _ in range(10)]
     for result in run_peers([PeerSequence(frames, 10)], 1).values():
         assert figures(result.trials)["identities"] == 2
 
 
-def test_nothing_detected_is_nobody_found():
+def test_no_detections_give_no_tracks():
     frames = [observed(PEOPLE[:0], []) for _ in range(5)]
     for result in run_peers([PeerSequence(frames, 10)], 1).values():
         assert figures(result.trials)["HOTA"] == 0
@@ -152,7 +152,7 @@ def run(command, out, capfd):
     return json.loads(out.read_text()), capfd.readouterr().out.splitlines()
 
 
-def test_bench_tracking_shows_the_peers_below_ours(recording, capfd):
+def test_bench_tracking_lists_the_peers_below_the_associations(recording, capfd):
     command = f"bench tracking --dataset {recording}/two.yaml --peers --peer-memory 2 --every 2"
     report, (head, *lines) = run(command, recording / "r.json", capfd)
     assert head.split()[0] == "tracker"
@@ -173,7 +173,7 @@ def test_bench_tracking_shows_the_peers_below_ours(recording, capfd):
     assert all(set(one["peers"]) == set(PEERS) for one in report["sequences"])
 
 
-def test_bench_tracking_draws_the_peers_too(recording, monkeypatch, capfd):
+def test_bench_tracking_plots_the_peers(recording, monkeypatch, capfd):
     drawn = {}
     monkeypatch.setattr(
         "poseflow_ros.bench.commands.tracking.draw",

@@ -10,7 +10,7 @@ from poseflow_ros.bench.scene import SCENES
 
 
 @pytest.mark.parametrize("pan_deg", [-9.0, 9.0, 30.0], ids=["left", "right", "far right"])
-def test_a_panning_camera_moves_a_point_as_a_pinhole_does(pan_deg):
+def test_pan_moves_a_point_as_in_a_pinhole_camera(pan_deg):
     # The camera of this scene looks level: 9 degrees are what 90 deg/s turn it in 0.1 s.
     camera = Camera(8, SCENES["close"])
     offset = ViewOffset(camera.rotation(np.radians(pan_deg), 0.0, 0.0))
@@ -21,7 +21,7 @@ def test_a_panning_camera_moves_a_point_as_a_pinhole_does(pan_deg):
     assert y == pytest.approx(288)
 
 
-def test_a_tilting_camera_moves_a_point_up_and_a_rolling_one_turns_the_image():
+def test_tilt_moves_a_point_up_and_roll_rotates_the_image():
     camera = Camera(8, SCENES["close"])
     point = np.array([0.0, 1.0 - 5 * np.tan(0.1), 5.0])  # 0.1 rad below the horizon
     x, y = camera.project(point, ViewOffset(camera.rotation(0.0, 0.04, 0.0)))
@@ -32,7 +32,7 @@ def test_a_tilting_camera_moves_a_point_up_and_a_rolling_one_turns_the_image():
 
 
 @pytest.mark.parametrize("scene", ["street", "close"])
-def test_a_pan_is_about_the_vertical_even_if_the_camera_looks_down(scene):
+def test_pan_axis_is_vertical_for_a_pitched_camera(scene):
     camera = Camera(8, SCENES[scene])
     points = np.random.default_rng(0).uniform([-3, 0, 6], [3, 2, 15], (50, 3))
     turned = Turn.from_euler("y", -25, degrees=True).apply(points)  # the world, the other way
@@ -41,7 +41,7 @@ def test_a_pan_is_about_the_vertical_even_if_the_camera_looks_down(scene):
 
 
 @pytest.mark.parametrize("rate_deg_s", [30.0, 90.0])
-def test_a_rotating_camera_pans_as_fast_as_told_to_both_sides_and_rests(rate_deg_s):
+def test_rotating_camera_pans_at_the_given_rate_to_both_sides_and_rests(rate_deg_s):
     camera = Camera(8, SCENES["close"])
     motion = Rotation(camera, np.random.default_rng(0), rate_deg_s)
     turns = Turn.from_matrix([motion.at(k / 200).rotation for k in range(200 * 60)])
@@ -53,7 +53,7 @@ def test_a_rotating_camera_pans_as_fast_as_told_to_both_sides_and_rests(rate_deg
     assert 15 < pan_deg.max() < 26
 
 
-def test_background_points_move_as_things_far_away_do():
+def test_background_points_move_as_distant_points():
     camera = Camera(8, SCENES["street"])
     before, now = (
         ViewOffset(camera.rotation(*angles)) for angles in ((0.1, 0, 0.02), (0.3, 0.02, 0))

@@ -36,7 +36,7 @@ def test_limbs_keep_their_lengths_in_every_gait_and_posture():
         pytest.param(Posture.CROUCH, (0.4, 0.6), (0.1, 0.25), id="hips are near the heels"),
     ],
 )
-def test_postures_lower_the_head_and_leave_the_feet_where_they_are(posture, nose, hips):
+def test_postures_lower_the_head_and_keep_the_feet(posture, nose, hips):
     standing = person()
     for share in (0.25, 0.5, 1.0):
         lowered = person(posture=posture, share=share)
@@ -46,7 +46,7 @@ def test_postures_lower_the_head_and_leave_the_feet_where_they_are(posture, nose
     assert hips[0] < lowered[LEFT_HIP, 1] < hips[1]
 
 
-def test_who_runs_has_both_feet_in_the_air_at_times_and_takes_longer_steps():
+def test_runners_have_a_flight_phase_and_longer_steps():
     phases = np.linspace(0, 2 * np.pi, 60)
     highest, step = {}, {}
     for speed in (1.4, 5.0):

@@ -109,7 +109,7 @@ def output(made, tmp_path_factory):
     return folder
 
 
-def test_mot_lines_are_the_people_found_with_one_id_each(output):
+def test_mot_lines_contain_the_visible_people_with_one_id_each(output):
     rows = np.loadtxt(output / "mot.txt", delimiter=",")
     expected = [
         [frame + 1, who, *corner(who, frame), *SIZES[who], SCORES[who], -1, -1, -1]
@@ -118,7 +118,7 @@ def test_mot_lines_are_the_people_found_with_one_id_each(output):
     np.testing.assert_allclose(rows, expected, atol=0.006)
 
 
-def test_json_holds_every_frame_and_pose(output):
+def test_json_contains_every_frame_and_pose(output):
     document = json.loads((output / "people.json").read_text())
     assert document["skeleton"] == "coco17"
     assert document["keypoint_names"][:3] == ["nose", "left_eye", "right_eye"]
@@ -137,14 +137,14 @@ def test_json_holds_every_frame_and_pose(output):
         np.testing.assert_allclose(person["keypoints"], keypoints(who + 1, frame), atol=0.006)
 
 
-def test_the_report_counts(output):
+def test_report_contains_frames_and_ids(output):
     report = json.loads((output / "report.json").read_text())
     assert (report["frames"], report["track_ids"]) == (12, 2)
     assert report["track_ms_per_frame"] > 0
     assert report["estimate_ms_per_frame"] >= 0
 
 
-def test_the_video_shows_the_people_where_they_are(output):
+def test_video_shows_people_at_their_positions(output):
     capture = cv2.VideoCapture(str(output / "annotated.mp4"))
     assert capture.get(cv2.CAP_PROP_FPS) == RATE_HZ
     frames = [image[:, :, ::-1].astype(int) for ok, image in iter(capture.read, (False, None))]
@@ -171,7 +171,7 @@ def track(made, tmp_path):
     return run
 
 
-def test_parameters_come_from_the_yaml(track, tmp_path):
+def test_parameters_are_read_from_the_yaml(track, tmp_path):
     path = params(
         tmp_path / "p.yaml",
         "tracker: {min_pose_score: 0.78}\nclassic: {link_len: 1}\nuse_sim_time: true",
@@ -182,14 +182,14 @@ def test_parameters_come_from_the_yaml(track, tmp_path):
 
 
 @pytest.mark.parametrize("section", ["/**", "poseflow", "/poseflow"])
-def test_any_section_that_means_the_node_is_read(section, track, tmp_path):
+def test_any_section_that_matches_the_node_is_read(section, track, tmp_path):
     path = tmp_path / "p.yaml"
     text = f"other:\n  ros__parameters:\n    classic: {{num: 0}}\n{section}:\n  ros__parameters:\n"
     path.write_text(text + "    tracker.min_pose_score: 0.95\n")
     assert track("--params", str(path)) == {f: [] for f in range(N_FRAMES)}
 
 
-def test_a_recording_of_nobody_gives_empty_outputs(made, tmp_path):
+def test_recording_without_people_gives_empty_outputs(made, tmp_path):
     nobody = {"box": np.zeros((0, 4)), "keypoints": np.zeros((0, 17, 3)), "score": np.zeros(0)}
     np.savez(tmp_path / "nobody.npz", frame=np.zeros(0, int), n_frames=12, **nobody)
     command = ["track", str(made / "video.mp4"), "--detections", str(tmp_path / "nobody.npz")]
@@ -198,7 +198,7 @@ def test_a_recording_of_nobody_gives_empty_outputs(made, tmp_path):
     assert [f["people"] for f in json.loads((tmp_path / "j").read_text())["frames"]] == [[]] * 12
 
 
-def test_recorded_poses_of_another_length_are_told(made, tmp_path, capfd):
+def test_different_length_of_recorded_poses_is_reported(made, tmp_path, capfd):
     with VideoWriter(tmp_path / "short.mp4", RATE_HZ) as writer:
         writer.write(np.full((120, 160, 3), GREY, np.uint8))
     path = str(tmp_path / "short.mp4")
@@ -216,7 +216,7 @@ def test_the_rate_sets_the_stamps(made, tmp_path):
 
 
 @pytest.mark.parametrize("window_s", [0.5, 5.0], ids=["a window", "one longer than the video"])
-def test_frames_held_back_are_written_once_in_order(window_s, made, tmp_path):
+def test_delayed_frames_are_written_once_in_order(window_s, made, tmp_path):
     path = params(tmp_path / "p.yaml", f"tracker: {{flow_window_s: {window_s}}}")
     command = ["track", str(made / "video.mp4"), "--detections", str(made / "poses.npz")]
     command += ["--params", path, "--json", str(tmp_path / "people.json")]
@@ -295,7 +295,7 @@ def refusal(arguments, capfd):
 
 
 @pytest.mark.parametrize(("arguments", "named"), BAD)
-def test_bad_input_is_refused_in_one_line(arguments, named, here, capfd):
+def test_invalid_input_is_rejected_in_one_line(arguments, named, here, capfd):
     video = here / "video.mp4"
     before = video.read_bytes()
     filled = [word.format(here=here, video=video) for word in arguments.split()]
@@ -315,7 +315,7 @@ def test_bad_input_is_refused_in_one_line(arguments, named, here, capfd):
         pytest.param("{video} --video {here}/out.txt", "out.txt", id="a text for an output video"),
     ],
 )
-def test_bad_input_is_refused_in_one_line_whatever_opencv_says(arguments, named, here):
+def test_opencv_messages_do_not_appear_with_invalid_input(arguments, named, here):
     filled = arguments.format(here=here, video=here / "video.mp4").split()
     command = [sys.executable, "-m", "poseflow_ros", "track", *filled]
     command += ["--detections", here / "poses.npz"]
@@ -346,12 +346,12 @@ def test_bad_input_is_refused_in_one_line_whatever_opencv_says(arguments, named,
         ),
     ],
 )
-def test_a_bad_parameter_is_refused_in_one_line(text, named, here, tmp_path, capfd):
+def test_invalid_parameter_is_rejected_in_one_line(text, named, here, tmp_path, capfd):
     path = params(tmp_path / "p.yaml", text)
     assert named in refusal(["track", str(here / "video.mp4"), "--params", path], capfd)
 
 
-def test_a_bad_model_is_refused_in_one_line(here, tmp_path, capfd):
+def test_invalid_model_is_rejected_in_one_line(here, tmp_path, capfd):
     path = params(tmp_path / "p.yaml", f"estimator: {{name: movenet, weights: {here}/text.txt}}")
     line = refusal(["track", str(here / "video.mp4"), "--params", path], capfd)
     assert f"weights {here}/text.txt" in line
@@ -367,7 +367,7 @@ def test_a_bad_model_is_refused_in_one_line(here, tmp_path, capfd):
         pytest.param([], "COMMAND", id="no command"),
     ],
 )
-def test_wrong_usage_is_told_with_the_usage(arguments, named, capfd):
+def test_wrong_usage_prints_the_usage(arguments, named, capfd):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -525,7 +525,9 @@ def test_weights_are_fetched_once_and_verified(served, caches, torchvision_file,
     assert list(place.parent.iterdir()) == []
 
 
-def test_weights_of_another_content_are_not_fetched(served, caches, torchvision_file, capfd):
+def test_published_weights_with_another_digest_are_rejected(
+    served, caches, torchvision_file, capfd
+):
     torchvision_file.write_bytes(b"somebody else's")
     line = weights_refusal(capfd, "fetch", "keypoint_rcnn")
     assert "it was not kept" in line
@@ -562,7 +564,7 @@ def test_weights_verify_loads_a_file(movenet, torchvision_file, tmp_path, capfd)
         pytest.param("x.pkl", b"cos\nsystem\n(S'true'\ntR.", "os.system", id="a command"),
     ],
 )
-def test_weights_verify_refuses_a_file_in_one_line(name, content, told, caches, tmp_path, capfd):
+def test_weights_verify_rejects_a_file_in_one_line(name, content, told, caches, tmp_path, capfd):
     pytest.importorskip("torchvision")
     path = put(tmp_path / name, content)
     line = weights_refusal(capfd, "verify", path)
@@ -582,11 +584,13 @@ def test_weights_verify_refuses_a_file_in_one_line(name, content, told, caches, 
         pytest.param("COCO-Keypoints/x.yaml", "'COCO-Keypoints/x.yaml'", id="not in the zoo"),
     ],
 )
-def test_weights_of_no_known_name_are_refused(name, told, action, caches, capfd):
+def test_weights_with_unknown_name_are_rejected(name, told, action, caches, capfd):
     assert told in weights_refusal(capfd, action, name)
 
 
-def test_weights_without_torchvision_say_how_to_install_it(caches, monkeypatch, tmp_path, capfd):
+def test_missing_torchvision_is_reported_with_install_command(
+    caches, monkeypatch, tmp_path, capfd
+):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     path = put(tmp_path / "x.pth", b"")
     assert "python3 -m pip install torch torchvision" in weights_refusal(capfd, "verify", path)

@@ -72,7 +72,7 @@ def test_the_commands_run_without_benchmarks(site_packages):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_bench_says_in_one_line_where_it_is(site_packages):
+def test_bench_reports_in_one_line_that_it_is_not_installed(site_packages):
     result = run_installed(
         site_packages, "-m", "poseflow_ros", "bench", "tracker", "--people", "3"
     )

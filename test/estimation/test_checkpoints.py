@@ -84,7 +84,7 @@ def assert_is_zoo(weights):
         ),
     ],
 )
-def test_a_file_of_torch_is_read(wrap, as_zip, tmp_path):
+def test_torch_file_is_read(wrap, as_zip, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(wrap(state()), path, _use_new_zipfile_serialization=as_zip)
     weights = read_checkpoint(path)
@@ -103,7 +103,7 @@ def test_a_file_of_torch_is_read(wrap, as_zip, tmp_path):
         pytest.param(lambda zoo: OrderedDict(zoo["model"]), id="an ordered dictionary"),
     ],
 )
-def test_a_file_of_the_model_zoo_is_read(wrap, protocol, tmp_path):
+def test_model_zoo_file_is_read(wrap, protocol, tmp_path):
     content = pickle.dumps(wrap(zoo(matching_heuristics=True)), protocol)
     assert_is_zoo(read_checkpoint(written(tmp_path / "zoo.pkl", content)))
 
@@ -117,7 +117,7 @@ def test_arrays_of_either_numpy_are_read(module, protocol, tmp_path):
     assert_is_zoo(read_checkpoint(written(tmp_path / "zoo.pkl", content)))
 
 
-def test_a_file_that_python_2_wrote_is_read(tmp_path):
+def test_file_written_by_python_2_is_read(tmp_path):
     # numpy.dtype("f4") and an array of (2, 3) with its bytes in a str, as protocol 2 of Python 2
     # writes them.
     dtype = (
@@ -147,7 +147,7 @@ def test_a_file_that_python_2_wrote_is_read(tmp_path):
         pytest.param(np.arange(9, dtype=np.uint8), torch.uint8, id="bytes"),
     ],
 )
-def test_numbers_of_every_kind_are_read(value, dtype, protocol, tmp_path):
+def test_numbers_of_every_type_are_read(value, dtype, protocol, tmp_path):
     content = pickle.dumps({"model": {"value": value}}, protocol)
     found = read_checkpoint(written(tmp_path / "zoo.pkl", content))["value"]
     assert found.dtype == dtype
@@ -251,7 +251,7 @@ def extension():
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_nothing_hidden_in_a_pickle_is_run(payload, tmp_path, extension):
+def test_code_in_a_pickle_is_not_run(payload, tmp_path, extension):
     mark = tmp_path / "mark"
     path = written(tmp_path / "weights.pkl", payload(mark))
     assert re.search("but only arrays|not of numbers", refusal(path))
@@ -272,7 +272,7 @@ def repickled(path, content):
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "bare"])
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_nothing_hidden_in_a_file_of_torch_is_run(payload, kind, tmp_path, extension):
+def test_code_in_a_torch_file_is_not_run(payload, kind, tmp_path, extension):
     mark, path = tmp_path / "mark", tmp_path / "weights.pth"
     content = payload(mark)
     torch.save(state(), path, _use_new_zipfile_serialization=kind == "zip")
@@ -287,7 +287,7 @@ def test_nothing_hidden_in_a_file_of_torch_is_run(payload, kind, tmp_path, exten
 
 
 @pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "legacy"])
-def test_a_whole_module_is_refused(as_zip, tmp_path):
+def test_pickled_module_is_rejected(as_zip, tmp_path):
     torch.save(network(), tmp_path / "weights.pth", _use_new_zipfile_serialization=as_zip)
     line = refusal(tmp_path / "weights.pth")
     assert "holds more than weights" in line
@@ -295,7 +295,7 @@ def test_a_whole_module_is_refused(as_zip, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
-def test_a_script_of_torch_is_refused(tmp_path):
+def test_torchscript_is_rejected(tmp_path):
     torch.jit.save(torch.jit.script(nn.Linear(2, 1)), tmp_path / "weights.pth")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -324,7 +324,7 @@ ENCODED = b"\nencode\nX\1\0\0\0aX\5\0\0\0rot13\x86R."
         pytest.param(b"\x80\x09N.", "protocol", id="a protocol to come"),
     ],
 )
-def test_what_else_a_pickle_may_ask_for_is_refused(content, told, tmp_path):
+def test_other_pickle_operations_are_rejected(content, told, tmp_path):
     assert told in refusal(written(tmp_path / "weights.pkl", content))
 
 
@@ -361,7 +361,7 @@ SOME = b"(I100000000\nt"  # which a machine has the memory for
         pytest.param(b"I1\np99999999\n", id="a far place in the memo, in text"),
     ],
 )  # fmt: skip
-def test_a_small_pickle_does_not_take_much_memory(content, tmp_path):
+def test_small_pickle_cannot_allocate_much_memory(content, tmp_path):
     path = written(tmp_path / "weights.pkl", b"(dS'kernel'\n" + content + b"s.")
     tracemalloc.start()
     try:
@@ -372,7 +372,7 @@ def test_a_small_pickle_does_not_take_much_memory(content, tmp_path):
     assert peak < 20e6
 
 
-def test_the_types_of_numpy_stay_what_they_are(tmp_path):
+def test_pickle_cannot_change_numpy_types(tmp_path):
     # What is asked for here: little numbers of four bytes that are from now on big-endian objects.
     content = b"(dS'kernel'\ncnumpy\ndtype\n(S'f4'\nI00\nI00\ntR(I3\nS'>'\nN(S'a'\nt(dS'a'\n"
     content += b"(cnumpy\ndtype\n(S'O'\nI00\nI00\ntRI0\ntsI8\nI8\nI63\ntbs."
@@ -380,7 +380,7 @@ def test_the_types_of_numpy_stay_what_they_are(tmp_path):
     assert np.frombuffer(b"\0\0\x80?", np.dtype("f4"))[0] == 1.0
 
 
-def test_the_functions_of_the_reader_stay_what_they_are(tmp_path):
+def test_pickle_cannot_change_the_reader_functions(tmp_path):
     # What is asked for: a new attribute, and an encoding for calls that name none.
     encode, defaults = b"c_codecs\nencode\n", b"S'__defaults__'\n(S'latin1'\nts"
     for state in (b"(dS'x'\nI1\ns", b"(N(d" + defaults + b"t"):
@@ -390,7 +390,7 @@ def test_the_functions_of_the_reader_stay_what_they_are(tmp_path):
     assert "missing 1 required" in refusal(written(tmp_path / "weights.pkl", call))
 
 
-def test_a_name_that_is_longer_to_write_than_to_read_is_not_written(tmp_path):
+def test_long_names_are_truncated_in_errors(tmp_path):
     # A pair of the same pair, of the same pair, and so on: 2^21 numbers.
     content = b"\x80\x02}K\1\x85" + b"2\x86" * 21 + b"K\1s."
     tracemalloc.start()
@@ -402,7 +402,7 @@ def test_a_name_that_is_longer_to_write_than_to_read_is_not_written(tmp_path):
     assert peak < 1e6
 
 
-def test_a_small_zip_of_much_is_refused_unread(tmp_path):
+def test_zip_bomb_is_rejected_without_reading(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"kernel": torch.zeros(10**7)}, path)
     with zipfile.ZipFile(path) as archive:
@@ -437,7 +437,7 @@ def test_a_small_zip_of_much_is_refused_unread(tmp_path):
     ],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
-def test_what_is_not_weights_by_name_is_refused(content, named, protocol, tmp_path):
+def test_content_other_than_named_weights_is_rejected(content, named, protocol, tmp_path):
     path = written(tmp_path / "weights.pkl", pickle.dumps(content, protocol))
     assert named in refusal(path)
 
@@ -448,7 +448,7 @@ def test_what_is_not_weights_by_name_is_refused(content, named, protocol, tmp_pa
     ids=["a list", "a tensor", "a number", "an empty dictionary", "texts", "another name"],
 )
 @pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "legacy"])
-def test_a_file_of_torch_without_weights_by_name_is_refused(content, as_zip, tmp_path):
+def test_torch_file_without_named_weights_is_rejected(content, as_zip, tmp_path):
     torch.save(content, tmp_path / "weights.pth", _use_new_zipfile_serialization=as_zip)
     refusal(tmp_path / "weights.pth")
 
@@ -464,21 +464,21 @@ def whole(request, tmp_path):
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 10, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, -1])
-def test_a_truncated_file_is_refused(kept, whole):
+def test_truncated_file_is_rejected(kept, whole):
     content = whole.read_bytes()
     length = int(kept * len(content)) if isinstance(kept, float) else kept
     whole.write_bytes(content[:length])
     refusal(whole)
 
 
-def test_a_file_truncated_anywhere_is_refused(whole):
+def test_file_truncated_anywhere_is_rejected(whole):
     content = whole.read_bytes()
     for length in range(0, len(content), 7):
         whole.write_bytes(content[:length])
         refusal(whole)
 
 
-def test_a_file_damaged_anywhere_is_read_or_refused(whole):
+def test_file_damaged_anywhere_is_read_or_rejected(whole):
     content, rng = whole.read_bytes(), np.random.default_rng(7)
     for _ in range(600):
         damaged = bytearray(content)
@@ -501,18 +501,18 @@ def test_a_file_damaged_anywhere_is_read_or_refused(whole):
         pytest.param(b"\0" * 5000, id="zeros"),
     ],
 )
-def test_what_is_no_file_of_weights_is_refused(content, name, tmp_path):
+def test_other_file_is_rejected(content, name, tmp_path):
     refusal(written(tmp_path / name, content))
 
 
 @pytest.mark.parametrize("name", ["weights.pkl", "weights.pth"])
-def test_a_folder_and_nothing_are_refused(name, tmp_path):
+def test_folder_and_missing_file_are_rejected(name, tmp_path):
     refusal(tmp_path / name)
     (tmp_path / name).mkdir()
     refusal(tmp_path / name)
 
 
-def test_random_bytes_are_never_more_than_refused(tmp_path):
+def test_random_bytes_are_rejected(tmp_path):
     rng, path = np.random.default_rng(3), tmp_path / "weights.pkl"
     opcodes = np.frombuffer(
         bytes(opcode.code.encode("latin1")[0] for opcode in all_opcodes), np.uint8
@@ -537,7 +537,7 @@ def loading(weights):
     return line.removeprefix(start)
 
 
-def test_the_weights_arrive():
+def test_weights_are_loaded():
     model, weights = network(), state()
     load_state(model, weights, Path("file"))
     assert all((value == 0.5).all() for value in model.state_dict().values())
@@ -549,7 +549,7 @@ LEFT_OUT = ["num_batches_tracked", "cell_anchors.0", "pixel_mean", "pixel_std"]
 @pytest.mark.parametrize(
     "name", ["two.bn.num_batches_tracked", "rpn.cell_anchors.0", *LEFT_OUT[2:]]
 )
-def test_what_versions_leave_out_may_be_there_or_not(name):
+def test_version_dependent_weights_are_optional(name):
     load_state(network(), state() | {name: torch.zeros(1)}, Path("file"))
     model = network()
     *folders, last = name.split(".")
@@ -586,12 +586,12 @@ def test_what_versions_leave_out_may_be_there_or_not(name):
         pytest.param({"my_pixel_mean": torch.zeros(1)}, "my_pixel_mean is unexpected", id="own"),
     ],
 )
-def test_weights_of_another_network_are_refused(change, told):
+def test_weights_of_another_network_are_rejected(change, told):
     weights = {name: value for name, value in (state() | change).items() if value is not None}
     assert loading(weights) == told
 
 
-def test_a_size_that_differs_is_told():
+def test_different_shape_is_reported():
     line = loading(state() | {"two.bias": torch.zeros(5)})
     assert line.startswith("size mismatch for two.bias")
     assert "5" in line

@@ -97,7 +97,7 @@ def expected(predictor, image):
 @pytest.mark.parametrize(
     "size", [(96, 96), (96, 150), (192, 96)], ids=["square", "landscape", "portrait"]
 )
-def test_an_image_that_is_not_scaled_gives_the_predictor_s_answer(size, estimator, predictor):
+def test_unscaled_image_gives_the_result_of_the_predictor(size, estimator, predictor):
     image = picture(*size)
     poses, (boxes, scores, keypoints) = estimator.estimate(image), expected(predictor, image)
     assert len(poses) == len(boxes) == 10
@@ -115,7 +115,9 @@ def test_an_image_that_is_not_scaled_gives_the_predictor_s_answer(size, estimato
     [(480, 640), (640, 480), (32, 32), (100, 317), (2160, 3840), (20, 400)],
     ids=lambda size: f"{size[1]} x {size[0]}",
 )
-def test_a_scaled_image_gives_the_predictor_s_answer_but_for_rounding(size, estimator, predictor):
+def test_scaled_image_gives_the_result_of_the_predictor_except_rounding(
+    size, estimator, predictor
+):
     # The noise is fine enough to show how pixels are mixed.
     image = picture(*size) // 2 + np.random.default_rng(1).integers(0, 128, (*size, 3), np.uint8)
     poses, (boxes, scores, keypoints) = estimator.estimate(image), expected(predictor, image)
@@ -131,7 +133,7 @@ def test_a_scaled_image_gives_the_predictor_s_answer_but_for_rounding(size, esti
     assert (apart < 0.5).mean() >= 0.95
 
 
-def test_a_batch_gives_what_single_images_give(estimator):
+def test_batch_gives_the_same_as_single_images(estimator):
     images = [picture(*size, seed) for seed, size in enumerate([(96, 96), (60, 96), (96, 96)])]
     for poses, image in zip(estimator.estimate_batch(images), images, strict=True):
         single = estimator.estimate(image)
@@ -139,7 +141,7 @@ def test_a_batch_gives_what_single_images_give(estimator):
         np.testing.assert_allclose(poses.scores, single.scores, atol=1e-3)
 
 
-def test_max_people_and_min_person_score_leave_the_surest(estimator, make):
+def test_max_people_and_min_person_score_keep_the_highest_scores(estimator, make):
     image = picture(96, 96)
     everybody = estimator.estimate(image)
     some = float(np.mean(everybody.scores[2:4]))
@@ -148,15 +150,15 @@ def test_max_people_and_min_person_score_leave_the_surest(estimator, make):
     np.testing.assert_allclose(few.scores, everybody.scores[:3])
 
 
-def test_nobody_found_gives_empty_poses(make):
+def test_image_without_people_gives_empty_poses(make):
     assert make(min_person_score=1.0).estimate(picture(96, 96)).keypoints.shape == (0, 17, 2)
 
 
-def test_a_line_that_scaling_leaves_nothing_of_shows_nobody(estimator):
+def test_image_scaled_to_zero_rows_gives_empty_poses(estimator):
     assert len(estimator.estimate(np.zeros((1, 2000, 3), np.uint8))) == 0
 
 
-def test_a_file_of_the_model_zoo_s_kind_gives_the_same(state, estimator, make, tmp_path):
+def test_model_zoo_file_gives_the_same(state, estimator, make, tmp_path):
     path = tmp_path / "weights.pkl"
     arrays = {name: values.numpy() for name, values in state.items()}
     with path.open("wb") as file:
@@ -167,7 +169,7 @@ def test_a_file_of_the_model_zoo_s_kind_gives_the_same(state, estimator, make, t
     np.testing.assert_array_equal(poses.boxes, other.boxes)
 
 
-def test_a_configuration_by_its_path_gives_the_same(estimator, make, tmp_path):
+def test_configuration_by_path_gives_the_same(estimator, make, tmp_path):
     path = tmp_path / "my network.yaml"
     path.write_text(settings().dump())
     image = picture(96, 96)
@@ -209,7 +211,7 @@ def test_float16_finds_the_same_people(estimator, make):
     ],
     ids=["no keypoints", "no such", "no file"],
 )
-def test_a_configuration_that_cannot_be_used_is_named(config, words, make):
+def test_invalid_configuration_is_reported(config, words, make):
     pattern = f"^estimator.detectron2_config is '{re.escape(config)}', {words}"
     with pytest.raises(EstimatorError, match=pattern) as caught:
         make(detectron2_config=config)
@@ -225,7 +227,7 @@ def test_a_configuration_that_cannot_be_used_is_named(config, words, make):
     ],
     ids=["other names", "without keypoints", "other sizes"],
 )
-def test_weights_of_another_network_are_refused(change, state, make, tmp_path):
+def test_weights_of_another_network_are_rejected(change, state, make, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(change(state), path)
     with pytest.raises(EstimatorError, match="are of another network") as caught:

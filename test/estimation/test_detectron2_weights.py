@@ -36,7 +36,7 @@ def test_a_file_is_in_the_cache_of_iopath_below_the_path_of_its_url(monkeypatch)
     )
 
 
-def test_the_table_is_that_of_the_model_zoo():
+def test_table_equals_that_of_the_model_zoo():
     model_zoo = pytest.importorskip("detectron2.model_zoo", reason="detectron2 is not installed")
     for model in published():
         assert model_zoo.get_checkpoint_url(model.title) == model.source.url

@@ -136,7 +136,7 @@ def test_a_gpu_with_detectron2_selects_it():
 
 
 @needs_torch
-def test_a_gpu_without_the_libraries_is_left_to_movenet_and_both_are_named():
+def test_gpu_without_libraries_selects_movenet_and_names_both():
     code = FAKE_GPU + "spoil('detectron2'); spoil('torchvision'); make(threads=1)"
     assert lines_of(code) == [
         "estimator.name auto selects movenet: detectron2 is not installed, and torchvision is not "
@@ -179,7 +179,7 @@ def test_a_torchvision_without_operators_for_the_gpu_is_left_to_movenet():
     ids=["missing", "torch missing", "of another torch"],
 )
 @needs_torchvision
-def test_keypoint_rcnn_without_its_library_says_how_to_install_it(spoilt, problem):
+def test_missing_torchvision_is_reported_with_install_command(spoilt, problem):
     advice = "to install it: python3 -m pip install torch torchvision"
     lines = lines_of(f"{spoilt}\nmake(name='keypoint_rcnn', device='cpu')")
     assert lines == [f"EstimatorError: {problem}; {advice}"]
@@ -193,7 +193,7 @@ def test_missing_detectron2_is_reported_with_the_page_that_describes_its_install
     ]
 
 
-def test_an_unknown_estimator_is_refused_with_the_allowed_names():
+def test_unknown_estimator_is_rejected_with_the_allowed_names():
     with pytest.raises(EstimatorError) as caught:
         make_estimator(Config(estimator=EstimatorConfig(name="yolo")))
     assert str(caught.value) == (
@@ -201,13 +201,13 @@ def test_an_unknown_estimator_is_refused_with_the_allowed_names():
     )
 
 
-def test_every_published_file_has_its_own_name_and_place():
+def test_published_files_have_unique_names_and_paths():
     files = [file for name in NETWORKS for file in network(name).published()]
     assert len({file.title for file in files}) == len(files) == 7
     assert len({cache_path(file) for file in files}) == len(files)
 
 
-def test_an_estimator_that_was_asked_for_is_made_without_a_log_line():
+def test_explicit_estimator_is_made_without_a_log_line():
     assert lines_of("make(name='movenet', threads=1)") == ["MoveNet"]
 
 
@@ -261,7 +261,7 @@ def test_the_reason_is_logged_only_to_a_given_function():
     ],
     ids=["weights", "a device for a file"],
 )
-def test_what_keypoint_rcnn_cannot_use_is_named(settings, words, estimator):
+def test_invalid_keypoint_rcnn_parameter_is_reported(settings, words, estimator):
     with pytest.raises(EstimatorError) as caught:
         make_estimator(Config(estimator=EstimatorConfig(name=estimator, **settings)))
     assert re.search(words, str(caught.value))

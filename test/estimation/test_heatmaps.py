@@ -57,7 +57,7 @@ BOXES = [
 
 @pytest.mark.parametrize("make", [random_maps, smooth_maps])
 @pytest.mark.parametrize("boxes", BOXES)
-def test_without_refinement_every_point_is_the_library_s(boxes, make):
+def test_points_without_refinement_equal_those_of_the_library(boxes, make):
     maps = make(len(boxes))
     keypoints, _ = decode(maps, boxes, NONE)
     torch.testing.assert_close(keypoints, library(maps, boxes), rtol=0, atol=0)
@@ -82,7 +82,7 @@ def test_each_axis_has_its_own_limit():
 
 
 @pytest.mark.parametrize("people", [0.5, 1, 2, 7], ids=lambda n: f"{n} of the largest at a time")
-def test_people_are_decoded_in_parts_of_any_size(people, monkeypatch):
+def test_result_does_not_depend_on_the_part_size(people, monkeypatch):
     boxes = random_boxes(20, 60, 90)
     maps = smooth_maps(20)
     monkeypatch.setattr(module, "MAX_VALUES_CPU", int(people * 17 * 60 * 90))
@@ -92,7 +92,7 @@ def test_people_are_decoded_in_parts_of_any_size(people, monkeypatch):
     torch.testing.assert_close(scores, decode(maps, boxes, NONE)[1])
 
 
-def test_no_part_holds_more_than_it_may():
+def test_parts_do_not_exceed_the_maximum_size():
     sizes = [[10, 10], [10, 10], [100, 1], [1, 100], [50, 50], [200, 200], [1, 1]]
     parts = [(sizes[part], room) for part, room in split(sizes, 1000)]
     assert [size for part, _ in parts for size in part] == sizes
@@ -121,7 +121,7 @@ def gaussians(centres, sigma):
         pytest.param((300.0, 600.0), 1.0, id="cells of many pixels"),
     ],
 )
-def test_a_maximum_between_pixels_is_found_there(size, share, sigma):
+def test_maximum_between_pixels_is_located(size, share, sigma):
     rng = np.random.default_rng(1)
     centres = torch.from_numpy(rng.uniform(8, 48, (200, 2)).astype(np.float32))
     boxes = boxes_of([size] * len(centres))
@@ -145,7 +145,7 @@ def test_a_peak_at_the_border_stays_in_its_last_pixel(size, cell):
     assert (refined - expected).abs().max() <= 0.5
 
 
-def test_nobody_gives_empty_arrays():
+def test_no_people_give_empty_arrays():
     keypoints, scores = decode(torch.zeros(0, 17, SIDE, SIDE), torch.zeros(0, 4), HALF)
     assert (keypoints.shape, scores.shape) == ((0, 17, 2), (0, 17))
 
@@ -169,14 +169,14 @@ def test_a_score_is_the_softmax_of_the_five_by_five_cells_around_the_point(size,
 @pytest.mark.parametrize(
     ("sharpness", "low", "high"), [(1e-3, 0.0, 0.01), (1.0, 0.1, 0.9), (1e3, 0.99, 1.0)]
 )
-def test_a_sharper_heatmap_is_surer(sharpness, low, high):
+def test_sharper_heatmap_has_a_higher_score(sharpness, low, high):
     maps = sharpness * gaussians(torch.tensor([[20.5, 30.5]]), 2.0)
     _, scores = decode(maps, boxes_of([(112.0, 112.0)]), HALF)
     assert low <= scores.item() <= high
 
 
 @pytest.mark.parametrize("value", [0.0, -50.0, 1e6, 1e30, -1e30, float("-inf"), float("inf")])
-def test_a_constant_map_says_nothing(value):
+def test_constant_heatmap_has_a_low_score(value):
     boxes = boxes_of([(40.0, 96.0)])
     keypoints, scores = decode(torch.full((1, 17, SIDE, SIDE), value), boxes, HALF)
     assert ((keypoints >= boxes[:, :2]) & (keypoints <= boxes[:, 2:])).all()
@@ -199,7 +199,7 @@ def one_peak(background, peak):
         pytest.param(one_peak(float("nan"), 5.0), id="nothing known elsewhere"),
     ],
 )
-def test_logits_beyond_all_bounds_still_say_where(maps):
+def test_extreme_logits_are_located(maps):
     boxes = torch.tensor([[10.0, 20.0, 66.0, 132.0]])
     keypoints, scores = decode(maps, boxes, HALF)
     # The cell's middle, (30.5, 20.5), one pixel a cell across and two down.
@@ -207,7 +207,7 @@ def test_logits_beyond_all_bounds_still_say_where(maps):
     assert scores.item() == pytest.approx(1)
 
 
-def test_people_in_another_order_give_the_same():
+def test_result_does_not_depend_on_the_order_of_people():
     boxes, maps = random_boxes(30, 200, 400), smooth_maps(30)
     order = torch.randperm(30, generator=torch.Generator().manual_seed(3))
     keypoints, scores = decode(maps, boxes, HALF)

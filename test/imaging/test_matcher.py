@@ -71,7 +71,7 @@ def test_each_association_gets_the_cues_it_uses(parameters, finder):
 
 
 @pytest.mark.parametrize(("parameters", "finder"), CASES)
-def test_a_reset_forgets_the_image_before(parameters, finder):
+def test_reset_discards_the_previous_image(parameters, finder):
     one = matcher(**parameters)
     one.match(shifted(0), PEOPLE, LOOKS)
     one.reset()
@@ -83,7 +83,7 @@ def test_a_reset_forgets_the_image_before(parameters, finder):
 
 
 @pytest.mark.parametrize(("parameters", "finder"), CASES)
-def test_an_image_of_nobody(parameters, finder):
+def test_image_without_people_has_empty_cues(parameters, finder):
     one = matcher(**parameters)
     for dx in (0, 9):
         cues = one.match(shifted(dx), NOBODY, LOOKS[:0])

@@ -47,12 +47,12 @@ def test_a_written_video_is_read_back(tmp_path):
     [((48, 64), (48, 64)), ((130, 16), (130, 16)), ((49, 63), (48, 62))],
     ids=["even", "upright", "odd"],
 )
-def test_a_video_keeps_its_size(size, expected, tmp_path):
+def test_video_keeps_the_image_size(size, expected, tmp_path):
     source = open_source(str(film(tmp_path / "v.mp4", [patches(RED, BLUE, size=size)] * 2)))
     assert [image.shape for image, _ in source] == [(*expected, 3)] * 2
 
 
-def test_an_image_of_another_size_is_not_dropped_silently(tmp_path):
+def test_image_of_another_size_raises_an_error(tmp_path):
     with pytest.raises(VideoError, match=r"v\.mp4"):
         film(tmp_path / "v.mp4", [patches(RED), patches(RED, size=(96, 64))])
 
@@ -79,7 +79,7 @@ def test_a_folder_is_read_in_its_natural_order(tmp_path):
     assert [stamp_s for _, stamp_s in read] == pytest.approx([0, 1 / 30, 2 / 30, 3 / 30])
 
 
-def test_a_folder_s_rate_can_be_set(tmp_path):
+def test_rate_of_a_folder_can_be_set(tmp_path):
     for name in ("a.png", "b.png"):
         save(tmp_path / "images" / name, patches(RED))
     source = open_source(str(tmp_path / "images"), rate_hz=2.0)
@@ -87,7 +87,7 @@ def test_a_folder_s_rate_can_be_set(tmp_path):
 
 
 @pytest.mark.parametrize("channels", ["grey", "alpha", "16 bit"])
-def test_every_kind_of_image_becomes_rgb(channels, tmp_path):
+def test_every_image_format_is_converted_to_rgb(channels, tmp_path):
     image = {
         "grey": np.full((8, 9), 77, np.uint8),
         "alpha": np.full((8, 9, 4), 77, np.uint8),
@@ -132,7 +132,7 @@ def half_a_video(path):
 @pytest.mark.parametrize(
     "make", [nothing, empty_folder, folder_without_images, text, empty_file, half_a_video]
 )
-def test_what_is_no_source_is_refused_by_name(make, tmp_path):
+def test_invalid_source_is_rejected_by_name(make, tmp_path):
     path = make(tmp_path)
     with pytest.raises(VideoError) as caught:
         open_source(str(path))
@@ -140,7 +140,7 @@ def test_what_is_no_source_is_refused_by_name(make, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_an_unreadable_image_is_named_when_its_turn_comes(tmp_path):
+def test_unreadable_image_is_reported_when_it_is_reached(tmp_path):
     save(tmp_path / "images" / "a1.png", patches(RED))
     (tmp_path / "images" / "a2.png").write_bytes(b"no image")
     frames = iter(open_source(str(tmp_path / "images")))
@@ -151,7 +151,7 @@ def test_an_unreadable_image_is_named_when_its_turn_comes(tmp_path):
 
 @pytest.mark.parametrize("rate_hz", [-1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_rate_that_is_none_is_refused(kind, rate_hz, tmp_path):
+def test_invalid_rate_is_rejected(kind, rate_hz, tmp_path):
     save(tmp_path / "images" / "a.png", patches(RED))
     path = tmp_path / "images"
     if kind == "file":
@@ -161,7 +161,7 @@ def test_a_rate_that_is_none_is_refused(kind, rate_hz, tmp_path):
 
 
 @pytest.mark.parametrize("where", ["missing/v.mp4", "file/v.mp4", "folder"])
-def test_a_video_that_cannot_be_written_is_named(where, tmp_path):
+def test_video_that_cannot_be_written_is_reported(where, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(VideoError) as caught:
@@ -169,5 +169,5 @@ def test_a_video_that_cannot_be_written_is_named(where, tmp_path):
     assert str(tmp_path / where) in str(caught.value)
 
 
-def test_a_video_of_nothing_writes_no_file(tmp_path):
+def test_video_without_images_writes_no_file(tmp_path):
     assert not film(tmp_path / "v.mp4", []).exists()

@@ -84,7 +84,7 @@ def witnessed(tmp_path_factory):
     return json.loads(path.read_text()), out, command, images, poses
 
 
-def test_its_counts_are_those_of_a_witness(witnessed):
+def test_counts_equal_those_of_an_independent_subscriber(witnessed):
     figures, _, _, images, poses = witnessed
     assert MOST_IMAGES <= figures["published"] == len(images) <= N_IMAGES
     assert figures["processed"] == len(poses) > 0
@@ -95,7 +95,7 @@ def test_its_counts_are_those_of_a_witness(witnessed):
     assert figures["dropped"] == sum(figures["dropped_by_reason"].values())
 
 
-def test_its_latency_is_from_publishing_to_poses_after_warm_up(witnessed):
+def test_latency_is_measured_from_publishing_to_poses_after_warm_up(witnessed):
     figures, _, _, _, poses = witnessed
     stamps_s = np.array([seconds(message.header.stamp) for _, message in poses])
     seen_ms = 1e3 * (np.array([arrived_s for arrived_s, _ in poses]) - stamps_s)
@@ -109,7 +109,7 @@ def test_its_latency_is_from_publishing_to_poses_after_warm_up(witnessed):
     assert figures["track_p50_ms"] > 0
 
 
-def test_images_change_and_are_bgr8_of_the_size(witnessed):
+def test_images_change_and_are_bgr8_of_the_given_size(witnessed):
     _, _, _, images, _ = witnessed
     assert {(m.width, m.height, m.encoding) for m in images} == {(160, 120, "bgr8")}
     assert all(bytes(a.data) != bytes(b.data) for a, b in pairwise(images))
@@ -117,7 +117,7 @@ def test_images_change_and_are_bgr8_of_the_size(witnessed):
     assert np.median(gaps_s) == pytest.approx(0.1, abs=0.02)
 
 
-def test_it_prints_everything_and_leaves_nothing_running(witnessed):
+def test_prints_all_results_and_leaves_no_processes(witnessed):
     figures, out, command, _, _ = witnessed
     assert figures.keys() >= KEYS
     assert not figures.keys() & {"annotated", "per_camera"}
@@ -127,13 +127,13 @@ def test_it_prints_everything_and_leaves_nothing_running(witnessed):
     assert command.alive() == []
 
 
-def test_processor_time_is_a_share_of_one_core(witnessed):
+def test_cpu_use_is_a_share_of_one_core(witnessed):
     figures, *_ = witnessed
     assert 0 <= figures["node_idle_cpu_percent"] < figures["node_cpu_percent"]
     assert figures["node_cpu_percent"] <= 100 * os.cpu_count()
 
 
-def test_processor_time_is_what_the_process_says():
+def test_cpu_time_equals_that_of_the_process_clock():
     program = "import time\nwhile time.process_time() < 0.3: pass\nprint(time.process_time())"
     child = subprocess.Popen(
         [sys.executable, "-uc", f"{program}\ninput()"],
@@ -174,7 +174,7 @@ def two_cameras(tmp_path_factory):
     return json.loads(path.read_text()), out, poses
 
 
-def test_each_camera_is_counted_apart(two_cameras):
+def test_each_camera_is_counted_separately(two_cameras):
     figures, out, poses = two_cameras
     assert figures["per_camera"].keys() == poses.keys()
     for name, camera in figures["per_camera"].items():
@@ -187,7 +187,7 @@ def test_each_camera_is_counted_apart(two_cameras):
         assert 0 < camera["latency_p50_ms"] <= camera["latency_p99_ms"]
 
 
-def test_figures_of_two_cameras_are_those_of_both(two_cameras):
+def test_results_of_two_cameras_are_combined(two_cameras):
     figures, _, _ = two_cameras
     cameras = figures["per_camera"].values()
     for name in ("published", "received", "processed", "dropped"):
@@ -207,7 +207,7 @@ def test_two_cameras_take_turns(two_cameras):
     assert np.median(after_s) == pytest.approx(0.05, abs=0.02)
 
 
-def test_somebody_who_listens_gets_annotated_images(two_cameras):
+def test_annotated_option_receives_annotated_images(two_cameras):
     figures, _, _ = two_cameras
     assert 0 < figures["annotated"] <= figures["processed"]
 
@@ -236,14 +236,14 @@ def test_a_signal_to_the_command_alone_stops_everything(driver, number):
         (["--report=/nowhere/report.json"], "/nowhere/report.json cannot be written"),
     ],
 )
-def test_bad_input_is_one_line(driver, arguments, said):
+def test_invalid_input_is_reported_in_one_line(driver, arguments, said):
     code, out, err = Command(driver.domain_id, "bench", "node", *arguments).end()
     assert (code, out) == (2, "")
     assert err.startswith("poseflow_ros: ") and err.count("\n") == 1
     assert said in err
 
 
-def test_without_ros_it_says_so_in_one_line(driver, tmp_path):
+def test_missing_ros_is_reported_in_one_line(driver, tmp_path):
     (tmp_path / "rclpy.py").write_text("raise ImportError('no ROS here')\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     code, out, err = Command(driver.domain_id, "bench", "node", PYTHONPATH=path).end()
@@ -252,7 +252,7 @@ def test_without_ros_it_says_so_in_one_line(driver, tmp_path):
     assert "no ROS here" in err
 
 
-def test_a_node_that_does_not_start_is_a_line_and_leaves_nothing(driver, tmp_path):
+def test_node_that_does_not_start_is_reported_and_leaves_no_processes(driver, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\nif any(a.endswith('poseflow_node') for a in sys.orig_argv): os._exit(3)\n"
     )
@@ -265,7 +265,7 @@ def test_a_node_that_does_not_start_is_a_line_and_leaves_nothing(driver, tmp_pat
     assert command.alive() == []
 
 
-def test_images_are_tiles_that_move_to_and_fro():
+def test_images_are_tiles_that_move_back_and_forth():
     pictures = ImageStream(70, 40, 10, 3).pictures()
     assert all(p.shape == (40, 70, 3) and p.dtype == np.uint8 for p in pictures)
     for before, after in zip(pictures, pictures[1:] + pictures[:1], strict=True):

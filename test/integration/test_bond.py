@@ -76,7 +76,7 @@ def listen(driver):
     return driver.listen(Status, "bond")
 
 
-def test_without_bondpy_there_is_none(bare_node, monkeypatch):
+def test_no_bond_without_bondpy(bare_node, monkeypatch):
     for name in ("bondpy", "bondpy.bondpy"):
         monkeypatch.setitem(sys.modules, name, None)
     bond = ManagerBond(bare_node)
@@ -85,7 +85,7 @@ def test_without_bondpy_there_is_none(bare_node, monkeypatch):
     bond.stop()
 
 
-def test_the_manager_is_told_of_the_end(driver, bare_node, bond):
+def test_stop_notifies_the_manager(driver, bare_node, bond):
     bond.start()
     manager = Manager(driver, "bare")
     manager.meets()
@@ -94,7 +94,7 @@ def test_the_manager_is_told_of_the_end(driver, bare_node, bond):
     bond.stop()
 
 
-def test_a_node_that_is_activated_again_is_bonded_again(driver, bare_node, bond, capfd):
+def test_reactivated_node_starts_a_new_bond(driver, bare_node, bond, capfd):
     for _ in range(3):
         bond.start()
         manager = Manager(driver, "bare")
@@ -105,7 +105,7 @@ def test_a_node_that_is_activated_again_is_bonded_again(driver, bare_node, bond,
     assert not capfd.readouterr().err
 
 
-def test_a_manager_that_dies_takes_no_node_with_it(driver, bond):
+def test_node_survives_the_death_of_the_manager(driver, bond):
     heard = listen(driver)
     from bond.msg import Status
 
@@ -123,7 +123,7 @@ def test_a_manager_that_dies_takes_no_node_with_it(driver, bond):
     bond.stop()
 
 
-def test_without_a_manager_the_bond_falls_silent(driver, bare_node, bond, capfd):
+def test_bond_stops_without_a_manager(driver, bare_node, bond, capfd):
     heard = listen(driver)
     bond.start()
     driver.until(lambda: heard, "a heartbeat")
@@ -136,7 +136,7 @@ def test_without_a_manager_the_bond_falls_silent(driver, bare_node, bond, capfd)
     assert not capfd.readouterr().err
 
 
-def test_the_end_of_ros_is_no_error(bare_node, bond, capfd):
+def test_shutdown_of_ros_is_not_an_error(bare_node, bond, capfd):
     bond.start()
     rclpy.shutdown(context=bare_node.context)
     time.sleep(0.5)
@@ -144,7 +144,7 @@ def test_the_end_of_ros_is_no_error(bare_node, bond, capfd):
     assert not capfd.readouterr().err
 
 
-def test_fifty_rounds_leave_nothing_behind(driver, bare_node, bond):
+def test_fifty_cycles_leak_nothing(driver, bare_node, bond):
     def entities():
         return [len(list(e)) for e in (bare_node.subscriptions, bare_node.publishers)]
 

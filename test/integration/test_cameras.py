@@ -41,7 +41,7 @@ class Rig:
         return heard[-1]
 
 
-def test_each_camera_is_answered_on_its_own_topics(driver, active_node):
+def test_each_camera_is_published_on_its_own_topics(driver, active_node):
     rig = Rig(driver, active_node, ["front", "rear"])
     answers = [rig.show("front"), rig.show("front"), rig.show("rear", BLANK[:60])]
     assert [(a.camera, a.sequence, a.epoch) for a in answers] == [
@@ -54,7 +54,7 @@ def test_each_camera_is_answered_on_its_own_topics(driver, active_node):
     assert "/poseflow/tracked_poses" not in topics
 
 
-def test_people_of_different_cameras_do_not_meet(driver, active_node, pedestrians):
+def test_cameras_have_separate_tracks(driver, active_node, pedestrians):
     rig = Rig(
         driver, active_node, ["a", "b"], movenet__input_size=512, tracker__association="classic"
     )
@@ -67,7 +67,7 @@ def test_people_of_different_cameras_do_not_meet(driver, active_node, pedestrian
     assert [pose.hits for pose in seen[0].poses] == [pose.hits for pose in seen[1].poses]
 
 
-def test_a_break_of_one_camera_is_no_break_of_another(driver, active_node):
+def test_discontinuity_of_one_camera_does_not_reset_another(driver, active_node):
     rig = Rig(driver, active_node, ["front", "rear"])
     rig.show("front", stamp_s=10.0)
     rig.show("rear", stamp_s=10.0)
@@ -78,7 +78,7 @@ def test_a_break_of_one_camera_is_no_break_of_another(driver, active_node):
     assert rig.show("rear", stamp_s=10.2).epoch == 2
 
 
-def test_one_without_images_or_with_broken_ones_holds_up_nobody(driver, active_node):
+def test_silent_or_broken_camera_does_not_delay_others(driver, active_node):
     rig = Rig(driver, active_node, ["good", "broken", "silent"])
     broken = driver.camera(Image, "broken/image")
     bad = stamped(BLANK, 1.0)
@@ -123,7 +123,7 @@ class Together:
         return self._estimator.estimate_batch(images)
 
 
-def test_images_that_wait_go_through_the_network_together(driver, start_node, monkeypatch):
+def test_waiting_images_are_processed_in_one_batch(driver, start_node, monkeypatch):
     import poseflow_ros.ros.node as node_module
 
     made, make = [], node_module.make_estimator
@@ -153,7 +153,7 @@ def test_images_that_wait_go_through_the_network_together(driver, start_node, mo
     assert [heard[name][-1].image_height for name in names] == [40, 60, 80]
 
 
-def test_diagnostics_tell_of_each_camera_and_of_the_network(driver, active_node):
+def test_diagnostics_have_a_status_per_camera_and_for_the_network(driver, active_node):
     rig = Rig(
         driver,
         active_node,
@@ -185,7 +185,7 @@ def test_diagnostics_tell_of_each_camera_and_of_the_network(driver, active_node)
 
 
 @pytest.mark.parametrize("names", [["front", "front"], ["front door"], ["front", ""]])
-def test_names_that_cannot_be_fail_configure(names, driver, start_node, capfd):
+def test_invalid_camera_names_fail_configure(names, driver, start_node, capfd):
     start_node(cameras__names=names)
     assert not driver.change("configure")
     lines = [x for x in capfd.readouterr().err.splitlines() if "cannot configure" in x]

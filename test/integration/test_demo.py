@@ -23,7 +23,7 @@ def run_demo(domain_id, *arguments):
     )  # fmt: skip
 
 
-def test_the_demo_leaves_a_film_a_sheet_and_a_summary(driver, sample_video, tmp_path):
+def test_demo_writes_a_video_a_contact_sheet_and_a_summary(driver, sample_video, tmp_path):
     short = tmp_path / "a film's short piece.mp4"
     with VideoWriter(short, 10.0) as writer:
         for image, _ in islice(open_source(sample_video), 30):
@@ -45,7 +45,7 @@ def test_the_demo_leaves_a_film_a_sheet_and_a_summary(driver, sample_video, tmp_
 
 
 @pytest.mark.parametrize("video", ["/nowhere.mp4", __file__])
-def test_a_bad_video_is_one_line(driver, tmp_path, video):
+def test_invalid_video_is_reported_in_one_line(driver, tmp_path, video):
     run = run_demo(driver.domain_id, "--video", video, "--out", tmp_path)
     assert run.returncode == 2
     assert f"demo: {video} is no" in run.stderr

@@ -53,7 +53,7 @@ class Watch:
         self.driver.until(so, f"{level} and {words!r}")
 
 
-def test_images_that_are_all_dropped_are_an_error_and_the_reason_is_given(driver, active_node):
+def test_dropping_all_images_is_an_error_with_the_reason(driver, active_node):
     watch = Watch(driver, active_node)
     watch.until(OK, "running", watch.show)
     watch.until(ERROR, "100% of the latest images missing", lambda: watch.show("nonsense"))
@@ -61,7 +61,7 @@ def test_images_that_are_all_dropped_are_an_error_and_the_reason_is_given(driver
     watch.until(OK, "running", watch.show)
 
 
-def test_a_slow_answer_is_a_warning_from_the_threshold_on(driver, active_node):
+def test_latency_above_the_threshold_is_a_warning(driver, active_node):
     watch = Watch(
         driver, active_node, diagnostics__warn_latency_s=0.0, diagnostics__error_latency_s=3000.0
     )
@@ -87,9 +87,7 @@ def test_a_slow_answer_is_a_warning_from_the_threshold_on(driver, active_node):
         ),
     ],
 )
-def test_thresholds_that_cannot_be_together_are_refused_while_active(
-    values, said, driver, active_node
-):
+def test_contradicting_thresholds_are_rejected_while_active(values, said, driver, active_node):
     node = active_node()
     name = "/poseflow/set_parameters_atomically"
     parameters = [Parameter(k, value=v).to_parameter_msg() for k, v in values.items()]
@@ -99,7 +97,7 @@ def test_thresholds_that_cannot_be_together_are_refused_while_active(
     assert node.get_parameters(list(values)) == before
 
 
-def test_what_goes_together_may_be_set_together(driver, start_node):
+def test_dependent_parameters_can_be_set_atomically(driver, start_node):
     node = start_node()
     name = "/poseflow/set_parameters_atomically"
     for values in (
@@ -112,7 +110,7 @@ def test_what_goes_together_may_be_set_together(driver, start_node):
     assert node.get_parameter("diagnostics.warn_silence_s").value == 20.0
 
 
-def test_a_stale_depth_image_is_a_warning(driver, active_node):
+def test_stale_depth_image_is_a_warning(driver, active_node):
     watch = Watch(driver, active_node)
     info = driver.camera(CameraInfo, "camera_info")
     depth = driver.camera(Image, "depth")
@@ -121,7 +119,7 @@ def test_a_stale_depth_image_is_a_warning(driver, active_node):
     watch.until(WARN, "no 3D positions: the nearest depth image is", watch.show)
 
 
-def test_a_calibration_for_another_size_is_a_warning(driver, active_node):
+def test_calibration_for_another_size_is_a_warning(driver, active_node):
     watch = Watch(driver, active_node, depth__slop_s=1.0)
     info = driver.camera(CameraInfo, "camera_info")
     depth = driver.camera(Image, "depth")
@@ -134,7 +132,7 @@ def test_a_calibration_for_another_size_is_a_warning(driver, active_node):
     watch.until(WARN, "camera_info is for images of 640 x 480 pixels, these are 160 x 120", show)
 
 
-def test_images_that_best_effort_loses_are_counted(driver, active_node, monkeypatch):
+def test_images_lost_by_best_effort_are_counted(driver, active_node, monkeypatch):
     # With the transport's defaults, whose shared memory holds no such image.
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
         monkeypatch.delenv(name, raising=False)

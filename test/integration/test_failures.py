@@ -88,7 +88,7 @@ def test_ten_failures_in_a_row_lead_to_unconfigured_and_configure_works_again(
     come_back(driver, node)
 
 
-def test_an_answer_in_between_resets_the_count(driver, active_node):
+def test_processed_image_resets_the_failure_count(driver, active_node):
     node = active_node()
     camera = Camera(driver, node)
     nine = [RuntimeError("now and then")] * 9
@@ -100,7 +100,7 @@ def test_an_answer_in_between_resets_the_count(driver, active_node):
     assert dropped(node, "failed") == 18
 
 
-def test_an_image_too_large_for_memory_is_dropped_and_the_next_answered(
+def test_image_too_large_for_memory_is_dropped_and_the_next_processed(
     driver, active_node, monkeypatch, capfd
 ):
     node = active_node()
@@ -243,14 +243,14 @@ def test_a_network_that_hangs_is_given_up_and_no_other_is_made_until_it_ends(
     come_back(driver, node)
 
 
-def test_a_network_may_be_idle_for_longer_than_it_may_be_busy(driver, active_node):
+def test_idle_time_does_not_count_for_the_timeout(driver, active_node):
     node = active_node(estimator__timeout_s=0.3)
     Camera(driver, node).show()
     driver.spin(2.5)
     assert driver.state() == "active"
 
 
-def test_a_failure_from_before_a_deactivation_does_not_end_what_came_after(driver, active_node):
+def test_failure_before_a_deactivation_does_not_affect_the_next_activation(driver, active_node):
     node = active_node()
     camera = Camera(driver, node)
     break_estimator(node, *[ValueError("broken")] * 9)

@@ -54,7 +54,7 @@ def counted(driver, node):
     return values
 
 
-def test_a_camera_that_stops_and_comes_back_is_heard_again(driver, active_node):
+def test_camera_that_stops_and_returns_is_received_again(driver, active_node):
     node = active_node()
     first = Camera(driver)
     first.show()
@@ -65,7 +65,7 @@ def test_a_camera_that_stops_and_comes_back_is_heard_again(driver, active_node):
 
 
 @pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S], ids=["forward", "back"])
-def test_stamps_that_jump_by_an_hour(jump_s, driver, active_node, pedestrians):
+def test_stamps_can_jump_by_an_hour(jump_s, driver, active_node, pedestrians):
     active_node(movenet__input_size=512, tracker__association="classic")
     camera = Camera(driver, stamp_s=2 * HOUR_S)
     before = camera.show(pedestrians[0])
@@ -77,7 +77,7 @@ def test_stamps_that_jump_by_an_hour(jump_s, driver, active_node, pedestrians):
     assert all(np.isfinite(pose.velocity).all() for pose in after.poses)
 
 
-def test_size_and_encoding_change_mid_stream(driver, active_node, pedestrians):
+def test_size_and_encoding_can_change_in_a_stream(driver, active_node, pedestrians):
     active_node(movenet__input_size=512, tracker__association="classic")
     camera = Camera(driver)
     colour = pedestrians[0]
@@ -107,7 +107,7 @@ def malformed(i):
     return message
 
 
-def test_malformed_messages_among_good_ones_cost_none_of_them(driver, active_node):
+def test_malformed_messages_do_not_affect_valid_ones(driver, active_node):
     node = active_node(movenet__input_size=64)
     camera = Camera(driver)
     for i in range(200):
@@ -126,7 +126,7 @@ def test_malformed_messages_among_good_ones_cost_none_of_them(driver, active_nod
     assert driver.state() == "active"
 
 
-def test_a_subscriber_that_never_reads_holds_nobody_up(driver, active_node):
+def test_subscriber_that_never_reads_does_not_block_the_node(driver, active_node):
     node = active_node(movenet__input_size=64)
     context = Context()
     context.init(domain_id=driver.domain_id)
@@ -142,7 +142,7 @@ def test_a_subscriber_that_never_reads_holds_nobody_up(driver, active_node):
     context.shutdown()
 
 
-def test_parameters_hammered_during_inference(driver, active_node):
+def test_frequent_parameter_changes_during_inference(driver, active_node):
     node = active_node(movenet__input_size=64)
     camera = Camera(driver)
     client = driver.node.create_client(SetParameters, "/poseflow/set_parameters")

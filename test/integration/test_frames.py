@@ -55,7 +55,7 @@ def publish_each(driver, camera, images, heard, start_s=1.0):
         driver.until(lambda n=before: len(heard) > n, f"the answer to image {i}")
 
 
-def test_people_come_out_as_messages(driver, active_node, pedestrians):
+def test_people_are_published_as_messages(driver, active_node, pedestrians):
     active_node(**AT_FIRST_SIGHT)
     heard = driver.listen(TrackedPoseArray, POSES)
     publish_each(driver, driver.camera(), pedestrians[:4], heard)
@@ -80,7 +80,7 @@ def test_people_come_out_as_messages(driver, active_node, pedestrians):
         assert math.isnan(person.position.x) and math.isnan(person.velocity_3d.z)
 
 
-def test_nobody_is_an_empty_array(driver, active_node):
+def test_image_without_people_gives_an_empty_array(driver, active_node):
     active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     publish_each(driver, driver.camera(), [BLANK, BLANK], heard)
@@ -107,7 +107,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize(("fields", "said"), MALFORMED)
-def test_a_malformed_image_is_dropped_and_the_node_goes_on(
+def test_malformed_image_is_dropped_and_the_node_continues(
     driver, active_node, fields, said, capfd
 ):
     node = active_node()
@@ -180,7 +180,9 @@ def gated(monkeypatch):
         estimator.gate.release(1000)
 
 
-def test_the_newest_frame_is_worked_on_and_older_ones_are_counted(driver, active_node, gated):
+def test_newest_image_is_processed_and_older_ones_are_counted_as_dropped(
+    driver, active_node, gated
+):
     active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics")
@@ -199,7 +201,7 @@ def test_the_newest_frame_is_worked_on_and_older_ones_are_counted(driver, active
     assert (values["received"], values["dropped"]) == ("6", "4")
 
 
-def test_everything_answers_while_inference_runs(driver, active_node, gated):
+def test_services_and_parameters_respond_during_inference(driver, active_node, gated):
     active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
@@ -223,7 +225,7 @@ def test_everything_answers_while_inference_runs(driver, active_node, gated):
     driver.until(lambda: heard, "an answer of the new network")
 
 
-def test_a_reset_drops_the_image_in_progress_and_keeps_those_that_wait(driver, active_node, gated):
+def test_reset_drops_the_image_in_progress_and_keeps_waiting_images(driver, active_node, gated):
     node = active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
@@ -241,7 +243,7 @@ def test_a_reset_drops_the_image_in_progress_and_keeps_those_that_wait(driver, a
     wait_for_drops(driver, node, "reset", 1)
 
 
-def test_an_estimator_that_raises_drops_the_frame_only(driver, active_node, gated, capfd):
+def test_estimator_error_drops_only_the_image(driver, active_node, gated, capfd):
     node = active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
@@ -264,7 +266,9 @@ def test_an_estimator_that_raises_drops_the_frame_only(driver, active_node, gate
         pytest.param(BLANK, 4000.0, [1, 1], "", id="a long pause"),
     ],
 )
-def test_a_break_begins_a_new_epoch(driver, active_node, second, stamp_s, epochs, said, capfd):
+def test_discontinuity_starts_a_new_epoch(
+    driver, active_node, second, stamp_s, epochs, said, capfd
+):
     active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
@@ -274,7 +278,7 @@ def test_a_break_begins_a_new_epoch(driver, active_node, second, stamp_s, epochs
     assert capfd.readouterr().err.count("tracking reset") == (1 if said else 0)
 
 
-def test_reset_begins_a_new_epoch_and_clears_the_markers(driver, active_node, pedestrians):
+def test_reset_starts_a_new_epoch_and_clears_the_markers(driver, active_node, pedestrians):
     active_node(movenet__input_size=512)
     heard = driver.listen(TrackedPoseArray, POSES)
     markers = driver.listen(MarkerArray, "/poseflow/markers")
@@ -292,7 +296,7 @@ def deletes_all(array):
     return any(marker.action == Marker.DELETEALL for marker in array.markers)
 
 
-def test_markers_lie_on_the_plane_of_the_camera_and_go_with_it(driver, active_node, pedestrians):
+def test_markers_lie_on_the_plane_and_are_deleted_with_the_track(driver, active_node, pedestrians):
     active_node(**AT_FIRST_SIGHT, markers__depth_m=2.0)
     poses = driver.listen(TrackedPoseArray, POSES)
     markers = driver.listen(MarkerArray, "/poseflow/markers")
@@ -320,7 +324,7 @@ def test_markers_lie_on_the_plane_of_the_camera_and_go_with_it(driver, active_no
     driver.until(lambda: deletes_all(markers[-1]), "DELETEALL")
 
 
-def test_the_annotated_image_is_drawn_for_subscribers_only(driver, active_node, pedestrians):
+def test_annotated_image_is_published_only_with_subscribers(driver, active_node, pedestrians):
     node = active_node(**AT_FIRST_SIGHT)
     drawn = []
     draw = outputs_module.draw
@@ -350,7 +354,7 @@ def test_the_annotated_image_is_drawn_for_subscribers_only(driver, active_node, 
 
 
 @pytest.mark.parametrize("reliable", [True, False], ids=["reliable", "best effort"])
-def test_auto_reliability_hears_every_kind_of_publisher(driver, active_node, reliable):
+def test_auto_reliability_receives_from_every_kind_of_publisher(driver, active_node, reliable):
     active_node()
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera(reliable=reliable)
@@ -405,7 +409,9 @@ SILENT = [
 
 
 @pytest.mark.parametrize(("publisher", "reliability", "said"), SILENT)
-def test_silence_is_diagnosed(publisher, reliability, said, driver, active_node, capfd):
+def test_silence_is_reported_in_the_diagnostics(
+    publisher, reliability, said, driver, active_node, capfd
+):
     if publisher is not None:
         driver.node.create_publisher(publisher[0], "image", publisher[1])
     active_node(cameras__reliability=reliability)
@@ -416,7 +422,7 @@ def test_silence_is_diagnosed(publisher, reliability, said, driver, active_node,
     assert len(line.findall(capfd.readouterr().err)) == 1
 
 
-def test_lost_people_are_published_where_asked_for(driver, active_node, pedestrians):
+def test_lost_tracks_are_published_if_publish_lost_is_set(driver, active_node, pedestrians):
     active_node(**AT_FIRST_SIGHT, tracker__publish_lost=True, classic__link_len=3)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()
@@ -434,7 +440,7 @@ def test_lost_people_are_published_where_asked_for(driver, active_node, pedestri
     assert heard[2].poses[0].time_since_update.nanosec == 200_000_000
 
 
-def test_the_end_of_a_track_is_said_once(driver, active_node, pedestrians):
+def test_removed_track_is_published_once(driver, active_node, pedestrians):
     active_node(**AT_FIRST_SIGHT, classic__link_len=2)
     heard = driver.listen(TrackedPoseArray, POSES)
     nobody = np.zeros_like(pedestrians[0])
@@ -445,7 +451,9 @@ def test_the_end_of_a_track_is_said_once(driver, active_node, pedestrians):
     assert {p.state for p in heard[2].poses} == {TrackedPose.STATE_REMOVED}
 
 
-def test_whoever_is_not_sure_is_published_where_asked_for(driver, active_node, pedestrians):
+def test_tentative_tracks_are_published_if_publish_tentative_is_set(
+    driver, active_node, pedestrians
+):
     active_node(movenet__input_size=512, tracker__publish_tentative=True)
     heard = driver.listen(TrackedPoseArray, POSES)
     publish_each(driver, driver.camera(), [pedestrians[0]] * 8, heard)
@@ -455,7 +463,7 @@ def test_whoever_is_not_sure_is_published_where_asked_for(driver, active_node, p
     assert states[-1] == dict.fromkeys(states[0], TrackedPose.STATE_CONFIRMED)
 
 
-def test_whoever_is_not_sure_is_left_out(driver, active_node, pedestrians):
+def test_tentative_tracks_are_not_published_by_default(driver, active_node, pedestrians):
     active_node(movenet__input_size=512)
     heard = driver.listen(TrackedPoseArray, POSES)
     publish_each(driver, driver.camera(), [pedestrians[0]] * 8, heard)
@@ -463,7 +471,7 @@ def test_whoever_is_not_sure_is_left_out(driver, active_node, pedestrians):
     assert len(heard[-1].poses) >= 3
 
 
-def test_delayed_frames_come_with_their_own_stamps_and_people(driver, active_node, pedestrians):
+def test_delayed_frames_keep_their_stamps_and_people(driver, active_node, pedestrians):
     node = active_node(movenet__input_size=512, tracker__flow_window_s=0.7)
     heard = driver.listen(TrackedPoseArray, POSES)
     camera = driver.camera()

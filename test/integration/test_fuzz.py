@@ -230,7 +230,7 @@ class World:
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(("association", "number"), [("classic", 1), ("robust", 2)])
-def test_whatever_comes_the_node_lives_and_counts(
+def test_node_survives_arbitrary_messages_and_counts_them(
     association, number, driver, active_node, pedestrians, capfd
 ):
     node = active_node(

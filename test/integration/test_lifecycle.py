@@ -30,7 +30,7 @@ def set_integer(driver, name, value):
     return answer.results[0]
 
 
-def test_walks_through_every_state(driver, start_node):
+def test_node_passes_through_every_lifecycle_state(driver, start_node):
     start_node(movenet__input_size=256)
     assert driver.state() == "unconfigured"
     for transition, state in (
@@ -57,7 +57,7 @@ def test_walks_through_every_state(driver, start_node):
         pytest.param([], 200, id="no such transition"),
     ],
 )
-def test_an_illegal_transition_is_refused_and_the_node_lives(
+def test_illegal_transition_is_rejected_and_the_node_survives(
     driver, start_node, before, illegal, capfd
 ):
     start_node(movenet__input_size=256)
@@ -89,7 +89,7 @@ def test_an_illegal_transition_is_refused_and_the_node_lives(
         ({"estimator.weights": __file__}, f"weights {__file__} are not a LiteRT model"),
     ],
 )
-def test_a_bad_parameter_fails_configure_with_one_line(
+def test_invalid_parameter_fails_configure_with_one_line(
     driver, start_node, parameters, said, capfd
 ):
     start_node(**parameters)
@@ -100,7 +100,7 @@ def test_a_bad_parameter_fails_configure_with_one_line(
     assert said in lines[0]
 
 
-def test_a_missing_model_fails_configure_with_one_line(
+def test_missing_model_fails_configure_with_one_line(
     driver, start_node, tmp_path, monkeypatch, capfd
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -117,7 +117,7 @@ def test_a_missing_model_fails_configure_with_one_line(
     )
 
 
-def test_a_bad_parameter_can_be_mended_and_configured(driver, start_node):
+def test_configure_succeeds_after_an_invalid_parameter_is_corrected(driver, start_node):
     start_node(movenet__input_size=100, estimator__threads=-1)
     assert not driver.change("configure")
     refused = set_integer(driver, "movenet.input_size", 65)
@@ -165,7 +165,7 @@ def used():
     return tuple(sum(1 for _ in Path("/proc/self", kind).iterdir()) for kind in ("task", "fd"))
 
 
-def test_fifty_rounds_leave_nothing_behind(driver, start_node):
+def test_fifty_cycles_leak_nothing(driver, start_node):
     start_node(movenet__input_size=64)
 
     def one_round():

@@ -59,7 +59,7 @@ def test_every_command_succeeds(driver, start_node, commands):
         ),
     ],
 )
-def test_a_shutdown_ends_a_node_that_is_not_active(
+def test_shutdown_transition_works_on_an_inactive_node(
     driver, start_node, parameters, commands, failed
 ):
     start_node(**({"movenet__input_size": 256} | parameters))

@@ -166,7 +166,7 @@ PLACES = [pytest.param(None, id="on a plane"), pytest.param(wall(4.0), id="in sp
 
 
 @pytest.mark.parametrize("depth", PLACES)
-def test_who_leaves_is_deleted_once_a_namespace(depth, scene, pedestrians):
+def test_markers_of_a_person_who_leaves_are_deleted_once_per_namespace(depth, scene, pedestrians):
     first = scene.show(pedestrians[0], depth)
     leaver = max(first.poses, key=lambda pose: pose.score)
     scene.show(without(pedestrians[0], leaver), depth)
@@ -180,7 +180,7 @@ def test_who_leaves_is_deleted_once_a_namespace(depth, scene, pedestrians):
 
 
 @pytest.mark.parametrize("depth", PLACES)
-def test_people_walk_come_and_go(depth, scene, pedestrians):
+def test_markers_follow_people_who_walk_appear_and_leave(depth, scene, pedestrians):
     for i, image in enumerate(pedestrians):
         scene.show(NOBODY if i % 5 == 4 else image, depth)
     assert scene.display.people()
@@ -196,7 +196,7 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize("unusable", UNUSABLE)
-def test_without_usable_depth_nobody_is_left_standing_in_space(unusable, scene, pedestrians):
+def test_unusable_depth_removes_3d_markers(unusable, scene, pedestrians):
     scene.show(pedestrians[0], wall(4.0))
     assert scene.display.people()
     assert scene.show(pedestrians[0], **unusable).poses  # told still, but nowhere
@@ -206,7 +206,7 @@ def test_without_usable_depth_nobody_is_left_standing_in_space(unusable, scene, 
     assert scene.display.people()
 
 
-def test_the_first_depth_takes_people_off_the_plane(scene, pedestrians):
+def test_first_depth_image_moves_markers_from_the_plane_to_3d(scene, pedestrians):
     scene.show(pedestrians[0])
     on_plane = scene.display.people()
     scene.show(pedestrians[0], wall(4.0))
@@ -221,7 +221,7 @@ BREAKS = [
 
 @pytest.mark.parametrize(("step_s", "width"), BREAKS)
 @pytest.mark.parametrize("depth", PLACES)
-def test_nobody_of_an_older_epoch_stays(step_s, width, depth, scene, pedestrians):
+def test_markers_of_an_older_epoch_are_deleted(step_s, width, depth, scene, pedestrians):
     first = scene.show(pedestrians[0], depth)
     before = scene.display.people()
     scene.stamp_s += step_s
@@ -243,7 +243,7 @@ def test_reset_and_deactivate_clear_the_display_at_once(depth, scene, pedestrian
     scene.until_empty()
 
 
-def test_an_id_of_an_older_epoch_is_somebody_else(scene, pedestrians):
+def test_equal_ids_of_different_epochs_are_different_people(scene, pedestrians):
     first = scene.show(pedestrians[0], wall(4.0))
     before = scene.display.people()
     for transition in ("deactivate", "cleanup", "configure", "activate"):

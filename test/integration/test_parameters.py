@@ -63,7 +63,7 @@ class Camera:
         return self.heard[-1].poses
 
 
-def test_a_threshold_counts_from_the_next_image_on(driver, active_node, pedestrians):
+def test_changed_threshold_applies_from_the_next_image(driver, active_node, pedestrians):
     active_node(movenet__input_size=512, tracker__association="classic")
     camera = Camera(driver)
     assert camera.show(pedestrians[0])
@@ -73,7 +73,7 @@ def test_a_threshold_counts_from_the_next_image_on(driver, active_node, pedestri
     assert camera.show(pedestrians[2])
 
 
-def test_people_known_before_a_change_stay_known(driver, active_node, pedestrians):
+def test_tracks_survive_a_parameter_change(driver, active_node, pedestrians):
     active_node(
         movenet__input_size=512, tracker__association="classic", tracker__publish_lost=True
     )
@@ -84,7 +84,7 @@ def test_people_known_before_a_change_stay_known(driver, active_node, pedestrian
     assert before & after == before
 
 
-def test_memory_is_shortened_while_active(driver, active_node, pedestrians):
+def test_max_lost_s_can_be_reduced_while_active(driver, active_node, pedestrians):
     active_node(
         movenet__input_size=512, tracker__association="classic", tracker__publish_lost=True
     )
@@ -97,7 +97,7 @@ def test_memory_is_shortened_while_active(driver, active_node, pedestrians):
     assert [pose.state for pose in gone] == [TrackedPose.STATE_REMOVED] * len(seen)
 
 
-def test_markers_change_while_active(driver, active_node, pedestrians):
+def test_marker_parameters_can_be_changed_while_active(driver, active_node, pedestrians):
     active_node(movenet__input_size=512, tracker__association="classic")
     heard = driver.listen(MarkerArray, "/poseflow/markers")
     camera = Camera(driver)
@@ -115,7 +115,7 @@ def test_markers_change_while_active(driver, active_node, pedestrians):
 
 
 @pytest.mark.parametrize("name", FIXED)
-def test_what_needs_a_new_configuration_is_refused_while_active(name, driver, active_node):
+def test_fixed_parameters_are_rejected_while_active(name, driver, active_node):
     active_node()
     before = get(driver, name)
     (answer,) = set_each(driver, **{name: before})
@@ -141,7 +141,7 @@ def test_what_needs_a_new_configuration_is_refused_while_active(name, driver, ac
         ),
     ],
 )
-def test_a_set_with_one_bad_value_is_refused_as_a_whole(bad, reason, driver, active_node):
+def test_atomic_set_with_one_invalid_value_is_rejected(bad, reason, driver, active_node):
     node = active_node()
     before = node.config
     answer = set_all(driver, classic__num=3, **bad)
@@ -151,7 +151,7 @@ def test_a_set_with_one_bad_value_is_refused_as_a_whole(bad, reason, driver, act
     assert node.config == before
 
 
-def test_what_was_set_while_active_is_what_counts_after_a_new_configuration(driver, active_node):
+def test_values_set_while_active_are_kept_by_the_next_configure(driver, active_node):
     node = active_node()
     assert set_all(driver, classic__num=3, tracker__max_lost_s=5.0).successful
     for transition in ("deactivate", "cleanup", "configure"):
@@ -159,7 +159,7 @@ def test_what_was_set_while_active_is_what_counts_after_a_new_configuration(driv
     assert (node.config.classic.num, node.config.tracker.max_lost_s) == (3, 5.0)
 
 
-def test_parameters_tell_whether_they_may_change(driver, start_node):
+def test_descriptions_state_whether_a_parameter_is_live(driver, start_node):
     start_node()
     name = "/poseflow/describe_parameters"
     for names, words in (
@@ -170,7 +170,7 @@ def test_parameters_tell_whether_they_may_change(driver, start_node):
             assert words in descriptor.description
 
 
-def test_a_parameter_that_does_not_exist_is_reported_with_the_closest_name(start_node, capfd):
+def test_unknown_parameter_is_reported_with_the_closest_name(start_node, capfd):
     start_node(max_lost_s=3.0, tracker__max_lots_s=3.0, use_sim_time=False)
     lines = [x for x in capfd.readouterr().err.splitlines() if "unknown parameter" in x]
     assert len(lines) == 2
@@ -183,7 +183,7 @@ def test_the_configuration_file_of_the_package_has_no_unknown_parameter(start_no
     assert "unknown parameter" not in capfd.readouterr().err
 
 
-def test_an_image_that_is_too_old_is_dropped(driver, active_node):
+def test_image_older_than_max_image_age_is_dropped(driver, active_node):
     node = active_node(cameras__max_image_age_s=5.0)
     heard = driver.listen(TrackedPoseArray, POSES)
     publisher = driver.camera()

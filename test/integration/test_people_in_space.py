@@ -102,7 +102,7 @@ def test_keypoints_lie_on_the_ray_of_their_pixel(encoding, driver, active_node, 
     assert rig.said() == "matched"
 
 
-def test_somebody_who_comes_nearer_has_a_velocity(driver, active_node, pedestrians):
+def test_approaching_person_has_a_velocity(driver, active_node, pedestrians):
     rig = Rig(driver, active_node)
     rig.calibrate(calibration())
     for i in range(6):
@@ -120,7 +120,7 @@ def test_somebody_who_comes_nearer_has_a_velocity(driver, active_node, pedestria
         pytest.param(wall(np.nan), 0.0, "matched", id="depth of nothing"),
     ],
 )
-def test_without_a_depth_that_fits_people_are_nowhere(
+def test_no_3d_positions_without_a_matching_depth_image(
     depth, late_s, said, driver, active_node, pedestrians
 ):
     rig = Rig(driver, active_node)
@@ -137,14 +137,14 @@ def test_without_a_depth_that_fits_people_are_nowhere(
     assert rig.said() == "matched"
 
 
-def test_a_depth_image_within_the_slop_is_taken(driver, active_node, pedestrians):
+def test_depth_image_within_the_slop_is_used(driver, active_node, pedestrians):
     rig = Rig(driver, active_node, depth__slop_s=0.03)
     rig.calibrate(calibration())
     assert not unknown(rig.show(pedestrians[0], wall(4.0), late_s=0.025))
     assert unknown(rig.show(pedestrians[0], wall(4.0), late_s=-0.035))
 
 
-def test_without_depth_or_calibration_nothing_is_said_of_space(driver, active_node, pedestrians):
+def test_no_3d_fields_without_depth_or_calibration(driver, active_node, pedestrians):
     rig = Rig(driver, active_node)
     assert unknown(rig.show(pedestrians[0], wall(4.0)))
     assert "camera_info" in rig.said()
@@ -155,7 +155,7 @@ def test_without_depth_or_calibration_nothing_is_said_of_space(driver, active_no
     assert rig.heard[-1].frame_3d == ""
 
 
-def test_depth_of_another_kind_is_named(driver, active_node, pedestrians):
+def test_unsupported_depth_image_is_reported(driver, active_node, pedestrians):
     rig = Rig(driver, active_node)
     rig.calibrate(calibration())
     assert unknown(rig.show(pedestrians[0], wall(4.0), encoding="8UC1"))

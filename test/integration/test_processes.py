@@ -24,7 +24,7 @@ PROFILE = ROOT / "config" / "fastdds_large_images.xml"
     Path(get_package_prefix("poseflow_ros")) != ROOT / "install" / "poseflow_ros",
     reason="another installation than the checkout's own is sourced",
 )
-def test_the_overlay_is_linked_to_the_sources(tmp_path):
+def test_overlay_links_to_the_sources(tmp_path):
     # Where setuptools is too new colcon copies instead, and edits count no more.
     code = "import poseflow_ros; print(poseflow_ros.__file__)"
     found = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
@@ -79,7 +79,7 @@ def accounted_for(arrays):
 
 @pytest.mark.parametrize("profile", [{}, {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}],
                          ids=["default transport", "large images profile"])  # fmt: skip
-def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, profile):
+def test_every_frame_of_a_video_is_processed_or_counted_as_dropped(driver, start, video, profile):
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     diagnostics = driver.listen(DiagnosticArray, "/diagnostics", 100)
     start("poseflow_node", "movenet.input_size:=64", **profile)
@@ -102,7 +102,7 @@ def test_every_frame_of_a_video_is_answered_or_counted(driver, start, video, pro
     assert told["/video_publisher: video"]["published"] == "20"
 
 
-def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path):
+def test_two_robots_on_one_network_receive_only_their_own_messages(driver, start, tmp_path):
     sizes = {"/robot1": (320, 240), "/robot2": (256, 192)}
     heard = {}
     for robot in sizes:
@@ -120,7 +120,7 @@ def test_two_robots_on_one_network_hear_only_themselves(driver, start, tmp_path)
         assert [array.sequence for array in arrays] == list(range(len(arrays)))
 
 
-def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
+def test_repeated_ctrl_c_acts_like_one(driver, start):
     # `ros2 launch` passes it on to processes that have it from the terminal already.
     node = start("poseflow_node")
     assert driver.state() == "unconfigured"
@@ -130,7 +130,7 @@ def test_ctrl_c_again_and_again_is_one_ctrl_c(driver, start):
     assert (node.returncode, node.stderr.read()) == (0, "")
 
 
-def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, video):
+def test_killed_node_can_be_restarted(driver, start, video):
     profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}
     heard = driver.listen(TrackedPoseArray, "/poseflow/tracked_poses", 100)
     publisher = start("video_publisher", f"video:={video}", "loop:=true", **profile)
@@ -168,7 +168,7 @@ def test_a_node_that_was_killed_starts_again_beside_what_it_left(driver, start, 
         (["video:=/tmp", "loop:=maybe"], "loop is 'maybe', must be of type bool"),
     ],
 )
-def test_a_bad_source_ends_the_publisher_with_a_line(start, parameters, said):
+def test_invalid_source_ends_the_publisher_with_one_line(start, parameters, said):
     process = start("video_publisher", *parameters)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 2
@@ -282,7 +282,7 @@ sys.exit(1)
 """
 
 
-def test_another_vendors_dds_receives_tracked_poses(driver, start, sample_video):
+def test_other_dds_implementation_receives_tracked_poses(driver, start, sample_video):
     pytest.importorskip("cyclonedds", reason="cyclonedds is not installed")
     stranger = subprocess.Popen(
         [sys.executable, "-c", STRANGER, str(driver.domain_id)], stdout=subprocess.PIPE, text=True

@@ -24,7 +24,7 @@ def bag(driver, message_type, topic):
     return publisher
 
 
-def test_images_in_a_burst_are_all_answered_in_order(driver, active_node):
+def test_images_in_a_burst_are_all_processed_in_order(driver, active_node):
     node = active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(TrackedPoseArray, POSES, 1000)
     publisher = bag(driver, Image, "image")
@@ -37,7 +37,7 @@ def test_images_in_a_burst_are_all_answered_in_order(driver, active_node):
     assert node.cameras[""].statistics.values()["dropped"] == "0"
 
 
-def test_without_replay_a_burst_is_not_answered_whole(driver, active_node):
+def test_burst_is_not_fully_processed_without_replay(driver, active_node):
     active_node(movenet__input_size=512)
     heard = driver.listen(TrackedPoseArray, POSES, 1000)
     publisher = bag(driver, Image, "image")
@@ -80,7 +80,7 @@ ORDERS = {
 }
 
 
-def test_whatever_comes_first_the_messages_are_the_same(driver, start_node, pedestrians):
+def test_messages_do_not_depend_on_the_order_of_topics(driver, start_node, pedestrians):
     told = []
     for name, order in ORDERS.items():
         start_node(
@@ -93,7 +93,7 @@ def test_whatever_comes_first_the_messages_are_the_same(driver, start_node, pede
     assert told[0] == told[1] == told[2]
 
 
-def test_depth_that_never_comes_is_not_waited_for_long(driver, active_node):
+def test_wait_for_missing_depth_is_limited(driver, active_node):
     active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(TrackedPoseArray, POSES)
     bag(driver, Image, "depth")
@@ -101,7 +101,7 @@ def test_depth_that_never_comes_is_not_waited_for_long(driver, active_node):
     driver.until(lambda: heard, "an answer without depth")
 
 
-def test_a_replay_follows_the_clock_of_the_bag(driver, active_node):
+def test_replay_uses_the_clock_of_the_bag(driver, active_node):
     node = active_node(cameras__replay=True, movenet__input_size=64)
     heard = driver.listen(DiagnosticArray, "/diagnostics")
     clock = driver.camera(Clock, "/clock")
@@ -125,7 +125,9 @@ def test_a_replay_follows_the_clock_of_the_bag(driver, active_node):
         ),
     ],
 )
-def test_what_would_lose_images_is_refused(parameters, said, driver, start_node, capfd):
+def test_parameters_that_drop_images_are_rejected_with_replay(
+    parameters, said, driver, start_node, capfd
+):
     start_node(cameras__replay=True, **parameters)
     assert not driver.change("configure")
     assert said in capfd.readouterr().err

@@ -29,7 +29,7 @@ def granted(right):
     return set(names)
 
 
-def test_the_policy_grants_what_the_node_has_and_no_more(driver, active_node):
+def test_policy_grants_exactly_the_interfaces_of_the_node(driver, active_node):
     active_node(use_sim_time=True)
 
     def has(what):
@@ -45,7 +45,7 @@ def test_the_policy_grants_what_the_node_has_and_no_more(driver, active_node):
         assert has(what) | (AT_TIMES & granted(right)) == granted(right)
 
 
-def test_sros2_makes_permissions_of_the_policy(tmp_path):
+def test_sros2_creates_permissions_from_the_policy(tmp_path):
     keystore = pytest.importorskip("sros2.keystore", reason="sros2 is not installed")
     keystore.create_keystore(tmp_path)
     keystore.create_enclave(tmp_path, NODE)

@@ -106,7 +106,7 @@ def large_images(monkeypatch):
 
 
 @pytest.mark.soak
-def test_memory_stays_and_every_image_is_accounted_for(
+def test_memory_is_constant_and_every_image_is_accounted_for(
     large_images, driver, sample_video, monkeypatch
 ):
     monkeypatch.setenv("ROS_DOMAIN_ID", str(driver.domain_id))

@@ -117,7 +117,7 @@ class Lookup(threading.Thread):
         return not self.is_alive()
 
 
-def test_without_tf2_ros_it_says_what_is_missing(bare_node, monkeypatch):
+def test_missing_tf2_ros_is_reported(bare_node, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
     with pytest.raises(FrameError) as raised:
         TargetFrame(bare_node, "base_link")
@@ -126,7 +126,7 @@ def test_without_tf2_ros_it_says_what_is_missing(bare_node, monkeypatch):
     assert not list(bare_node.subscriptions)
 
 
-def test_a_camera_on_a_robot(room):
+def test_transform_of_a_camera_on_a_robot(room):
     room.fix("map", "camera", (0.1, 0, 1.2), OPTICAL)
     # 1 m right, 2 m down and 3 m ahead of the camera.
     assert room.find([[1, 2, 3]], "camera", at_s=50.0) == pytest.approx(
@@ -134,7 +134,7 @@ def test_a_camera_on_a_robot(room):
     )
 
 
-def test_a_robot_that_drives_and_turns_is_where_it_was_at_the_stamp(room):
+def test_moving_robot_is_interpolated_at_the_stamp(room):
     room.fix("base_link", "camera", (0, 0, 1), OPTICAL)
     room.move("map", "base_link", (0, 0, 0), at_s=10.0)
     room.move("map", "base_link", (2, 0, 0), QUARTER_LEFT, at_s=11.0)
@@ -147,19 +147,19 @@ def test_a_robot_that_drives_and_turns_is_where_it_was_at_the_stamp(room):
     assert room.find(ahead, "camera", 0.0) == pytest.approx(np.array([[2, 1, 1]]))
 
 
-def test_a_frame_above_the_target(room):
+def test_camera_frame_can_be_an_ancestor_of_the_target(room):
     room.fix("earth", "map", (5, 0, 0), QUARTER_LEFT)
     # 1 m beyond the map's origin, which is ahead on earth: to the right of a map turned left.
     assert room.find([[6, 0, 0]], "earth", 3.0) == pytest.approx(np.array([[0, -1, 0]]))
 
 
-def test_a_quaternion_that_is_not_quite_of_length_one(room):
+def test_quaternion_is_normalized(room):
     room.fix("map", "camera", (0, 0, 0), Quaternion(z=1.004 * HALF, w=1.004 * HALF))
     rotation, _ = room.target.lookup("camera", stamp(1.0), 0.0)
     assert rotation == pytest.approx(np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]]), abs=1e-12)
 
 
-def test_the_target_itself_needs_no_tf(target):
+def test_target_frame_itself_needs_no_tf(target):
     rotation, translation = target.lookup("map", stamp(1.0), FOREVER_S)
     assert (rotation == np.eye(3)).all()
     assert (translation == 0).all()
@@ -175,7 +175,7 @@ def test_the_target_itself_needs_no_tf(target):
         pytest.param("camera", -1.5, "at -2.500000000: ", id="a stamp below zero"),
     ],
 )
-def test_what_tf_does_not_know_fails_at_once_with_one_line(room, frame_id, at_s, said):
+def test_unknown_frame_fails_at_once_with_one_line(room, frame_id, at_s, said):
     room.fix("map", "camera", (0, 0, 0), OPTICAL)
     room.fix("elsewhere", "loose", (0, 0, 0))
     with pytest.raises(FrameError) as raised:
@@ -193,7 +193,7 @@ def test_an_image_newer_than_tf_waits_for_it(room):
     assert lookup.found[1] == pytest.approx(np.array([1, 0, 0]))
 
 
-def test_tf_that_does_not_come_is_not_waited_for_forever(room, bare_node):
+def test_wait_for_tf_is_limited(room, bare_node):
     # Time that stands still, as in a simulation that is paused, is not what is waited by.
     bare_node.set_parameters([Parameter("use_sim_time", value=True)])
     room.move("map", "base_link", (0, 0, 0), at_s=10.0)
@@ -204,7 +204,7 @@ def test_tf_that_does_not_come_is_not_waited_for_forever(room, bare_node):
     assert "extrapolation" in line
 
 
-def test_destroying_ends_a_lookup_that_waits(room):
+def test_destroy_ends_a_waiting_lookup(room):
     room.move("map", "base_link", (0, 0, 0), at_s=10.0)
     lookup = Lookup(room.target, 10.5)
     assert lookup.waits()
@@ -213,7 +213,7 @@ def test_destroying_ends_a_lookup_that_waits(room):
     assert lookup.error
 
 
-def test_the_end_of_ros_does_not_keep_a_lookup_waiting(room, bare_node):
+def test_shutdown_of_ros_ends_a_waiting_lookup(room, bare_node):
     room.move("map", "base_link", (0, 0, 0), at_s=10.0)
     lookup = Lookup(room.target, 10.5, timeout_s=1.0)
     rclpy.shutdown(context=bare_node.context)
@@ -221,7 +221,7 @@ def test_the_end_of_ros_does_not_keep_a_lookup_waiting(room, bare_node):
     assert lookup.error
 
 
-def test_a_bag_that_begins_anew(room):
+def test_restarted_bag_clears_the_buffer(room):
     room.fix("base_link", "camera", (0, 0, 1), OPTICAL)
 
     def drive(*seconds):
@@ -237,7 +237,7 @@ def test_a_bag_that_begins_anew(room):
     assert room.find([[0, 0, 0]], "camera", 10.5) == pytest.approx(np.array([[10.5, 0, 1]]))
 
 
-def test_a_camera_far_behind_takes_nothing_from_another(room):
+def test_late_camera_does_not_clear_the_transforms_of_another(room):
     room.fix("base_link", "camera", (0, 0, 1), OPTICAL)
     room.fix("base_link", "slow", (0, 0, 2), OPTICAL)
     room.move("map", "base_link", (1, 0, 0), at_s=40.0)
@@ -247,7 +247,7 @@ def test_a_camera_far_behind_takes_nothing_from_another(room):
             room.find([[0, 0, 0]], "slow", 20.0)
 
 
-def test_fifty_rounds_leave_nothing_behind(driver, bare_node, target):
+def test_fifty_cycles_leak_nothing(driver, bare_node, target):
     buffers = []
 
     def rounds():

@@ -156,7 +156,7 @@ def until(condition, what, processes):
         pytest.param(NAMED_PEERS, "compressed", 20_000, id="compressed images, named peers"),
     ],
 )
-def test_poses_come_over_the_wire_and_again_after_a_cut(
+def test_poses_are_received_over_a_link_and_after_its_interruption(
     machines, monkeypatch, tmp_path, sample_video, discovery, transport, image_bytes
 ):
     for name, value in (ENVIRONMENT | discovery).items():

@@ -100,7 +100,7 @@ def test_without_autostart_the_node_waits(launch, observer):
     assert "loading" not in output
 
 
-def test_a_bad_params_file_is_explained(launch, observer, tmp_path):
+def test_invalid_params_file_is_reported(launch, observer, tmp_path):
     params = tmp_path / "bad.yaml"
     params.write_text("/**:\n  ros__parameters:\n    movenet: {input_size: 100}\n")
     process = launch("poseflow.launch.py", f"params_file:={params}")
@@ -113,7 +113,7 @@ def test_a_bad_params_file_is_explained(launch, observer, tmp_path):
     assert "could not be configured" in output
 
 
-def test_all_cameras_of_a_file_are_heard_on_their_topics(launch, observer, tmp_path):
+def test_all_cameras_of_a_file_are_subscribed(launch, observer, tmp_path):
     node, executor = observer
     cameras = tmp_path / "cameras.yaml"
     cameras.write_text("""
@@ -162,7 +162,7 @@ TWO_ROBOTS = """
 """
 
 
-def test_groups_of_a_larger_launch_file_give_robots_their_namespaces(launch, observer, tmp_path):
+def test_launch_groups_set_the_namespaces_of_robots(launch, observer, tmp_path):
     node, _ = observer
     path = tmp_path / "robots.launch.xml"
     path.write_text(TWO_ROBOTS)
@@ -181,7 +181,7 @@ def test_groups_of_a_larger_launch_file_give_robots_their_namespaces(launch, obs
         ("[{name: a, image: b, depht: c}]", "camera a: unknown key 'depht'; known: name, image"),
     ],
 )
-def test_a_bad_cameras_file_ends_the_launch_with_a_line(launch, tmp_path, cameras, said):
+def test_invalid_cameras_file_ends_the_launch_with_one_line(launch, tmp_path, cameras, said):
     path = tmp_path / "cameras.yaml"
     path.write_text(f"cameras: {cameras}")
     process = launch("cameras.launch.py", f"cameras_file:={path}")

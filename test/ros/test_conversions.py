@@ -42,7 +42,7 @@ def tracked(n, seed=0):
 
 
 @pytest.mark.parametrize("n", [0, 1, 7])
-def test_a_message_carries_everything_there_and_back(n):
+def test_message_round_trip_preserves_all_fields(n):
     before = tracked(n)
     after = tracked_poses(TrackedPoseArray(poses=tracked_pose_messages(before)))
     for name in TrackedPoses.__slots__[1:]:
@@ -66,13 +66,13 @@ def test_states_equal_the_constants_of_the_message():
     ("value", "sec", "nanosec"),
     [(0.0, 0, 0), (1.5, 1, 500_000_000), (0.1, 0, 100_000_000), (2.9999999999, 3, 0)],
 )
-def test_durations(value, sec, nanosec):
+def test_durations_are_converted(value, sec, nanosec):
     assert duration(value) == Duration(sec=sec, nanosec=nanosec)
     assert seconds(duration(value)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("value", [2.0**31, 2.0**32 + 4.3, math.inf])
-def test_what_exceeds_a_duration_is_the_longest(value):
+def test_duration_is_limited_to_the_maximum(value):
     # Stamps may lie 2^32 s apart.
     assert duration(value) == Duration(sec=2**31 - 1)
 

@@ -50,11 +50,11 @@ def test_a_value_at_the_threshold_is_an_alert(value, level):
     )
 
 
-def test_where_both_thresholds_are_equal_it_is_an_error():
+def test_equal_thresholds_give_an_error():
     assert threshold_alerts(1.0, 1.0, 1.0, "words") == [(ERROR, "words")]
 
 
-def test_a_status_has_the_highest_level_and_every_text():
+def test_status_has_the_highest_level_and_all_texts():
     result = make_status(
         "name", "id", [(WARN, "slow"), (ERROR, "silent"), (WARN, "dull")], {"a": "1"}
     )
@@ -67,7 +67,7 @@ def test_a_status_has_the_highest_level_and_every_text():
     )
 
 
-def test_the_share_of_dropped_images_is_that_of_the_latest_calls():
+def test_dropped_share_covers_the_latest_calls():
     statistics = FrameStatistics()
     process(statistics, 3)
     drop(statistics, "malformed", 1)
@@ -86,7 +86,7 @@ def test_the_share_of_dropped_images_is_that_of_the_latest_calls():
     assert (share, reasons) == (0.0, {})
 
 
-def test_images_lost_on_the_way_are_missing_but_not_dropped():
+def test_lost_images_are_missing_but_not_dropped():
     statistics = FrameStatistics()
     process(statistics, 1)
     statistics.count_lost(3)
@@ -95,7 +95,7 @@ def test_images_lost_on_the_way_are_missing_but_not_dropped():
     assert (values["received"], values["dropped"], values["lost on the way"]) == ("1", "0", "3")
 
 
-def test_without_images_nothing_was_dropped():
+def test_dropped_share_is_zero_without_images():
     assert FrameStatistics().missing_lately() == (0.0, {})
 
 
@@ -142,7 +142,7 @@ def test_stages_add_up_to_the_time_since_the_image_was_received():
     assert stages.total == pytest.approx(perf_counter() - received_s + 0.5, abs=1e-3)
 
 
-def test_an_idle_loop_means_no_queueing():
+def test_idle_loop_has_no_queueing_delay():
     stages = StageTimer(perf_counter(), idle_since_s=0.0)
     for stage in ("convert", "track", "publish"):
         stages.finish(stage)

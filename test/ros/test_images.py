@@ -156,7 +156,7 @@ def test_rgb8_is_not_copied(padding, last):
     assert rgb[0, 1, 0] == 77
 
 
-def test_bgr8_leaves_the_message_alone():
+def test_bgr8_does_not_modify_the_message():
     message = from_rows("bgr8", 2, 1, [b"\1\2\3\4\5\6"])
     rgb = to_rgb(message)
     assert not np.shares_memory(rgb, np.frombuffer(message.data, np.uint8))
@@ -164,7 +164,7 @@ def test_bgr8_leaves_the_message_alone():
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_data_of_another_kind(kind):
+def test_data_of_other_types_is_accepted(kind):
     # Outside of rclpy, as in a reader of bags, data need not be an array.
     message = types.SimpleNamespace(
         encoding="rgb8", width=1, height=2, step=4, is_bigendian=0, data=kind(b"\1\2\3\0\4\5\6\0")
@@ -230,11 +230,11 @@ REFUSED = [
     [case[1:] for case in REFUSED],
     ids=[case[0] for case in REFUSED],
 )
-def test_refused(encoding, width, height, step, length, says):
+def test_invalid_messages_are_rejected(encoding, width, height, step, length, says):
     assert says in refusal(raw(encoding, width, height, bytes(length), step=step))
 
 
-def test_an_unknown_encoding_lists_all_that_are_known():
+def test_unknown_encoding_is_rejected_with_the_known_ones():
     text = refusal(raw("rgb9", 1, 1, bytes(3), step=3))
     for known in ("rgb8", "mono16", "yuv422_yuy2", "nv21", "bayer_grbg8", "rgba16", "bgr16"):
         assert known in text
@@ -259,7 +259,9 @@ MOSTLY_ZERO = st.sampled_from([0, 0, 0, 0, 0, 0, -3, -1, 1, 2])
     surplus=MOSTLY_ZERO,
     big=st.integers(0, 1),
 )
-def test_an_image_or_an_image_error(encoding, width, height, padding, surplus, big):
+def test_random_messages_give_an_image_or_an_image_error(
+    encoding, width, height, padding, surplus, big
+):
     step = max(0, width * PIXEL_BYTES.get(encoding, 3) + padding)
     rows = height * 3 // 2 if encoding in ("nv12", "nv21") else height
     data = bytes(max(0, step * rows + surplus))
@@ -277,7 +279,7 @@ def test_an_image_or_an_image_error(encoding, width, height, padding, surplus, b
     sizes=st.tuples(*[SIZES | st.integers(0, MANY)] * 3),
     length=st.integers(0, 400),
 )
-def test_sizes_that_have_nothing_to_do_with_the_data(encoding, sizes, length):
+def test_sizes_that_do_not_match_the_data_are_rejected(encoding, sizes, length):
     width, height, step = sizes
     try:
         rgb = to_rgb(raw(encoding, width, height, bytes(length), step=step))
@@ -328,7 +330,7 @@ def bridge(convert):
     return module
 
 
-def test_cv_bridge_comes_first_and_gets_packed_native_rows(monkeypatch):
+def test_cv_bridge_is_preferred_and_gets_packed_native_rows(monkeypatch):
     seen = []
 
     def convert(message, encoding):
@@ -345,7 +347,7 @@ def test_cv_bridge_comes_first_and_gets_packed_native_rows(monkeypatch):
     assert np.frombuffer(message.data, np.uint16).tolist() == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_broken_cv_bridge_leaves_it_to_rosbags_image(monkeypatch):
+def test_broken_cv_bridge_falls_back_to_rosbags_image(monkeypatch):
     pytest.importorskip("rosbags.image")
 
     def convert(message, encoding):
@@ -355,7 +357,7 @@ def test_a_broken_cv_bridge_leaves_it_to_rosbags_image(monkeypatch):
     assert to_rgb(from_rows("rgb16", 1, 1, [b"\xff" * 6])).tolist() == [[WHITE]]
 
 
-def test_neither_installed(monkeypatch):
+def test_missing_cv_bridge_and_rosbags_image_are_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv_bridge", None)
     monkeypatch.setitem(sys.modules, "rosbags.image", None)
     text = refusal(from_rows("bayer_rggb16", 4, 4, [bytes(8)] * 4))
@@ -363,7 +365,7 @@ def test_neither_installed(monkeypatch):
         assert part in text
 
 
-def test_an_error_of_several_lines_is_told_in_one(monkeypatch):
+def test_multiline_error_is_reported_in_one_line(monkeypatch):
     def convert(message, encoding):
         raise TypeError("first line\nsecond line")
 
@@ -411,7 +413,7 @@ def check_areas(rgb):
     ],
 )
 @pytest.mark.parametrize("data", [JPEG, PNG, PROGRESSIVE.tobytes()], ids=["JPEG", "PNG", "scans"])
-def test_compressed_whatever_the_format_says(data, form):
+def test_compressed_images_are_decoded_with_any_format_string(data, form):
     check_areas(to_rgb(compressed(data, form)))
 
 
@@ -430,14 +432,14 @@ def test_png_is_exact():
         ),
     ],
 )
-def test_png_of_another_kind(pixels, expected):
+def test_other_png_types_are_decoded(pixels, expected):
     png = cv2.imencode(".png", pixels)[1].tobytes()
     assert np.abs(to_rgb(compressed(png, "png")).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("data", [JPEG, PNG], ids=["JPEG", "PNG"])
 @pytest.mark.parametrize("trailer", [b"\0" * 64, b"\xff" * 3, b"\r\n"])
-def test_trailing_padding(data, trailer):
+def test_trailing_padding_is_ignored(data, trailer):
     check_areas(to_rgb(compressed(data + trailer)))
 
 
@@ -450,7 +452,7 @@ def test_exif_orientation_is_ignored():
     check_areas(to_rgb(compressed(turned)))
 
 
-def test_a_thumbnail_is_no_end():
+def test_end_marker_of_a_thumbnail_is_not_the_end():
     whole = app1(b"Exif\0\0" + JPEG)
     check_areas(to_rgb(compressed(whole)))
     scan = whole.rindex(b"\xff\xda")
@@ -460,7 +462,7 @@ def test_a_thumbnail_is_no_end():
 
 
 @pytest.mark.parametrize("data", [JPEG, PNG, PROGRESSIVE.tobytes()], ids=["JPEG", "PNG", "scans"])
-def test_cut_off_anywhere(data):
+def test_truncated_image_is_rejected(data):
     # From the first byte after the magic numbers to all but the last.
     for length in [*range(8, len(data), 7), *range(len(data) - 16, len(data))]:
         text = refusal(compressed(data[:length]))
@@ -498,7 +500,7 @@ REFUSED_FILES = [
 @pytest.mark.parametrize(
     ("data", "form", "says"), [c[1:] for c in REFUSED_FILES], ids=[c[0] for c in REFUSED_FILES]
 )
-def test_refused_files(data, form, says):
+def test_invalid_compressed_images_are_rejected(data, form, says):
     text = refusal(compressed(data, form))
     assert says in text
     assert repr(form) in text

@@ -40,13 +40,13 @@ def test_cameras_take_turns_and_replace_only_their_own_images():
     assert [take(queue) for _ in range(3)] == ["c", "r", "s"]
 
 
-def test_with_batches_all_cameras_come_together():
+def test_batches_return_all_cameras_together():
     queue = JobQueue(batches=True)
     put(queue, "rear r", "front b", "rear q")
     assert take(queue) == "qb"
 
 
-def test_with_keep_all_images_come_in_order_and_in_turns():
+def test_keep_all_returns_images_in_order_and_in_turns():
     queue = JobQueue(keep_all=True)
     assert put(queue, "front b", "front c", "rear r", "rear q") == [None] * 4
     assert (queue.waiting("front"), queue.waiting("side")) == (2, 0)
@@ -54,7 +54,7 @@ def test_with_keep_all_images_come_in_order_and_in_turns():
 
 
 @pytest.mark.parametrize(("keep_all", "waiting"), [(False, ["c", "r"]), (True, ["b", "c", "r"])])
-def test_clear_returns_what_waits_and_starts_a_generation(keep_all, waiting):
+def test_clear_returns_waiting_images_and_starts_a_generation(keep_all, waiting):
     queue = JobQueue(keep_all=keep_all)
     put(queue, "front b", "front c", "rear r")
     before = queue.generation
@@ -63,7 +63,7 @@ def test_clear_returns_what_waits_and_starts_a_generation(keep_all, waiting):
     assert queue.generation > before
 
 
-def test_invalidate_starts_a_generation_to_which_the_waiting_images_belong():
+def test_invalidate_starts_a_generation_that_includes_waiting_images():
     queue = JobQueue(keep_all=True)
     put(queue, "front a", "front b")
     first, _ = queue.take()
@@ -73,7 +73,7 @@ def test_invalidate_starts_a_generation_to_which_the_waiting_images_belong():
     assert first < second == queue.generation
 
 
-def test_take_waits_for_an_image_and_for_the_end():
+def test_take_waits_for_an_image_or_close():
     queue, taken, thread_done = JobQueue(), threading.Semaphore(0), threading.Event()
 
     def run():
@@ -90,7 +90,7 @@ def test_take_waits_for_an_image_and_for_the_end():
     assert thread_done.wait(10)
 
 
-def test_a_closed_queue_gives_nothing_more():
+def test_closed_queue_returns_none():
     queue = JobQueue()
     put(queue, "front a")
     queue.close()

@@ -41,7 +41,7 @@ def keys(array, action):
     return sorted((m.ns, m.id) for m in array.markers if m.action == action)
 
 
-def test_one_namespace_a_kind_and_the_track_id_as_id():
+def test_markers_have_a_namespace_per_kind_and_the_track_id():
     array = maker().on_plane(people(5, 9), HEADER, CAMERA)
     assert keys(array, Marker.ADD) == [(kind, i) for kind in KINDS for i in (5, 9)]
     assert {m.header.frame_id for m in array.markers} == {"camera"}
@@ -59,7 +59,7 @@ def test_points_lie_on_the_plane():
     assert len(skeleton.points) == 2 * len(COCO_17.edges)
 
 
-def test_on_the_plane_sizes_follow_the_person():
+def test_sizes_on_the_plane_scale_with_the_person():
     near_and_far = people(1, 2, 3)
     near_and_far.poses.boxes[1:, 3] = [240.0, 200.0]  # half as tall, and no height at all
     array = maker().on_plane(near_and_far, HEADER, CAMERA)
@@ -73,7 +73,7 @@ def test_on_the_plane_sizes_follow_the_person():
     assert label.pose.position.y == pytest.approx(-40 / 400 * 2 - label.scale.z)
 
 
-def test_a_color_belongs_to_an_id_and_stays_within_range():
+def test_color_depends_on_the_id_and_is_in_range():
     first = maker().on_plane(people(*range(1, 40)), HEADER, CAMERA)
     second = maker().on_plane(people(7), HEADER, CAMERA)
     colors = {m.id: (m.color.r, m.color.g, m.color.b) for m in first.markers}
@@ -83,7 +83,7 @@ def test_a_color_belongs_to_an_id_and_stays_within_range():
     assert all(m.color.a == 1 for m in first.markers)
 
 
-def test_who_is_gone_is_deleted_once():
+def test_markers_of_a_gone_track_are_deleted_once():
     markers = maker()
     markers.on_plane(people(1, 2), HEADER, CAMERA)
     second = markers.on_plane(people(2), HEADER, CAMERA)
@@ -94,7 +94,7 @@ def test_who_is_gone_is_deleted_once():
 
 
 @pytest.mark.parametrize("state", [TrackState.LOST, TrackState.REMOVED])
-def test_who_is_not_seen_is_not_shown(state):
+def test_invisible_tracks_have_no_markers(state):
     markers = maker()
     markers.on_plane(people(1), HEADER, CAMERA)
     array = markers.on_plane(people(1, states=[state]), HEADER, CAMERA)
@@ -102,7 +102,7 @@ def test_who_is_not_seen_is_not_shown(state):
     assert keys(array, Marker.DELETE) == [(kind, 1) for kind in KINDS]
 
 
-def test_keypoints_unknown_or_of_low_score_are_left_out_with_their_edges():
+def test_unknown_or_low_score_keypoints_are_omitted_with_their_edges():
     tracked = people(1)
     tracked.poses.keypoint_scores[0, 9] = 0.1  # left wrist: one edge
     tracked.poses.keypoints[0, 0] = np.nan  # nose: two edges
@@ -113,7 +113,7 @@ def test_keypoints_unknown_or_of_low_score_are_left_out_with_their_edges():
     assert np.isfinite(points["joints"] + points["skeleton"]).all()
 
 
-def test_a_list_without_points_is_not_sent_but_deleted():
+def test_marker_list_without_points_is_deleted():
     markers = maker()
     markers.on_plane(people(1), HEADER, CAMERA)
     hidden = people(1)
@@ -123,7 +123,7 @@ def test_a_list_without_points_is_not_sent_but_deleted():
     assert keys(array, Marker.DELETE) == [("joints", 1), ("skeleton", 1)]
 
 
-def test_clear_deletes_everything_and_forgets():
+def test_clear_deletes_all_markers():
     markers = maker()
     markers.on_plane(people(1), HEADER, CAMERA)
     assert [m.action for m in markers.clear().markers] == [Marker.DELETEALL]
@@ -178,7 +178,7 @@ def test_unknown_3d_points_are_not_drawn():
     assert label.z == pytest.approx(1.5 + 0.15)  # above keypoint 3
 
 
-def test_a_skeleton_is_deleted_where_its_person_is_nowhere():
+def test_skeleton_without_3d_position_is_deleted():
     markers, tracked = maker(), people(1)
     markers.in_3d(tracked, HEADER, people_3d(tracked, standing(1)))
     array = markers.in_3d(tracked, HEADER, people_3d(tracked, standing(1) * np.nan))
@@ -186,13 +186,13 @@ def test_a_skeleton_is_deleted_where_its_person_is_nowhere():
     assert keys(array, Marker.DELETE) == [(kind, 1) for kind in KINDS]
 
 
-def test_no_label_floats_where_no_keypoint_is_drawn():
+def test_no_label_without_drawn_keypoints():
     tracked = people(1)
     tracked.poses.keypoint_scores[:] = 0
     array = maker().in_3d(tracked, HEADER, people_3d(tracked, standing(1)))
     assert not array.markers
 
 
-def test_nobody_has_no_3d_marker():
+def test_no_people_give_no_3d_markers():
     tracked = people()
     assert not maker().in_3d(tracked, HEADER, people_3d(tracked, standing(0))).markers

@@ -34,11 +34,11 @@ def lines_for(tmp_path):
         pytest.param("/*", "/poseflow", id="any name"),
     ],
 )
-def test_a_file_that_names_the_node_is_fine(key, node_name, lines_for):
+def test_file_that_names_the_node_is_accepted(key, node_name, lines_for):
     assert lines_for(f"{key}:{BODY}", node_name) == []
 
 
-def test_a_name_nested_in_namespaces_is_fine(lines_for):
+def test_name_nested_in_namespaces_is_accepted(lines_for):
     text = "robot:\n  poseflow:\n    ros__parameters:\n      estimator: {name: movenet}\n"
     assert lines_for(text, "/robot/poseflow") == []
 

@@ -85,7 +85,7 @@ def test_people_keep_their_ids_from_poses_to_messages_and_markers(skeleton, asso
 
 
 @SKELETONS
-def test_the_skeleton_s_message_defines_every_keypoint(skeleton):
+def test_skeleton_message_defines_every_keypoint(skeleton):
     message = skeleton_message(skeleton)
     assert message.name == skeleton.name
     assert tuple(message.keypoint_names) == skeleton.keypoint_names
@@ -94,14 +94,14 @@ def test_the_skeleton_s_message_defines_every_keypoint(skeleton):
     assert max(message.flip_pairs) < skeleton.n_keypoints
 
 
-def test_confidence_is_of_the_body_alone():
+def test_confidence_uses_body_keypoints_only():
     rng = np.random.default_rng(1)
     for extra_score in (0.0, 1.0):
         person = with_skeleton(WHOLEBODY_133, make_person(100, 50, HEIGHT), rng, extra_score)
         assert confidences(person, WHOLEBODY_133) == pytest.approx([0.85])  # half 0.9, half 0.8
 
 
-def test_hands_and_a_face_that_are_not_found_do_not_matter():
+def test_missing_hands_and_face_do_not_affect_tracking():
     story = []
     for extra_score in (0.8, 0.0):
         tracker = PoseFlowTracker(TrackerConfig(), WHOLEBODY_133)

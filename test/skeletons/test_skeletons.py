@@ -12,14 +12,14 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-def test_names_are_coco_s():
+def test_keypoint_names_equal_those_of_coco():
     # As in the annotations of COCO person keypoints: the nose, then left and right of each part.
     parts = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     sides = [f"{side}_{part}" for part in parts for side in ("left", "right")]
     assert list(COCO_17.keypoint_names) == ["nose", *sides]
 
 
-def test_sigmas_are_coco_s():
+def test_oks_sigmas_equal_those_of_coco():
     # As in pycocotools, cocoeval.py: Params.setKpParams.
     tenths = [0.26, 0.25, 0.25, 0.35, 0.35, 0.79, 0.79, 0.72, 0.72, 0.62, 0.62]
     tenths += [1.07, 1.07, 0.87, 0.87, 0.89, 0.89]
@@ -45,13 +45,13 @@ def test_sigmas_are_coco_s():
         pytest.param(WHOLEBODY_133, 132, "right_pinky_finger4", 0.031, id="wholebody: the last"),
     ],
 )
-def test_keypoints_beside_coco_s_are_in_the_data_set_s_order(skeleton, index, name, sigma):
+def test_additional_keypoints_are_in_the_order_of_the_data_set(skeleton, index, name, sigma):
     assert skeleton.keypoint_names[index] == name
     assert skeleton.oks_sigmas[index] == sigma
 
 
 @EVERY
-def test_the_body_begins_with_coco_s_keypoints(skeleton):
+def test_body_keypoints_start_with_those_of_coco(skeleton):
     assert skeleton.keypoint_names[:17] == COCO_17.keypoint_names
     assert skeleton.oks_sigmas[:17] == COCO_17.oks_sigmas
     used = {*skeleton.torso, *np.ravel(skeleton.limbs).tolist()}
@@ -60,7 +60,7 @@ def test_the_body_begins_with_coco_s_keypoints(skeleton):
 
 
 @EVERY
-def test_everything_has_as_many_entries_as_there_are_keypoints(skeleton):
+def test_names_and_sigmas_have_one_entry_per_keypoint(skeleton):
     k = skeleton.n_keypoints
     assert skeleton.name.endswith(str(k))
     assert len(set(skeleton.keypoint_names)) == len(skeleton.oks_sigmas) == k
@@ -70,7 +70,7 @@ def test_everything_has_as_many_entries_as_there_are_keypoints(skeleton):
 
 
 @EVERY
-def test_flip_pairs_are_left_and_right_of_the_same_part(skeleton):
+def test_flip_pairs_are_left_and_right_of_the_same_body_part(skeleton):
     names = skeleton.keypoint_names
     paired = {(names[a], names[b]) for a, b in skeleton.flip_pairs}
     lefts = [name for name in names if name.startswith("left_")]
@@ -78,7 +78,7 @@ def test_flip_pairs_are_left_and_right_of_the_same_part(skeleton):
     assert {pair for pair in paired if not pair[0].startswith("face_")} == sides
 
 
-def test_flip_pairs_of_the_face_are_each_landmark_once():
+def test_flip_pairs_contain_each_face_landmark_once():
     # 68 landmarks, of which 10 lie on the middle: the chin, 4 + 1 of the nose, 2 + 2 of the lips,
     # which leaves 58 in 29 pairs.
     pairs = [pair for pair in WHOLEBODY_133.flip_pairs if 23 <= pair[0] < 91]
@@ -90,7 +90,7 @@ def test_flip_pairs_of_the_face_are_each_landmark_once():
 
 
 @EVERY
-def test_edges_connect_every_keypoint_but_the_face_s(skeleton):
+def test_edges_connect_all_keypoints_except_the_face(skeleton):
     edges = skeleton.edges
     assert len({frozenset(edge) for edge in edges}) == len(edges)
     names = skeleton.keypoint_names
@@ -99,7 +99,7 @@ def test_edges_connect_every_keypoint_but_the_face_s(skeleton):
 
 
 @EVERY
-def test_edges_look_the_same_in_a_mirror(skeleton):
+def test_edges_are_mirror_symmetric(skeleton):
     mirror = {i: i for i in range(skeleton.n_keypoints)}
     for a, b in skeleton.flip_pairs:
         mirror |= {a: b, b: a}

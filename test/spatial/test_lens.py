@@ -36,7 +36,7 @@ def test_a_pinhole_by_hand():
         pytest.param("equidistant", (0.0,) * 4, cv2.fisheye.projectPoints, id="only a fisheye"),
     ],
 )
-def test_projected_rays_come_back(model, coefficients, project):
+def test_projection_inverts_rays(model, coefficients, project):
     pixels = projected(RAYS, coefficients, project)
     lens = Lens(**PINHOLE, distortion=coefficients, model=model)
     assert np.abs(pixels - projected(RAYS, (0.0,) * 5)).max() > 5
@@ -61,7 +61,7 @@ def test_without_coefficients_it_is_a_pinhole(model):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("coefficients", [(), PLUMB_BOB])
-def test_what_is_not_known_has_no_ray(coefficients):
+def test_nan_pixel_has_no_ray(coefficients):
     lens = Lens(**PINHOLE, distortion=coefficients)
     rays = lens.rays(np.array([[np.nan, 3.0], [320.0, 240.0], [np.inf, 3.0]]))
     assert np.isnan(rays[0, 0])
@@ -70,7 +70,7 @@ def test_what_is_not_known_has_no_ray(coefficients):
     assert lens.rays(np.zeros((0, 17, 2))).shape == (0, 17, 2)
 
 
-def test_a_pixel_no_ray_leads_to_has_none():
+def test_unreachable_pixel_has_no_ray():
     # With k1 = -0.3 no ray goes farther out than r (1 - 0.3 r^2) at r = sqrt(1 / 0.9): 0.703.
     lens = Lens(**PINHOLE, distortion=(-0.3, 0, 0, 0), model="plumb_bob")
     rays = lens.rays(np.array([[320 + 500 * 0.69, 240.0], [320 + 500 * 0.75, 240.0]]))
@@ -80,7 +80,7 @@ def test_a_pixel_no_ray_leads_to_has_none():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("focal", [5e-324, 1e-300, 1e-5])
-def test_a_ray_in_the_image_plane_is_none(focal):
+def test_ray_parallel_to_the_image_plane_is_invalid(focal):
     lens = Lens(focal, focal, 320.0, 240.0)
     rays = lens.rays(np.array([[320.0, 240.0], [420.0, 40.0]]))
     assert rays[0] == pytest.approx([0, 0])
@@ -105,6 +105,6 @@ def test_a_ray_in_the_image_plane_is_none(focal):
         ),
     ],
 )
-def test_a_lens_that_cannot_be_is_refused(values, message):
+def test_invalid_lens_is_rejected(values, message):
     with pytest.raises(ValueError, match=message):
         Lens(**(PINHOLE | values))

@@ -60,7 +60,7 @@ def test_keypoints_are_where_their_rays_meet_the_person(two_people, scene):
     assert np.linalg.norm(points.points - truth, axis=-1).max() < 0.01
 
 
-def test_the_position_is_the_middle_of_the_torso_seen(two_people, scene):
+def test_position_is_the_median_of_the_visible_torso(two_people, scene):
     points = lifted(poses_of(two_people), scene)
     # Shoulders and hips at x = +-0.18 and +-0.12, y = -0.42 and 0.1, 0.1 m below the surface;
     # a ray through a joint meets the surface a little nearer to the axis than the joint.
@@ -81,7 +81,7 @@ def test_a_thin_forearm_before_a_wall_has_the_arms_depth():
     assert points.points[0, 5, 2] == pytest.approx(3.0)
 
 
-def test_a_limb_is_told_from_what_is_behind_it_within_reach():
+def test_limb_is_separated_from_a_surface_close_behind_it():
     # The background is a table half a metre behind the arm: no torso's depth rules it out.
     depth = flat(3.4)
     depth[140:340, 270:370] = 3.0
@@ -91,7 +91,7 @@ def test_a_limb_is_told_from_what_is_behind_it_within_reach():
     assert points.points[0, LEFT_WRIST, 2] == pytest.approx(2.9)
 
 
-def test_a_shoulder_at_the_outline_does_not_take_the_wall_for_the_torso():
+def test_shoulder_at_the_outline_does_not_mistake_the_wall_for_the_torso():
     depth = flat(6.0)
     depth[140:340, 270:370] = 3.0
     # Three quarters of the shoulders' and hips' patches are wall.
@@ -100,14 +100,14 @@ def test_a_shoulder_at_the_outline_does_not_take_the_wall_for_the_torso():
     assert points.points[0, TORSO, 2] == pytest.approx(np.full(4, 3.0))
 
 
-def test_a_slanted_surface_is_not_cut_in_two():
+def test_slanted_surface_is_not_split():
     columns = np.arange(WIDTH, dtype=np.float32)
     depth = np.tile(3.0 + (columns - WIDTH / 2) * 0.05, (HEIGHT, 1))
     points = lifted(one_pose(), depth)
     assert points.points[0, :, 2] == pytest.approx(np.full(17, 3.0))
 
 
-def test_a_keypoint_with_nothing_within_reach_is_unknown():
+def test_keypoint_without_pixels_within_reach_is_unknown():
     depth = flat(3.0)
     depth[:, :100] = 4.5
     depth[:, 540:] = 1.5
@@ -129,20 +129,20 @@ def test_without_a_torso_every_depth_is_plausible():
     assert np.isnan(points.positions).all()
 
 
-def test_a_small_step_is_one_surface():
+def test_small_depth_step_is_one_surface():
     # A sleeve's fold of 10 cm: two of seven columns are nearer, the median is the others'.
     depth = flat(3.1)
     depth[:, 323:] = 3.0
     assert lifted(one_pose(), depth).points[0, 0, 2] == pytest.approx(3.1)
 
 
-def test_one_wrong_pixel_is_no_limb():
+def test_single_outlier_pixel_is_not_a_limb():
     depth = flat(3.0)
     depth[240, 320] = 2.2
     assert lifted(one_pose(), depth).points[0, :, 2] == pytest.approx(np.full(17, 3.0))
 
 
-def test_a_hand_before_the_hip_is_not_the_torso():
+def test_hand_in_front_of_the_hip_is_not_mistaken_for_the_torso():
     # An eighth of the torso's pixels are at 1.9 m, from where the body is out of reach.
     depth = flat(3.0)
     depth[270:295, 280:298] = 1.9
@@ -152,7 +152,7 @@ def test_a_hand_before_the_hip_is_not_the_torso():
 
 
 @pytest.mark.parametrize("turns", range(4), ids=["left", "top", "right", "bottom"])
-def test_what_lies_outside_the_image_does_not_count(turns):
+def test_pixels_outside_the_image_are_ignored(turns):
     # At the border half of a patch is inside: four columns, of which one is nearer.
     depth = np.full((400, 400), 3.1, np.float32)
     depth[:, 0] = 3.0
@@ -169,7 +169,7 @@ def test_a_point_lies_on_the_ray_of_its_keypoint_not_of_its_pixel():
     assert points.points[0, LEFT_WRIST] == pytest.approx(expected)
 
 
-def test_the_lens_is_undone_and_z_stays_the_depth():
+def test_distortion_is_removed_and_z_equals_the_depth():
     coefficients = (-0.2, 0.05, 0.001, -0.001, 0.0)
     there = np.array([[[1.0, -0.6, 3.0]]])
     matrix = np.array([[FOCAL, 0, CX], [0, FOCAL, CY], [0, 0, 1]])
@@ -189,7 +189,7 @@ def test_a_keypoint_without_a_ray_is_unknown():
     assert (np.isnan(points.stddevs[0]) == unknown).all()
 
 
-def test_holes_are_filled_from_their_neighbours(two_people, scene):
+def test_holes_use_neighbouring_pixels(two_people, scene):
     random = np.random.default_rng(3)
     points = lifted(poses_of(two_people), with_holes(scene, 0.3, random))
     truth = np.array([person.seen() for person in two_people])
@@ -218,7 +218,7 @@ def test_the_patch_grows_with_the_person():
     assert np.isfinite(lifted(tall, depth).points).all()
 
 
-def test_what_is_outside_or_not_sure_is_unknown():
+def test_keypoints_outside_or_with_low_score_are_unknown():
     outside = {0: (-0.6, 9), 1: (9, -0.6), 2: (WIDTH - 0.4, 9), 3: (9, HEIGHT - 0.4)}
     inside = {5: (-0.4, 9), 6: (9, -0.4), 7: (WIDTH - 0.6, 9), 8: (9, HEIGHT - 0.6)}
     odd = {9: (np.nan, 9), 10: (9, np.inf), 11: (-1e30, 1e30)}
@@ -230,7 +230,7 @@ def test_what_is_outside_or_not_sure_is_unknown():
     assert np.flatnonzero(np.isnan(points.stddevs)[0]).tolist() == unknown
 
 
-def test_millimetres_and_metres_are_the_same(two_people, scene):
+def test_millimetres_and_metres_give_equal_points(two_people, scene):
     millimetres = np.rint(scene * 1000).astype(np.uint16)
     poses = poses_of(two_people)
     from_mm = lifted(poses, metres(millimetres))
@@ -240,17 +240,17 @@ def test_millimetres_and_metres_are_the_same(two_people, scene):
     np.testing.assert_allclose(from_mm.stddevs, from_m.stddevs, atol=1e-5)
 
 
-def test_another_size_is_refused_with_both_sizes():
+def test_other_depth_size_is_rejected_with_both_sizes():
     with pytest.raises(ValueError, match=r"640 x 480.*320 x 240"):
         lifted(one_pose(), flat(3.0, (240, 320)))
 
 
-def test_millimetres_are_not_taken_for_metres():
+def test_integer_depths_are_rejected():
     with pytest.raises(ValueError, match="must be float metres, got uint16"):
         lifted(one_pose(), np.full(SIZE, 3000, np.uint16))
 
 
-def test_nobody_is_nowhere():
+def test_no_people_give_empty_points():
     points = lifted(Poses.empty(17), flat(3.0))
     shapes = points.points.shape, points.stddevs.shape, points.positions.shape
     assert shapes == ((0, 17, 3), (0, 17), (0, 3))
@@ -258,7 +258,7 @@ def test_nobody_is_nowhere():
 
 @pytest.mark.parametrize("nothing", [np.nan, 0.0, np.inf, -1.0, -np.inf, 1e7, 3.4e38])
 @pytest.mark.filterwarnings("error")
-def test_without_depth_nothing_is_known(two_people, nothing):
+def test_all_points_are_unknown_without_depth(two_people, nothing):
     points = lifted(poses_of(two_people), flat(nothing))
     assert isinstance(points, Points)
     for values in (points.points, points.stddevs, points.positions):
@@ -266,7 +266,7 @@ def test_without_depth_nothing_is_known(two_people, nothing):
 
 
 @pytest.mark.filterwarnings("error")
-def test_pixels_that_are_absurdly_far_count_for_nothing():
+def test_extremely_distant_pixels_are_ignored():
     depth = flat(3.0)
     depth[::2] = 1e38
     points = lifted(one_pose(), depth)
@@ -276,14 +276,14 @@ def test_pixels_that_are_absurdly_far_count_for_nothing():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("corner", [np.nan, np.inf, -1e30, 1e30])
-def test_an_odd_box_only_sets_the_patch(corner):
+def test_degenerate_box_affects_only_the_patch_size(corner):
     pose = one_pose()
     pose.boxes[0, 3] = corner
     assert lifted(pose, flat(3.0)).points[0, :, 2] == pytest.approx(np.full(17, 3.0))
 
 
 @pytest.mark.filterwarnings("error")
-def test_nothing_is_known_where_no_depth_was():
+def test_points_are_unknown_only_without_depth_pixels():
     """However poses and holes lie: a finite point has a known pixel in reach of its patch."""
     random = np.random.default_rng(7)
     depth = random.uniform(2.5, 3.5, SIZE).astype(np.float32)
@@ -301,7 +301,7 @@ def test_nothing_is_known_where_no_depth_was():
         assert patch.any()
 
 
-def test_the_stddev_tells_how_far_pixels_scatter():
+def test_stddev_follows_the_scatter_of_the_pixels():
     random = np.random.default_rng(5)
     depth = random.normal(3.0, 0.06, SIZE).astype(np.float32)
     keypoints = random.uniform(10, 470, (40, 17, 2))
@@ -311,7 +311,7 @@ def test_the_stddev_tells_how_far_pixels_scatter():
     assert np.median(points.stddevs) == pytest.approx(0.0612, rel=0.05)
 
 
-def test_one_smooth_surface_is_as_sure_as_its_pixels_are_many():
+def test_stddev_decreases_with_the_number_of_pixels():
     tall, small = one_pose(), one_pose()
     small.boxes[0] = [0, 0, 10, 20]
     # Only the usual noise is left: 0.03 m * sqrt(pi / 2 / n) for 49 pixels and for 9.
@@ -375,7 +375,7 @@ def _like_a_stereo_camera(clean, random):
 
 @pytest.mark.parametrize("near_wall", [False, True], ids=["far wall", "near wall"])
 @pytest.mark.parametrize(("off", "most"), [(0.0, 0.2), (0.01, 0.3)], ids=["exact", "1 % off"])
-def test_table_of_smeared_outlines(crowds, near_wall, off, most):
+def test_accuracy_table_with_smeared_outlines(crowds, near_wall, off, most):
     random = np.random.default_rng(13)
     images = [_like_a_stereo_camera(clean, random) for _, clean, _ in crowds[near_wall]]
     median, high, _ = _print_row(crowds[near_wall], images, 0.1, off, random, near_wall, "stereo")
@@ -384,7 +384,7 @@ def test_table_of_smeared_outlines(crowds, near_wall, off, most):
 
 
 @pytest.mark.parametrize(("near_wall", "noise", "holes", "off", "middle", "most"), _TABLE)
-def test_table_of_noise(crowds, near_wall, noise, holes, off, middle, most):
+def test_accuracy_table_with_noise(crowds, near_wall, noise, holes, off, middle, most):
     random = np.random.default_rng(13)
     images = [
         (clean * (1 + noise * random.normal(size=SIZE))).astype(np.float32)

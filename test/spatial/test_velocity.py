@@ -20,23 +20,23 @@ def walked(velocity, stamps, start=0.0):
     return answer
 
 
-def test_the_first_position_tells_no_velocity():
+def test_velocity_is_unknown_after_one_position():
     velocity = SpatialVelocity()
     assert np.isnan(walked(velocity, [10.0])).all()
 
 
-def test_two_positions_tell_their_difference_by_the_time():
+def test_velocity_of_two_positions_is_difference_over_time():
     assert walked(SpatialVelocity(), [10.0, 10.1]) == pytest.approx(WALK[None])
 
 
 @pytest.mark.parametrize("start", [0.0, 1.7e9], ids=["at zero", "at seconds since 1970"])
-def test_whoever_walks_straight_has_that_velocity_at_any_rate(start):
+def test_constant_velocity_is_exact_at_any_rate(start):
     stamps = start + np.cumsum(np.random.default_rng(1).uniform(0.01, 0.4, 50))
     answer = walked(SpatialVelocity(), stamps, start)
     assert answer == pytest.approx(WALK[None], abs=1e-4)
 
 
-def test_it_is_the_weighted_line_that_numpy_fits():
+def test_velocity_equals_weighted_numpy_fit():
     random = np.random.default_rng(2)
     stamps = np.cumsum(random.uniform(0.02, 0.2, 20))
     places = random.normal(size=(20, 3))
@@ -48,7 +48,7 @@ def test_it_is_the_weighted_line_that_numpy_fits():
     assert answer[0] == pytest.approx(np.polyfit(stamps, places, 1, w=weights)[0])
 
 
-def test_noise_is_smoothed():
+def test_noise_is_reduced():
     """3 cm of noise are 1.3 m/s from one frame to the next at 30 Hz."""
     random = np.random.default_rng(3)
     velocity = SpatialVelocity()
@@ -65,7 +65,7 @@ def test_noise_is_smoothed():
     assert answers[-1].std() == pytest.approx(expected, rel=0.1)
 
 
-def test_whoever_stops_is_slow_within_a_second():
+def test_velocity_decays_within_a_second_after_stopping():
     velocity = SpatialVelocity()
     walked(velocity, np.arange(0, 3, 0.1))
     for frame in range(15):
@@ -73,7 +73,7 @@ def test_whoever_stops_is_slow_within_a_second():
     assert np.linalg.norm(answer) < 0.15 * np.linalg.norm(WALK)
 
 
-def test_a_position_unknown_for_a_moment_leaves_the_velocity():
+def test_velocity_is_kept_while_the_position_is_briefly_unknown():
     velocity = SpatialVelocity()
     walked(velocity, [0.0, 0.1, 0.2])
     assert velocity.update(ids(1), NOWHERE, 0.3) == pytest.approx(WALK[None])
@@ -81,13 +81,13 @@ def test_a_position_unknown_for_a_moment_leaves_the_velocity():
     assert np.isnan(velocity.update(ids(1), NOWHERE, 1.3)).all()
 
 
-def test_a_short_gap_changes_nothing():
+def test_short_gap_does_not_change_the_velocity():
     velocity = SpatialVelocity()
     walked(velocity, [0.0, 0.1, 0.2])
     assert walked(velocity, [0.9]) == pytest.approx(WALK[None])
 
 
-def test_after_a_long_gap_it_begins_anew():
+def test_estimation_restarts_after_a_long_gap():
     velocity = SpatialVelocity()
     walked(velocity, [0.0, 0.1, 0.2])
     elsewhere = np.array([[50.0, 0, 5]])
@@ -95,21 +95,21 @@ def test_after_a_long_gap_it_begins_anew():
     assert velocity.update(ids(1), elsewhere, 1.4) == pytest.approx(np.zeros((1, 3)))
 
 
-def test_a_clock_that_goes_back_begins_anew():
+def test_estimation_restarts_after_an_earlier_stamp():
     velocity = SpatialVelocity()
     walked(velocity, [5.0, 5.1])
     assert np.isnan(walked(velocity, [1.0])).all()
     assert walked(velocity, [1.1]) == pytest.approx(WALK[None])
 
 
-def test_the_same_stamp_twice_is_one_time():
+def test_positions_with_equal_stamps_are_one_time():
     velocity = SpatialVelocity()
     walked(velocity, [1.7e9])
     assert np.isnan(velocity.update(ids(1), np.ones((1, 3)), 1.7e9)).all()
     assert np.isnan(velocity.update(ids(1), np.ones((1, 3)), 1.7e9 + 1e-5)).all()
 
 
-def test_everybody_has_a_velocity_of_their_own():
+def test_each_track_has_its_own_velocity():
     velocity = SpatialVelocity()
     velocity.update(ids(7, 3), np.array([[0.0, 0, 0], [5, 5, 5]]), 0.0)
     # In another order, and with somebody new between them.
@@ -120,7 +120,7 @@ def test_everybody_has_a_velocity_of_their_own():
     assert answer[2] == pytest.approx([0, 0, 2])
 
 
-def test_whoever_is_not_mentioned_is_forgotten():
+def test_tracks_missing_in_an_update_are_removed():
     velocity = SpatialVelocity()
     walked(velocity, [0.0, 0.1])
     assert velocity.update(ids(), np.zeros((0, 3)), 0.2).shape == (0, 3)
@@ -134,7 +134,7 @@ def test_reset_forgets_everybody():
     assert np.isnan(walked(velocity, [0.2])).all()
 
 
-def test_what_does_not_fit_is_refused():
+def test_inconsistent_arguments_are_rejected():
     velocity = SpatialVelocity()
     with pytest.raises(ValueError, match=r"positions must be \(2, 3\), got \(1, 3\)"):
         velocity.update(ids(1, 2), np.zeros((1, 3)), 0.0)

@@ -32,14 +32,14 @@ from poseflow_ros.tracking.assignment import assign
         pytest.param([[5.5, 4.0], [5.0, 0.2]], 0.2, {(0, 1), (1, 0)}, id="grades above 1"),
     ],
 )
-def test_by_hand(similarity, threshold, expected):
+def test_assignment_by_hand(similarity, threshold, expected):
     pairs = assign(np.array(similarity), threshold)
     assert {tuple(pair) for pair in pairs.tolist()} == expected
     assert len(pairs) == len(expected)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
-def test_nobody_gets_nothing(shape):
+def test_empty_input_gives_no_pairs(shape):
     assert assign(np.zeros(shape), 0.2).shape == (0, 2)
 
 

@@ -48,7 +48,7 @@ def unseen(person):
 
 
 @pytest.mark.parametrize("height", [5.0, 180.0, 2000.0])
-def test_somebody_upright_has_their_height(height):
+def test_scale_of_an_upright_person_is_the_height(height):
     assert body_scales(make_mannequin(height), COCO_17) == pytest.approx([height])
     assert body_scales(make_person(300, 50, height), COCO_17) == pytest.approx([height], rel=0.03)
 
@@ -67,11 +67,11 @@ def test_somebody_upright_has_their_height(height):
         pytest.param(broken_limb(make_person(300, 50, 200), 0.0), 0.05, id="a limb not visible"),
     ],
 )
-def test_the_scale_is_kept(person, tolerance):
+def test_scale_does_not_change_with_posture_or_truncation(person, tolerance):
     assert body_scales(person, COCO_17) == pytest.approx([200], rel=tolerance)
 
 
-def test_a_bent_person_has_a_box_little_more_than_half_as_high():
+def test_box_of_a_bent_person_is_about_half_as_high():
     heights = [make_bent_person(300, 50, 200, degrees).heights[0] for degrees in (0, 120)]
     assert heights[1] < 0.6 * heights[0]
 
@@ -84,7 +84,7 @@ def test_a_bent_person_has_a_box_little_more_than_half_as_high():
         pytest.param((1, 1), 1, id="one pixel"),
     ],
 )
-def test_the_box_decides_where_no_keypoint_is_visible(size, expected):
+def test_scale_is_from_the_box_without_visible_keypoints(size, expected):
     person = unseen(make_person(50, 50, 100))
     person.boxes[:] = [30, 20, 30 + size[0], 20 + size[1]]
     assert body_scales(person, COCO_17) == pytest.approx([expected])
@@ -107,7 +107,7 @@ def test_the_scale_stays_within_a_factor_of_the_box(person, box):
     assert box / constants._MAX_FACTOR <= scale <= box * constants._MAX_FACTOR
 
 
-def test_a_wrong_limb_that_is_unsure_hardly_counts():
+def test_wrong_limb_with_low_score_has_little_effect():
     person = make_person(300, 50, 200)
     keypoints, scores = person.keypoints.copy(), person.keypoint_scores.copy()
     keypoints[0, LEFT_WRIST] += [100, 0]  # a forearm nearly four times as long
@@ -117,7 +117,7 @@ def test_a_wrong_limb_that_is_unsure_hardly_counts():
     ) == pytest.approx([200], rel=0.05)
 
 
-def test_nobody_has_no_scale():
+def test_no_people_give_no_scales():
     assert body_scales(Poses.empty(17), COCO_17).shape == (0,)
 
 
@@ -144,13 +144,13 @@ def make_crowd(rng, n):
     return poses
 
 
-def test_a_loop_gives_the_same_scales():
+def test_scales_equal_those_of_a_loop():
     poses = make_crowd(np.random.default_rng(0), 60)
     expected = [scale_by_loop(poses[i : i + 1]) for i in range(60)]
     np.testing.assert_allclose(body_scales(poses, COCO_17), expected)
 
 
-def test_the_scale_grows_with_the_image_and_does_not_depend_on_the_place():
+def test_scale_is_proportional_to_image_size_and_independent_of_position():
     poses = make_crowd(np.random.default_rng(1), 20)
     moved = replace(poses, keypoints=3 * poses.keypoints + 70, boxes=3 * poses.boxes + 70)
     np.testing.assert_allclose(body_scales(moved, COCO_17), 3 * body_scales(poses, COCO_17))

@@ -61,7 +61,7 @@ def middle_of(x, y=50.0):
         pytest.param(range(1, 17), id="all but the nose"),
     ],
 )
-def test_the_position_does_not_jump_where_keypoints_disappear(hidden):
+def test_position_does_not_jump_when_keypoints_disappear(hidden):
     person = Follower(at(100))
     for i in range(1, 5):
         np.testing.assert_allclose(person.see(at(100 + 5 * i)), middle_of(100 + 5 * i), atol=0.1)
@@ -72,7 +72,7 @@ def test_the_position_does_not_jump_where_keypoints_disappear(hidden):
     assert np.linalg.norm(center - middle_of(125)) > 10
 
 
-def test_the_position_does_not_jump_where_keypoints_return():
+def test_position_does_not_jump_when_keypoints_return():
     person = Follower(at(100, hidden=HIPS))
     before = person.measure(at(100, hidden=HIPS))
     np.testing.assert_allclose(before, [100, 50 + 0.2 * HEIGHT], atol=1)  # of the shoulders
@@ -81,7 +81,7 @@ def test_the_position_does_not_jump_where_keypoints_return():
     np.testing.assert_allclose(person.see(at(100)), middle_of(100), atol=1)
 
 
-def test_the_position_drifts_slowly_where_the_hips_stay_hidden():
+def test_position_drifts_slowly_while_hips_are_hidden():
     person, hidden = Follower(at(100)), at(100, hidden=HIPS)
     places = np.array([middle_of(100), *(person.see(hidden) for _ in range(50))])
     steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
@@ -90,7 +90,7 @@ def test_the_position_drifts_slowly_where_the_hips_stay_hidden():
     np.testing.assert_allclose(person.measure(at(100)), places[-1], atol=0.1)
 
 
-def test_the_shift_tells_how_far_the_tracked_point_moves():
+def test_shift_is_the_displacement_of_the_tracked_point():
     person = Follower(at(100, hidden=HIPS))
     measured = person.shape.measure(ONE, at(100), COCO_17)
     shift = person.shape.update(ONE, at(100), measured, np.array([DT_S]), COCO_17)
@@ -98,7 +98,7 @@ def test_the_shift_tells_how_far_the_tracked_point_moves():
     np.testing.assert_allclose(shift, [[0, 0.16 * HEIGHT]], atol=1)
 
 
-def test_limbs_that_swing_hardly_move_the_position():
+def test_swinging_limbs_move_the_position_little():
     person, off = Follower(at(100)), []
     for i in range(1, 41):
         swing = 0.2 * HEIGHT * np.sin(2 * np.pi * i * DT_S)
@@ -110,7 +110,7 @@ def test_limbs_that_swing_hardly_move_the_position():
     assert np.mean(off[20:]) < 0.01 * HEIGHT
 
 
-def test_limbs_that_swing_against_each_other_do_not_move_it_at_all():
+def test_opposite_swinging_limbs_do_not_move_the_position():
     person = Follower(at(100))
     for i in range(1, 20):
         swing = 0.2 * HEIGHT * np.sin(2 * np.pi * i * DT_S)
@@ -119,7 +119,7 @@ def test_limbs_that_swing_against_each_other_do_not_move_it_at_all():
         np.testing.assert_allclose(person.see(pose), middle_of(100), atol=1e-6)
 
 
-def test_the_position_stays_the_middle_of_the_torso():
+def test_position_stays_at_the_centre_of_the_torso():
     rng = np.random.default_rng(3)
     person = Follower(at(100))
     for i in range(1, 60):
@@ -132,7 +132,7 @@ def test_the_position_stays_the_middle_of_the_torso():
 
 
 @pytest.mark.parametrize("fps", [3, 10, 25, 60], ids="{} fps".format)
-def test_a_body_that_changes_its_shape_is_learned_within_half_a_second(fps):
+def test_changed_shape_is_adopted_within_half_a_second(fps):
     person = Follower(at(100))
     for _ in range(int(fps / 2) + 1):
         person.see(at(100, moved=WRISTS, by=(0.0, -0.5 * HEIGHT)), 1 / fps)
@@ -140,7 +140,7 @@ def test_a_body_that_changes_its_shape_is_learned_within_half_a_second(fps):
     np.testing.assert_allclose(person.shape.offsets[0], raised, atol=0.03 * HEIGHT)
 
 
-def test_a_keypoint_that_is_not_visible_is_forgotten_over_a_second():
+def test_score_of_an_invisible_keypoint_decays_over_a_second():
     person = Follower(at(100))
     hidden = at(100, hidden=WRISTS)
     for _ in range(10):
@@ -162,7 +162,7 @@ def test_without_any_visible_keypoint_the_position_is_finite():
     assert np.isfinite(person.shape.offsets).all()
 
 
-def test_nobody_is_no_error():
+def test_no_people_are_accepted():
     nothing = np.zeros(0, np.int64)
     shape = BodyShape.starting(Poses.empty(17), np.zeros((0, 2)))
     assert shape.measure(nothing, Poses.empty(17), COCO_17).shape == (0, 2)
@@ -170,7 +170,7 @@ def test_nobody_is_no_error():
     assert shift.shape == (0, 2)
 
 
-def test_the_middle_of_the_torso_by_hand():
+def test_centre_of_the_torso_by_hand():
     pose = at(200)
     pose.keypoints[0, [5, 6, 11, 12]] = [[0, 0], [40, 0], [0, 100], [40, 100]]
     center = torso_centers(pose.keypoints, pose.keypoint_scores, COCO_17)
@@ -215,7 +215,7 @@ def make_poses(rng, n):
     return poses
 
 
-def test_a_loop_gives_the_same_positions_and_shapes():
+def test_positions_and_shapes_equal_those_of_a_loop():
     rng = np.random.default_rng(0)
     first = make_poses(rng, 12)
     shape = BodyShape.starting(

@@ -43,7 +43,7 @@ def loop_grade(track, pose, was_in_previous, matches, num, mag):
 )
 @pytest.mark.parametrize("n_matches", [0, 1, 300])
 @pytest.mark.parametrize("n_poses", [0, 1, 4])
-def test_a_loop_says_the_same(in_previous, n_matches, n_poses):
+def test_grades_equal_those_of_a_loop(in_previous, n_matches, n_poses):
     rng = np.random.default_rng(n_matches + n_poses)
     tracks = together(*(make_person(*rng.uniform(50, 110, 2), 120) for _ in in_previous))
     poses = together(*(make_person(*rng.uniform(50, 110, 2), 100) for _ in range(n_poses)))
@@ -75,7 +75,7 @@ def test_the_same_pose_has_the_greatest_grade(recent, all_match, expected):
     assert greatest.tolist() == [[6.0 if recent else 2.0]]
 
 
-def test_correspondences_carry_a_person_further_than_overlap_does():
+def test_correspondences_extend_a_track_without_overlap():
     before, after = make_person(100, 50, 100), make_person(200, 50, 100)
     recent = np.array([True])
     (alone,), _ = grade(before, recent, after, NO_MATCHES, CONFIG)
@@ -102,12 +102,12 @@ def test_the_margin_of_a_box_solves_its_equation(low, high):
     assert (width + margin) * (height + margin) == pytest.approx(1.2 * width * height)
 
 
-def test_keypoints_on_one_line_or_point_get_no_margin():
+def test_collinear_or_coincident_keypoints_have_no_margin():
     line = np.array([[[0.0, 5], [9, 5]], [[3.0, 4], [3, 4]]])
     assert pose_boxes(line).tolist() == [[0, 5, 9, 5], [3, 4, 3, 4]]
 
 
-def test_nobody_has_no_box_and_no_grade():
+def test_no_people_give_no_boxes_and_no_grades():
     nobody = Poses.empty(17)
     assert pose_boxes(nobody.keypoints).shape == (0, 4)
     grades, greatest = grade(nobody, np.zeros(0, bool), nobody, NO_MATCHES, CONFIG)

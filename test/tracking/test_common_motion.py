@@ -48,7 +48,7 @@ def rotated(points, degrees, scale, about=(500, 300)):
 @pytest.mark.parametrize(
     "displacement", [(60, -20), (-300, 10), (0, 45)], ids=["right and up", "far left", "down"]
 )
-def test_people_who_are_displaced_alike_show_the_camera_motion(n, displacement):
+def test_equal_displacements_give_the_camera_motion(n, displacement):
     before = spread(n)
     motion = estimate(before, before + displacement)
     assert_explains(motion, before, before + displacement, 0.01)
@@ -56,12 +56,12 @@ def test_people_who_are_displaced_alike_show_the_camera_motion(n, displacement):
 
 
 @pytest.mark.parametrize("displacement", [(25, 5), (-40, 0)])
-def test_200_people_who_are_displaced_alike_show_the_camera_motion(displacement):
+def test_equal_displacements_of_200_people_give_the_camera_motion(displacement):
     before = spread(200, size=(4000, 3000))
     assert_explains(estimate(before, before + displacement), before, before + displacement, 0.01)
 
 
-def test_the_order_of_the_detections_does_not_count():
+def test_detection_order_does_not_affect_the_motion():
     before = spread(20)
     now = np.add(before, (90, 30))
     motion = estimate(before, now[np.random.default_rng(1).permutation(20)])
@@ -89,14 +89,14 @@ def test_rotation_and_zoom_are_part_of_the_motion(degrees, scale, shift):
 
 @pytest.mark.parametrize("n", [3, 5, 10])
 @pytest.mark.parametrize("running", [0, 1, 2], ids="{} run".format)
-def test_a_still_camera_is_none_whoever_runs(n, running):
+def test_still_camera_gives_none_with_runners(n, running):
     before = spread(n)
     now = before + np.random.default_rng(1).normal(0, 0.03 * SCALE, (n, 2))
     now[:running] += [1.5 * SCALE, 0]
     assert estimate(before, now) is None
 
 
-def test_a_still_camera_is_none_though_it_moved_before():
+def test_still_camera_gives_none_after_a_motion():
     before = spread(6)
     assert estimate(before, before, last=(70, 0)) is None
 
@@ -113,12 +113,12 @@ def test_a_still_camera_is_none_though_it_moved_before():
         pytest.param(6, 2, id="two found of six people"),
     ],
 )
-def test_fewer_than_three_show_nothing(n, m):
+def test_fewer_than_three_people_give_none(n, m):
     before = spread(max(n, m))
     assert estimate(before[:n], (np.add(before, (60, 0)))[:m]) is None
 
 
-def test_false_positives_and_misses_do_not_change_the_motion():
+def test_motion_is_robust_to_false_positives_and_misses():
     before = spread(12)
     found = np.delete(np.add(before, (70, 25)), [1, 5, 8], axis=0)
     false_positives = spread(5, seed=9)
@@ -126,13 +126,13 @@ def test_false_positives_and_misses_do_not_change_the_motion():
     assert_explains(motion, before, np.add(before, (70, 25)), 0.05)
 
 
-def test_people_who_walk_by_themselves_still_show_the_camera_motion():
+def test_walking_people_give_the_camera_motion():
     before = spread(15)
     now = np.add(before, (80, -10)) + np.random.default_rng(4).normal(0, 0.06 * SCALE, (15, 2))
     assert_explains(estimate(before, now), before, np.add(before, (80, -10)), 0.15)
 
 
-def test_runners_do_not_change_the_motion_of_the_others():
+def test_motion_is_robust_to_runners():
     before = spread(10)
     now = np.add(before, (80, -10))
     now[:3] += [[100, 0], [-90, 20], [0, 120]]
@@ -140,20 +140,20 @@ def test_runners_do_not_change_the_motion_of_the_others():
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
-def test_detections_of_another_size_explain_nobody(factor):
+def test_detections_of_another_size_are_not_matched(factor):
     before = spread(6)
     now = np.add(before, (60, 0))
     assert estimate(before, now, now_scales=scales_of(now, factor * SCALE)) is None
 
 
-def test_people_who_move_apart_have_nothing_in_common():
+def test_diverging_people_give_none():
     before = spread(8)
     directions = np.deg2rad(45 * np.arange(8))
     now = before + 90 * np.stack([np.cos(directions), np.sin(directions)], axis=1)
     assert estimate(before, now) is None
 
 
-def test_a_motion_far_beyond_the_neighbours_is_found_where_the_camera_goes_on():
+def test_continued_motion_beyond_the_neighbours_is_found():
     # So dense that nobody's own detection is among the nearest.
     before = spread(200)
     now = np.add(before, (150, 0))
@@ -171,12 +171,12 @@ def make_row(last_displacement):
     return estimate(before, now, last=last_displacement)
 
 
-def test_of_equally_good_displacements_the_last_goes_on():
+def test_last_displacement_is_preferred_among_equals():
     directions = [make_row((x, 0)).shift[0] > 0 for x in (50, 47, -50, -47)]
     assert directions == [True, True, False, False]
 
 
-def test_whatever_the_people_the_result_is_none_or_finite():
+def test_result_is_none_or_finite_for_random_input():
     rng = np.random.default_rng(6)
     found = 0
     for _ in range(200):
@@ -193,7 +193,7 @@ def test_whatever_the_people_the_result_is_none_or_finite():
     assert 0 < found < 200
 
 
-def test_people_all_in_one_place_show_a_displacement():
+def test_people_at_one_position_give_a_displacement():
     before = np.full((4, 2), 100.0)
     assert_explains(
         estimate(before, np.add(before, (70, 0))), before, np.add(before, (70, 0)), 0.01

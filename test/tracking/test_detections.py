@@ -33,7 +33,7 @@ def body_moved(pose, dx):
     return replace(pose, keypoints=pose.keypoints + np.array([dx, 0]))
 
 
-def test_what_is_asked_of_the_poses_of_a_frame():
+def test_properties_of_detections():
     poses = together(at(200), at(210, 100, 200))
     detections = Detections.of(poses, np.array([RED, BLUE]), COCO_17)
     assert len(detections) == 2
@@ -55,7 +55,7 @@ def test_what_is_asked_of_the_poses_of_a_frame():
         pytest.param(0.1, 0.3, 0.0, id="too weak to speak for a person"),
     ],
 )
-def test_a_detection_speaks_for_a_person_by_its_confidence(score, keypoint_score, expected):
+def test_existence_score_grows_with_confidence(score, keypoint_score, expected):
     detections = detect(at(200, score=score, keypoint_score=keypoint_score))
     assert detections.existence_gains == pytest.approx([expected])
 
@@ -68,12 +68,12 @@ def test_a_detection_speaks_for_a_person_by_its_confidence(score, keypoint_score
         pytest.param(226, False, id="14 of 66 px overlap"),
     ],
 )
-def test_isolated_is_whom_nobody_overlaps_by_a_fifth(x, expected):
+def test_isolated_detections_overlap_by_less_than_a_fifth(x, expected):
     assert detect(at(200), at(x)).isolated.tolist() == [expected, expected]
     assert detect(at(x)).isolated.tolist() == [True]
 
 
-def test_a_frame_without_anybody():
+def test_frame_without_people():
     detections = Detections.of(Poses.empty(17), np.zeros((0, 4)), COCO_17)
     assert len(detections) == 0
     assert detections.anchors.shape == (0, 2)
@@ -104,20 +104,20 @@ def box_moved(pose, dx):
         pytest.param(box_moved(at(200), 200), False, id="the same keypoints, a box elsewhere"),
     ],
 )
-def test_duplicates(other, expected):
+def test_similar_boxes_or_poses_are_duplicates(other, expected):
     detections = detect(at(200), other)
     assert detections.duplicates.tolist() == [[False, expected], [expected, False]]
     detections = detect(other, at(200))
     assert detections.duplicates.tolist() == [[False, expected], [expected, False]]
 
 
-def test_two_who_embrace_share_0_6_of_their_boxes():
+def test_people_who_embrace_are_not_duplicates():
     detections = detect(at(200), box_moved(at(232), -22))
     assert detections.overlaps[0, 1] == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("seed", range(3), ids="seed {}".format)
-def test_duplicates_are_mutual_and_nobody_is_their_own(seed):
+def test_duplicates_are_symmetric_and_exclude_self(seed):
     rng = np.random.default_rng(seed)
     crowd = [at(*rng.uniform(100, 160, 2), rng.uniform(60, 160)) for _ in range(20)]
     duplicates = detect(*crowd).duplicates

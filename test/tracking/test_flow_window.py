@@ -111,7 +111,7 @@ def left(tracked):
         pytest.param([0, 0.4, 1.0, 1.5, 2.0], id="frames rarer than the window"),
     ],
 )
-def test_frames_come_whole_in_order_each_once_and_so_many_seconds_late(stamps_s):
+def test_frames_are_output_once_in_order_after_the_delay(stamps_s):
     tracker, given, ready = DelayedTracker(), [], []
     for i, stamp_s in enumerate(stamps_s):
         # Two who stand still; the height of the first's box says which frame it is.
@@ -128,7 +128,7 @@ def test_frames_come_whole_in_order_each_once_and_so_many_seconds_late(stamps_s)
     np.testing.assert_allclose(ages_s, np.subtract(stamps_s, stamps_s[0]), atol=1e-6)
 
 
-def test_a_stamp_that_goes_back_or_is_no_number_counts_as_the_last_one():
+def test_earlier_or_invalid_stamp_is_replaced_by_the_last():
     tracker, ready = DelayedTracker(), []
     for stamp_s in (5.0, 5.1, 5.2, 3.0, math.nan, 5.3, 5.6, 5.7):
         ready += tracker.update([person()], stamp_s)[1]
@@ -139,7 +139,7 @@ def test_a_stamp_that_goes_back_or_is_no_number_counts_as_the_last_one():
     assert [tracked.time_since_update_s.tolist() for tracked in ready] == [[0]] * 8
 
 
-def test_an_unsure_person_is_output_from_the_first_observation_on():
+def test_uncertain_person_is_output_from_the_first_observation():
     frames = [[], *[[unsure(100 + 4 * i)] for i in range(8)]]
     at_once, tracker = [], DelayedTracker()
     for i, people in enumerate(frames):
@@ -152,7 +152,7 @@ def test_an_unsure_person_is_output_from_the_first_observation_on():
     assert left(story[1])[1] == left(story[2])[1] - 4
 
 
-def test_poses_come_as_they_were_with_velocities_and_scores():
+def test_poses_velocities_and_scores_are_unchanged():
     frames = [[person(100 + 4 * i)] for i in range(9)]
     tracker, at_once = DelayedTracker(), []
     for i, people in enumerate(frames):
@@ -184,7 +184,7 @@ W, T, P, N = [weak()], [too_weak()], [person()], []
         pytest.param([W, [weak(400), weak()], P, P], 0, id="the one of two that is near"),
     ],
 )
-def test_a_new_person_is_there_before_the_first_sight(frames, first):
+def test_new_track_is_extended_before_the_first_observation(frames, first):
     story = run(frames)
     # The first frame in which the person is output, and that nobody else ever is.
     assert [bool(len(tracked)) for tracked in story] == [i >= first for i in range(len(frames))]
@@ -193,11 +193,11 @@ def test_a_new_person_is_there_before_the_first_sight(frames, first):
     assert story[first].ages_s.tolist() == [0]
 
 
-def test_weak_poses_alone_are_nobody():
+def test_weak_poses_alone_are_not_output():
     assert [len(tracked) for tracked in run([W] * 12)] == [0] * 12
 
 
-def test_a_weak_pose_belongs_to_one_of_two_new_people():
+def test_weak_pose_extends_only_one_of_two_new_tracks():
     # Between the two, whose first sights are in the same frame.
     pair = [person(100), person(140)]
     story = run([[weak(120)], pair, pair, pair])
@@ -205,20 +205,20 @@ def test_a_weak_pose_belongs_to_one_of_two_new_people():
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3], ids="seen in {} frames".format)
-def test_what_was_seen_too_little_to_be_a_person_never_shows(frames):
+def test_unconfirmed_track_is_never_output(frames):
     # Confidence 0.42: four frames would make a person.
     ghost = person(600, 0.42, 0.42)
     story = run([[person(), *([ghost] if 3 <= i < 3 + frames else [])] for i in range(16)])
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 16
 
 
-def test_what_was_seen_often_enough_is_a_person():
+def test_track_with_enough_observations_is_output():
     ghost = person(600, 0.46, 0.46)
     story = run([[person(), *([ghost] if 3 <= i < 8 else [])] for i in range(16)])
     assert [seen(t) for t in story] == [[1]] * 3 + [[1, 2]] * 5 + [[1]] * 8
 
 
-def test_somebody_found_again_was_so_from_the_first_sight_after_the_gap():
+def test_reidentified_track_is_output_from_the_first_observation_after_the_gap():
     tracker = DelayedTracker()
     known, unknown = np.array([[1.0, 0.0]]), np.zeros((1, 2))
     at_once, story = [], []
@@ -239,7 +239,7 @@ def test_somebody_found_again_was_so_from_the_first_sight_after_the_gap():
     assert [left(tracked)[1] for tracked in story[16:]] == [230 - 0.2 * HEIGHT] * 6
 
 
-def test_two_ids_that_turn_out_to_be_one_person_were_one_all_along():
+def test_merged_ids_are_one_in_all_delayed_frames():
     # Somebody, and from the third frame on once more: beside at first, then on the same place.
     again = [max(104, 181 - 10 * i) for i in range(20)]
     frames = [[person()]] * 2 + [[person(), person(x)] for x in again]
@@ -257,12 +257,12 @@ def test_two_ids_that_turn_out_to_be_one_person_were_one_all_along():
     np.testing.assert_allclose([left(tracked)[1] for tracked in story[:18]], expected)
 
 
-def test_somebody_always_found_twice_is_one_person():
+def test_person_always_detected_twice_is_one_track():
     story = run([[person(), person(104)]] * 10)
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 10
 
 
-def test_a_person_outlasts_what_was_never_one():
+def test_confirmed_track_remains_after_a_merge_with_a_tentative_one():
     # A faint pose comes first in the first frame, but four are not enough for a person.
     faint, sure = person(100, 0.4, 0.4), person(104, 1.0, 1.0)
     frames = [[faint, person(140, 1.0, 1.0)]] + [[faint, sure]] * 8
@@ -274,7 +274,7 @@ def test_a_person_outlasts_what_was_never_one():
 
 
 @pytest.mark.parametrize("max_lost_s", [0.25, 0.95], ids=["before it is output", "after"])
-def test_lost_and_removed_are_said_as_without_a_window(max_lost_s):
+def test_lost_and_removed_tracks_are_output_as_without_a_window(max_lost_s):
     tracker, at_once, story = DelayedTracker(max_lost_s=max_lost_s), [], []
     frames = [[person()]] * 3 + [[]] * 14
     for i, people in enumerate(frames):
@@ -293,14 +293,14 @@ def test_lost_and_removed_are_said_as_without_a_window(max_lost_s):
         np.testing.assert_array_equal(tracked.poses.boxes, earlier.poses.boxes)
 
 
-def test_whoever_comes_back_is_no_longer_lost():
+def test_returning_track_is_no_longer_lost():
     story = run([[person()]] * 3 + [[]] * 2 + [[person()]] * 5)
     expected = [CONFIRMED] * 3 + [LOST] * 2 + [CONFIRMED] * 5
     assert [who(tracked) for tracked in story] == [{1: state} for state in expected]
     assert [tracked.hits[0] for tracked in story] == [1, 2, 3, 3, 3, 4, 5, 6, 7, 8]
 
 
-def test_the_seen_come_by_their_ids_then_the_lost_then_the_removed():
+def test_order_is_observed_by_id_then_lost_then_removed():
     a, b, c = (person(x) for x in (900, 100, 500))
     story = run([[a, b, c]] * 3 + [[c, b]] + [[c]] * 2, max_lost_s=0.25)
     assert [list(who(tracked).items()) for tracked in story[3:]] == [
@@ -310,7 +310,7 @@ def test_the_seen_come_by_their_ids_then_the_lost_then_the_removed():
     ]
 
 
-def test_flush_gives_the_rest_once_and_the_story_goes_on():
+def test_flush_returns_the_rest_once_and_tracking_continues():
     tracker = DelayedTracker()
     ready = [tracker.update([person()], DT_S * i)[1] for i in range(6)]
     assert [len(frames) for frames in ready] == [0, 0, 0, 0, 0, 1]
@@ -322,7 +322,7 @@ def test_flush_gives_the_rest_once_and_the_story_goes_on():
     assert tracked.ages_s == pytest.approx([0.6])
 
 
-def test_reset_forgets_the_frames_held_back_and_everybody():
+def test_reset_discards_delayed_frames_and_tracks():
     tracker = DelayedTracker()
     for i in range(8):
         tracker.update([person()], 10 + DT_S * i)
@@ -333,7 +333,7 @@ def test_reset_forgets_the_frames_held_back_and_everybody():
     assert story[1].hits.tolist() == [1]
 
 
-def test_frames_without_anybody():
+def test_frames_without_people():
     story = run([[]] * 8)
     assert len(story) == 8
     for tracked in story:
@@ -359,7 +359,7 @@ def test_output_does_not_change_later():
         pytest.param({"association": "classic"}, id="classic, whatever the window"),
     ],
 )
-def test_nothing_is_held_back_without_a_window(config):
+def test_no_delay_without_a_window(config):
     tracker = DelayedTracker(**config)
     for i in range(4):
         tracked, ready = tracker.update([person()], DT_S * i)
@@ -402,7 +402,7 @@ def push(window, frames):
 A, B, C = person(100), person(110), person(130)
 
 
-def test_an_id_takes_the_sights_of_another_in_every_frame_held():
+def test_merged_id_takes_the_observations_in_every_delayed_frame():
     story = push(
         FlowWindow(WINDOW_S, COCO_17),
         [
@@ -450,7 +450,7 @@ def test_two_poses_of_a_person_are_averaged_with_their_scores_as_weights():
     ],
 )
 @pytest.mark.parametrize("tentative", [(), (2, 3)], ids=["people", "tentative ones"])
-def test_ids_that_merge_in_a_chain_are_all_the_first(merges, tentative):
+def test_chain_of_merges_ends_at_the_first_id(merges, tentative):
     frames = [
         ({1: A, 2: A, 3: A}, {}),
         ({1: A, 3: A}, {}),
@@ -472,7 +472,7 @@ def test_ids_that_merge_in_a_chain_are_all_the_first(merges, tentative):
     assert [tracked.hits[0] for tracked in story] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_track_that_merges_after_its_output_is_lost_then_removed_once():
+def test_track_merged_after_its_output_is_lost_then_removed_once():
     frames = [({1: A, 2: B}, {})] * 8 + [({1: A}, {2: 1})] + [({1: A}, {})] * 5
     story = push(
         FlowWindow(WINDOW_S, COCO_17),
@@ -484,7 +484,7 @@ def test_a_track_that_merges_after_its_output_is_lost_then_removed_once():
     assert [who(tracked) for tracked in story] == expected
 
 
-def test_a_track_that_was_never_output_is_not_removed_either():
+def test_track_that_was_never_output_is_not_removed():
     frames = [({1: A, 2: B}, {})] * 2 + [({1: A}, {2: 1})]
     story = push(
         FlowWindow(WINDOW_S, COCO_17),
@@ -493,7 +493,7 @@ def test_a_track_that_was_never_output_is_not_removed_either():
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}] * 3
 
 
-def test_the_end_of_what_was_no_person_is_not_mentioned():
+def test_removal_of_an_unconfirmed_track_is_not_output():
     frames = [
         output({1: A}, tentative=[1]),
         output({1: A}, tentative=[1]),
@@ -513,7 +513,7 @@ def test_the_end_of_what_was_no_person_is_not_mentioned():
         pytest.param("was nobody", 1000, id="each was nobody"),
     ],
 )
-def test_thousands_of_strangers_fill_no_memory(end, n):
+def test_thousands_of_new_people_do_not_fill_memory(end, n):
     window, sizes, n_frames = FlowWindow(WINDOW_S, COCO_17), [], 0
     for i in range(n):
         tracked = output(

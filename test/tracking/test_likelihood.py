@@ -43,7 +43,7 @@ def ratio_of(tracks, detections, stamp_s=0.0):
     return float(ratios_of(tracks, detections, stamp_s)[0, 0])
 
 
-def test_the_ratio_of_somebody_who_stands_where_they_were_by_hand():
+def test_ratio_of_a_standing_person_by_hand():
     ratios, similarity = score_pairs(make_tracks(at(200)), detect(at(200)), 0.0, APPEARANCE)
     assert similarity == pytest.approx(1)
     # Both models and the measurement are equally vague; nothing is known of the appearance.
@@ -53,7 +53,7 @@ def test_the_ratio_of_somebody_who_stands_where_they_were_by_hand():
     assert ratios > 1
 
 
-def test_the_ratio_falls_with_distance_up_to_a_gate():
+def test_ratio_decreases_with_distance_up_to_the_gate():
     spread = math.sqrt(2) * motion._POSITION_NOISE * HEIGHT
     near = spread * np.arange(4)
     far = [3 * HEIGHT, 30 * HEIGHT]
@@ -72,7 +72,7 @@ def test_the_ratio_falls_with_distance_up_to_a_gate():
         pytest.param(constants._LEAST_POSITION - 0.1, False, id="beyond the gate"),
     ],
 )
-def test_a_position_that_is_too_unlikely_is_beyond_the_gate(log_likelihood, expected):
+def test_unlikely_position_is_outside_the_gate(log_likelihood, expected):
     # -d^2 / 2 - log(2 noise^2) is the log-likelihood of d standard deviations.
     noise = motion._POSITION_NOISE
     distance = math.sqrt(-2 * (log_likelihood + math.log(2 * noise**2)))
@@ -81,19 +81,19 @@ def test_a_position_that_is_too_unlikely_is_beyond_the_gate(log_likelihood, expe
 
 
 @pytest.mark.parametrize("factors", [[1, 1.1, 1.3, 1.5], [1, 1 / 1.1, 1 / 1.3, 1 / 1.5]])
-def test_the_ratio_falls_with_another_size(factors):
+def test_ratio_decreases_with_size_difference(factors):
     (ratios,) = ratios_of(make_tracks(grown(1)), detect(*map(grown, factors)))
     assert (np.diff(ratios) < 0).all()
 
 
-def test_another_size_is_beyond_the_gate():
+def test_different_size_is_outside_the_gate():
     gate = math.exp(constants._SIZE_GATE)
     factors = (0.99 * gate, 1.01 * gate, 1.01 / gate, 0.99 / gate)
     (ratios,) = ratios_of(make_tracks(grown(1)), detect(*map(grown, factors)))
     assert np.isfinite(ratios).tolist() == [True, False, True, False]
 
 
-def test_a_body_of_the_same_scale_in_a_shorter_box_is_of_the_same_size():
+def test_equal_scale_in_a_shorter_box_is_equal_size():
     tracks = make_tracks(at(200))
     whole, upper, smaller = ratios_of(
         tracks, detect(at(200), without_legs(at(200), 0.5), at(200, 100 + 18, 50))
@@ -103,7 +103,7 @@ def test_a_body_of_the_same_scale_in_a_shorter_box_is_of_the_same_size():
     assert smaller < upper - 1
 
 
-def test_a_box_of_the_same_height_is_of_the_same_size_whatever_the_keypoints():
+def test_equal_box_height_is_equal_size_for_any_keypoints():
     pose = at(200)
     middle = np.array([200, 100 + ANCHOR * HEIGHT])
     pose.keypoints[:] = middle + 0.6 * (pose.keypoints - middle)
@@ -111,7 +111,7 @@ def test_a_box_of_the_same_height_is_of_the_same_size_whatever_the_keypoints():
     assert ratio_of(tracks, detect(pose)) > 0
 
 
-def test_the_ratio_falls_with_time_unseen():
+def test_ratio_decreases_with_time_since_observation():
     ratios = []
     for unseen_s in (0.0, 0.1, 0.5, 2.0, 10.0):
         tracks = make_tracks(at(200))
@@ -120,14 +120,14 @@ def test_the_ratio_falls_with_time_unseen():
     assert (np.diff(ratios) < 0).all()
 
 
-def test_the_time_alone_speaks_against_whoever_was_unseen():
+def test_ratio_of_a_lost_track_decreases_with_time_only():
     tracks, detections = make_tracks(at(200)), detect(at(200))
     fallen = ratio_of(tracks, detections, 3.0) - ratio_of(tracks, detections, 0.0)
     expected = constants._UNSEEN_PRIOR * math.log(1 + 3.0 / constants._UNSEEN_SCALE_S)
     assert fallen == pytest.approx(expected)
 
 
-def test_a_vague_position_tells_less_nearby_and_more_far_off():
+def test_uncertain_position_gives_lower_ratio_nearby_and_higher_far_away():
     sure, vague = make_tracks(at(200)), make_tracks(at(200))
     vague.motion.covariances[..., 0] *= 9
     detections = detect(at(200), at(200 + 0.3 * HEIGHT))
@@ -136,7 +136,7 @@ def test_a_vague_position_tells_less_nearby_and_more_far_off():
     assert far < 0
 
 
-def test_somebody_who_stands_still_is_similar_whatever_the_filter_expects():
+def test_standing_person_is_similar_for_any_prediction():
     tracks = make_tracks(at(200))
     tracks.motion.means[..., 0] += 15
     ratios, similarity = score_pairs(tracks, detect(at(200), at(215), at(300)), 0.0, APPEARANCE)
@@ -145,7 +145,7 @@ def test_somebody_who_stands_still_is_similar_whatever_the_filter_expects():
     assert (ratios[0, :2] > 0).all()
 
 
-def test_similarity_is_with_the_last_observation_where_the_camera_has_moved_it():
+def test_similarity_uses_the_last_observation_after_camera_motion():
     tracks = make_tracks(at(200))
     tracks.motion.means[..., 0] += 45  # the filter expects somebody else's place
     tracks.moved_anchors += [30, 0]
@@ -163,7 +163,7 @@ def test_similarity_is_with_the_last_observation_where_the_camera_has_moved_it()
         pytest.param(0.0, -1, id="nothing in common"),
     ],
 )
-def test_what_appearance_adds_by_hand(cosine, sign):
+def test_appearance_ratio_by_hand(cosine, sign):
     appearances = [cosine * RED + math.sqrt(1 - cosine**2) * BLUE]
     known, unknown = make_tracks(at(200), appearances=[RED]), make_tracks(at(200))
     detections = detect(at(200), appearances=appearances)
@@ -223,7 +223,7 @@ def test_appearance_without_dimensions_adds_nothing():
     assert ratio_of(tracks, detections) == ratio_of(make_tracks(at(200)), detect(at(200)))
 
 
-def test_appearance_learned_of_several_observations_counts_by_its_direction():
+def test_mean_appearance_is_compared_by_direction():
     one = make_tracks(at(200), appearances=[RED])
     half = make_tracks(at(200), appearances=[0.5 * RED])
     detections = detect(at(200), appearances=[RED])
@@ -231,7 +231,7 @@ def test_appearance_learned_of_several_observations_counts_by_its_direction():
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 0), (0, 2), (2, 0)], ids="{}".format)
-def test_nobody_is_no_error(m, n):
+def test_no_people_are_accepted(m, n):
     tracks, detections = make_tracks(*[at(200)] * m), detect(*[at(200)] * n)
     ratios, similarity = score_pairs(tracks, detections, 1.0, APPEARANCE)
     assert ratios.shape == similarity.shape == (m, n)
@@ -339,7 +339,7 @@ def make_crowd(rng, n):
 
 
 @pytest.mark.parametrize("seed", range(4), ids="seed {}".format)
-def test_a_loop_gives_the_same_ratios(seed):
+def test_ratios_equal_those_of_a_loop(seed):
     rng = np.random.default_rng(seed)
     tracks = RobustTracks.born(make_crowd(rng, 7), np.arange(7), list(range(7)), 0.0)
     tracks.appearances[:] = rng.random((7, 4))
@@ -385,13 +385,13 @@ def after_a_gap(young, *lost, appearance, lost_appearances, gap_s=GAP_S):
         pytest.param(99999, RED, (RED, BLUE), -1, id="too far for anybody"),
     ],
 )
-def test_who_is_reidentified(x, appearance, lost_appearances, expected):
+def test_lost_track_is_reidentified(x, appearance, lost_appearances, expected):
     tracks = after_a_gap(at(x), at(200), at(290), appearance=appearance,
                          lost_appearances=lost_appearances)  # fmt: skip
     assert reidentify(tracks, 2, APPEARANCE) == expected
 
 
-def test_somebody_unseen_for_a_moment_is_reidentified_by_the_place_alone():
+def test_briefly_lost_track_is_reidentified_by_position_alone():
     tracks = after_a_gap(at(201), at(200), at(500), appearance=UNKNOWN,
                          lost_appearances=(UNKNOWN, UNKNOWN), gap_s=0.2)  # fmt: skip
     assert reidentify(tracks, 2, APPEARANCE) == 0
@@ -410,7 +410,7 @@ def test_appearance_counts_by_direction_in_reidentification():
         pytest.param("last_seen_s", GAP_S + 1, id="who was seen later"),
     ],
 )
-def test_who_is_not_reidentified(column, value):
+def test_dissimilar_track_is_not_reidentified(column, value):
     tracks = after_a_gap(at(200), at(200), appearance=RED, lost_appearances=(RED,))
     assert reidentify(tracks, 1, APPEARANCE) == 0
     getattr(tracks, column)[0] = value
@@ -424,7 +424,7 @@ def test_who_is_not_reidentified(column, value):
         pytest.param("last_seen_s", 0, -1e4, id="unseen for hours"),
     ],
 )
-def test_what_speaks_against_a_place_that_fits(column, row, value):
+def test_size_and_appearance_prevent_reidentification_at_the_same_position(column, row, value):
     tracks = after_a_gap(at(200), at(200), appearance=UNKNOWN, lost_appearances=(UNKNOWN,),
                          gap_s=0.4)  # fmt: skip
     assert reidentify(tracks, 1, APPEARANCE) == 0
@@ -432,7 +432,7 @@ def test_what_speaks_against_a_place_that_fits(column, row, value):
     assert reidentify(tracks, 1, APPEARANCE) == -1
 
 
-def test_nobody_lost_is_nobody_reidentified():
+def test_no_reidentification_without_lost_tracks():
     tracks = make_tracks(at(200))
     tracks.confirmed[:] = False
     assert reidentify(tracks, 0, APPEARANCE) == -1

@@ -92,7 +92,7 @@ STEPS = st.lists(
 
 @settings(max_examples=25, deadline=None)
 @given(steps=STEPS)
-def test_the_cycle_is_that_of_blom_and_bar_shalom(steps):
+def test_update_equals_blom_and_bar_shalom(steps):
     positions = np.array([[10.0, 20.0], [300.0, 50.0], [-40.0, 90.0]])
     motion = Motion.starting(positions, SCALES)
     loops = [loop_filter(p, scale) for p, scale in zip(positions, SCALES, strict=True)]
@@ -117,7 +117,7 @@ def test_the_cycle_is_that_of_blom_and_bar_shalom(steps):
             assert_as_loop(motion, i, loop, SCALES[i])
 
 
-def test_people_first_observed_stand_and_may_move_anywhere():
+def test_new_tracks_have_zero_velocity_and_large_variance():
     positions = np.array([[10.0, 20.0], [300.0, 400.0]])
     motion = Motion.starting(positions, np.array([50.0, 200.0]))
     np.testing.assert_allclose(motion.positions, positions)
@@ -133,7 +133,7 @@ def test_people_first_observed_stand_and_may_move_anywhere():
 
 
 @pytest.mark.parametrize("n", [2, 10, 1000], ids="in {} steps".format)
-def test_one_step_of_a_second_equals_its_parts_without_measurements(n):
+def test_one_step_equals_several_shorter_steps_without_measurements(n):
     once, often = make_motion(), make_motion()
     once.predict(1.0, SCALES, NONE)
     for _ in range(n):
@@ -142,14 +142,14 @@ def test_one_step_of_a_second_equals_its_parts_without_measurements(n):
 
 
 @pytest.mark.parametrize("dt_s", [0.0, -1.0])
-def test_no_time_changes_nothing(dt_s):
+def test_zero_time_step_changes_nothing(dt_s):
     motion = make_motion()
     before = arrays(motion)
     motion.predict(dt_s, SCALES, ALL)
     assert_equal(motion, before)
 
 
-def test_models_exchange_nothing_where_nothing_was_observed():
+def test_models_are_not_mixed_without_observation():
     motion = make_motion()
     before = arrays(motion)
     motion.predict(0.5, SCALES, np.array([True, False, False]))
@@ -161,7 +161,7 @@ def test_models_exchange_nothing_where_nothing_was_observed():
     assert (motion.means[0, :, 1] != fading * before["means"][0, :, 1]).all()
 
 
-def test_somebody_unobserved_comes_to_a_halt_where_the_velocity_leads():
+def test_unobserved_track_comes_to_a_stop():
     motion = make_one((0.75, 0.25))
     motion.means[..., 1] = 10 - 4j
     motion.predict(1000 * MEMORY_S.max(), ONE_SCALE, ~ONE_OBSERVED)
@@ -192,7 +192,7 @@ def test_the_likelihood_of_one_model_by_hand():
     np.testing.assert_allclose(ratios, [density - 100 / variance / 2, density])
 
 
-def test_the_likelihood_far_off_is_finite():
+def test_likelihood_at_a_large_distance_is_finite():
     motion = make_motion()
     far = np.array([[1e6, 0.0], [0.0, -1e9], [1e12, 1e12]])
     assert np.isfinite(motion.log_likelihoods(ROWS, far, SCALES)).all()
@@ -207,14 +207,14 @@ def test_the_gate_is_that_of_the_wider_model():
     np.testing.assert_allclose(motion.gates(ONE_SCALE, 2.0), [2 * 3 * 100 * NOISE])
 
 
-def test_correcting_nobody_changes_nothing():
+def test_empty_update_changes_nothing():
     motion = make_motion()
     before = arrays(motion)
     motion.correct(np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0))
     assert_equal(motion, before)
 
 
-def test_others_than_those_measured_stay_as_they_are():
+def test_unmeasured_tracks_do_not_change():
     motion = make_motion()
     before = arrays(motion)
     motion.correct(np.array([2, 0]), np.array([[310.0, 220.0], [95.0, 81.0]]), SCALES[[2, 0]])
@@ -223,7 +223,7 @@ def test_others_than_those_measured_stay_as_they_are():
         assert not np.allclose(value[0], before[name][0])
 
 
-def test_nobody_is_no_error():
+def test_no_people_are_accepted():
     nobody, nothing = np.zeros(0), np.zeros(0, np.int64)
     motion = Motion.starting(np.zeros((0, 2)), nobody)
     motion.predict(0.1, nobody, np.zeros(0, bool))
@@ -255,7 +255,7 @@ FPS = pytest.mark.parametrize("fps", [3, 10, 25, 60], ids="{} fps".format)
 
 
 @FPS
-def test_a_steady_walker_is_one_who_walks(fps):
+def test_steady_walker_has_the_walking_model(fps):
     velocity = np.array([60.0, -25.0])  # 0.65 body scales per second
     agile, errors = [], []
     for t, truth, motion, off in follow(lambda t: velocity * t + [0, 300], fps, 8):
@@ -276,7 +276,7 @@ def runs_after_a_second(t):
 
 
 @FPS
-def test_a_runner_is_followed_and_stays_within_the_gate(fps):
+def test_runner_stays_within_the_gate(fps):
     for t, truth, motion, off in follow(runs_after_a_second, fps, 4):
         assert off < 1, t
         if t > 2.5:
@@ -285,7 +285,7 @@ def test_a_runner_is_followed_and_stays_within_the_gate(fps):
 
 
 @FPS
-def test_somebody_is_agile_while_the_velocity_changes(fps):
+def test_changing_velocity_selects_the_agile_model(fps):
     agile = [(t, motion.probabilities[0, AGILE])
              for t, _, motion, _ in follow(runs_after_a_second, fps, 4)]  # fmt: skip
     assert max(p for t, p in agile if 0.6 < t <= 1) < 0.1
@@ -313,7 +313,7 @@ def simulate(n, dt_s, steps, rng):
 
 # Longer intervals contain changes of the model there and back, of which the filter knows nothing.
 @pytest.mark.parametrize("dt_s", [0.04, 0.1], ids="every {} s".format)
-def test_simulated_people_are_as_far_off_and_as_agile_as_expected(dt_s):
+def test_simulated_motion_has_the_expected_covariance_and_probabilities(dt_s):
     rng = np.random.default_rng(11)
     n = 1000
     scales, rows, observed = np.full(n, 100.0), np.arange(n), np.ones(n, bool)
@@ -375,7 +375,7 @@ def test_variances_stay_positive_whatever_the_intervals():
     assert all(np.isfinite(value).all() for value in arrays(motion).values())
 
 
-def test_somebody_ten_times_as_tall_moves_ten_times_as_far():
+def test_motion_is_proportional_to_body_scale():
     small = Motion.starting(np.array([[10.0, 20.0]]), np.array([50.0]))
     tall = Motion.starting(np.array([[100.0, 200.0]]), np.array([500.0]))
     for motion, size in ((small, 1), (tall, 10)):
@@ -405,7 +405,7 @@ def similarity(degrees, scale):
     return scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
 
 
-def test_a_turned_and_grown_image_by_hand():
+def test_rotated_and_scaled_image_by_hand():
     motion = Motion.starting(np.array([[10.0, 0.0]]), ONE_SCALE)
     motion.means[..., 1] = 3 + 1j
     motion.covariances[:] = [9.0, 7.0, 8.0]
@@ -428,7 +428,7 @@ CAMERAS = pytest.mark.parametrize(
 
 
 @CAMERAS
-def test_each_model_follows_the_camera(degrees, scale):
+def test_camera_motion_applies_to_each_model(degrees, scale):
     motion = make_motion()
     before = arrays(motion)
     linear, shift = similarity(degrees, scale), np.array([30.0, -80.0])
@@ -448,7 +448,7 @@ def test_each_model_follows_the_camera(degrees, scale):
 
 @CAMERAS
 @pytest.mark.parametrize("observed", [ALL, NONE], ids=["observed", "unobserved"])
-def test_following_the_camera_and_predicting_may_change_places(degrees, scale, observed):
+def test_camera_motion_and_prediction_commute(degrees, scale, observed):
     one, other = make_motion(), make_motion()
     linear, shift = similarity(degrees, scale), np.array([30.0, -80.0])
     one.move(linear, shift)
@@ -458,7 +458,7 @@ def test_following_the_camera_and_predicting_may_change_places(degrees, scale, o
     assert_equal(one, arrays(other), rtol=1e-9)
 
 
-def test_a_camera_that_moves_there_and_back_changes_nothing():
+def test_opposite_camera_motions_cancel():
     motion = make_motion()
     before = arrays(motion)
     linear, shift = similarity(20, 1.4), np.array([12.0, 7.0])

@@ -86,13 +86,13 @@ def test_pose_distances_by_hand(other, expected):
 
 
 @pytest.mark.parametrize("heights", [4.5, 4.6, 4.7, 4.8, 4.9])
-def test_poses_too_far_apart_to_divide_by_are_infinitely_unlike_in_silence(heights):
+def test_very_distant_poses_have_infinite_distance_without_warning(heights):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert pose_distances(person(), person(heights), COCO_17).tolist() == [math.inf]
 
 
-def test_pose_distances_of_nobody():
+def test_pose_distances_without_people():
     assert pose_distances(Poses.empty(17), Poses.empty(17), COCO_17).shape == (0,)
 
 
@@ -109,7 +109,7 @@ def random_poses(rng, n, spread):
 
 @settings(max_examples=60, deadline=None)
 @given(n=st.integers(1, 6), spread=st.sampled_from([0.01, 0.04, 0.1]), seed=st.integers(0, 999))
-def test_pose_distances_equal_loops(n, spread, seed):
+def test_pose_distances_equal_those_of_loops(n, spread, seed):
     rng = np.random.default_rng(seed)
     a, b = random_poses(rng, n, spread), random_poses(rng, n, spread)
     expected = [loops.pose_distance(a[i : i + 1], b[i : i + 1]) for i in range(n)]
@@ -145,7 +145,7 @@ WEAK, TOO_WEAK = person(0.0, 0.3, 0.3001), person(0.0, 0.3, 0.2999)  # 0.9002 an
         pytest.param([together(WEAK, person())], [1], id="the better of two"),
     ],
 )
-def test_where_a_flow_ends(steps, expected):
+def test_flow_ends_at_dissimilar_or_weak_poses(steps, expected):
     assert flow(steps) == expected
 
 
@@ -159,19 +159,19 @@ def test_where_a_flow_ends(steps, expected):
         pytest.param(3.0, 1.0, [], id="three heights in a second"),
     ],
 )
-def test_a_flow_goes_as_far_as_people_walk(offset, wait_s, expected):
+def test_flow_is_limited_by_walking_speed(offset, wait_s, expected):
     assert flow([person(offset)], wait_s=wait_s) == expected
     assert flow([person(-offset)], wait_s=wait_s) == expected
 
 
-def test_each_wait_counts_for_its_own_step():
+def test_each_step_has_its_own_interval():
     steps = [person(0.3), person(0.6)]
     assert build_flow(person(), steps, [0.5, 0.5], COCO_17) == [0, 0]
     assert build_flow(person(), steps, [0.5, 0.01], COCO_17) == [0]
     assert build_flow(person(), steps, [0.01, 0.5], COCO_17) == []
 
 
-def test_of_two_ways_the_better_sum_is_taken_and_not_the_better_next():
+def test_flow_maximizes_the_sum_and_is_not_greedy():
     # To the left a sure pose (2.9) and a weak one (0.96), to the right 2.5 and 2.5.
     left = [person(-0.1, 1.0, 0.95), person(-0.2, 0.32, 0.32)]
     right = [person(0.1), person(0.2)]
@@ -180,7 +180,7 @@ def test_of_two_ways_the_better_sum_is_taken_and_not_the_better_next():
     assert flow(steps[:1], wait_s=0.15) == [0]
 
 
-def test_a_good_pose_is_not_given_up_for_more_of_weak_ones():
+def test_good_pose_is_not_replaced_by_several_weak_ones():
     # On the left one pose of 2.9 and then nobody, on the right 0.96 and 0.96.
     weak = [person(0.3, 0.32, 0.32), person(0.5, 0.32, 0.32)]
     steps = [together(person(-0.3, 1.0, 0.95), weak[0]), weak[1]]
@@ -198,7 +198,7 @@ SCORES = [0.2, 0.36, 1.0]  # sums below, just above and well above the least gai
     backward=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_no_sequence_has_a_greater_sum(counts, spread, backward, seed):
+def test_flow_has_the_maximum_sum(counts, spread, backward, seed):
     rng = np.random.default_rng(seed)
     steps = [
         together(*(person(rng.normal(0, spread), *rng.choice(SCORES, 2)) for _ in range(n)))
@@ -254,12 +254,12 @@ def test_two_flows_of_one_person_are_found_if_most_frames_agree(before, expected
         pytest.param([4, 4], (0, 1), id="both alike: the first"),
     ],
 )
-def test_the_longer_flow_comes_first(hits, expected):
+def test_longer_flow_is_first_in_the_pair(hits, expected):
     flows = FlowSuppression()
     assert [meet(flows, [HERE, ALMOST], hits) for _ in range(3)] == [[], [], [expected]]
 
 
-def test_what_was_counted_counts_whichever_flow_is_the_longer_by_then():
+def test_counts_do_not_depend_on_which_flow_is_longer():
     flows = FlowSuppression()
     assert meet(flows, [HERE, ALMOST], [3, 2]) == []
     assert meet(flows, [HERE, ALMOST], [4, 3]) == []
@@ -267,7 +267,7 @@ def test_what_was_counted_counts_whichever_flow_is_the_longer_by_then():
     assert meet(flows, [HERE, ALMOST], [5, 6]) == [(1, 0)]
 
 
-def test_frames_that_are_not_independent_count_for_less():
+def test_dependent_frames_have_lower_weight():
     flows = FlowSuppression()
     # At 40 fps a frame counts for a quarter, of both flows' observations, too.
     hits = 1 + 0.25 * np.arange(1, 13)
@@ -275,7 +275,7 @@ def test_frames_that_are_not_independent_count_for_less():
     assert found == [[]] * 11 + [[(0, 1)]]
 
 
-def test_a_chance_meeting_of_two_long_flows_is_not_one_person():
+def test_brief_coincidence_of_two_long_flows_is_not_one_person():
     flows = FlowSuppression()
     for n in range(20):
         assert meet(flows, [HERE, ALMOST], [30 + n, 25 + n]) == []
@@ -289,40 +289,40 @@ def test_a_chance_meeting_of_two_long_flows_is_not_one_person():
         pytest.param(person(9), id="far apart"),
     ],
 )
-def test_two_people_are_never_one(other):
+def test_two_people_are_never_merged(other):
     flows = FlowSuppression()
     for n in range(1, 40):
         assert meet(flows, [HERE, other], [n, n]) == []
 
 
-def test_of_three_flows_each_pair_is_distinguished():
+def test_pairs_of_three_flows_are_counted_separately():
     flows = FlowSuppression()
     people, ids = [BESIDE, HERE, ALMOST], (7, 8, 9)
     found = [meet(flows, people, [n, n, n], ids, ids) for n in (1, 2, 3)]
     assert found == [[], [], [(1, 2)]]
 
 
-def test_one_seen_without_the_other_counts_for_nothing():
+def test_frames_with_only_one_of_the_flows_are_not_counted():
     flows = FlowSuppression()
     assert meet(flows, [HERE, ALMOST], [2, 2]) == []
     assert [meet(flows, [HERE], [n]) for n in (3, 4, 5)] == [[], [], []]
     assert [meet(flows, [HERE, ALMOST], [6 + n, 2 + n]) for n in (1, 2)] == [[], [(0, 1)]]
 
 
-def test_what_was_counted_is_forgotten_with_the_tracks():
+def test_counts_are_removed_with_the_tracks():
     flows = FlowSuppression()
     assert [meet(flows, [HERE, ALMOST], [n, n]) for n in (1, 2)] == [[], []]
     assert meet(flows, [HERE], [3], remembered=(1,)) == []
     assert [meet(flows, [HERE, ALMOST], [n, n]) for n in (1, 2, 3)] == [[], [], [(0, 1)]]
 
 
-def test_nobody_meets_nobody():
+def test_no_flows_give_no_pairs():
     assert meet(FlowSuppression(), [], [], remembered=()) == []
 
 
 @settings(max_examples=40, deadline=None)
 @given(pattern=st.lists(st.sampled_from([0.0, 0.03, 0.06, 0.15]), min_size=1, max_size=15))
-def test_counting_finds_flows_whose_median_distance_is_small(pattern):
+def test_counting_equals_median_distance(pattern):
     flows, distances = FlowSuppression(), []
     for n, offset in enumerate(pattern, start=1):
         found = meet(flows, [HERE, person(offset)], [n, n])

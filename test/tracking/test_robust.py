@@ -96,12 +96,12 @@ def unsure(x, score=0.2):
 
 
 @EVERY_FPS
-def test_a_confident_detection_is_a_person_in_the_first_frame(fps):
+def test_confident_detection_is_confirmed_in_the_first_frame(fps):
     story = film(lambda t: [make_person(100, 50, HEIGHT, 0.9, 0.85)], 1, fps)
     assert [seen(tracked) for tracked in story] == [[1]] * len(story)
 
 
-def test_several_confident_detections_are_people_in_the_first_frame():
+def test_several_confident_detections_are_confirmed_in_the_first_frame():
     (tracked,) = run([[make_person(x, 50, HEIGHT) for x in (100, 300, 500)]])
     assert seen(tracked) == [1, 2, 3]
 
@@ -114,7 +114,7 @@ def test_several_confident_detections_are_people_in_the_first_frame():
         pytest.param(0.41, 0.41, id="confidence 0.41"),
     ],
 )
-def test_a_less_confident_one_is_tentative_until_its_existence_score_suffices(
+def test_less_confident_detection_is_tentative_until_its_existence_score_suffices(
     score, keypoint_score
 ):
     gain = (score + keypoint_score) / 2 - detections._NO_EVIDENCE
@@ -126,53 +126,53 @@ def test_a_less_confident_one_is_tentative_until_its_existence_score_suffices(
     assert story[-1].hits.tolist() == [12]
 
 
-def test_an_unsure_detection_in_one_frame_is_nobody_and_not_mentioned_afterwards():
+def test_single_uncertain_detection_is_not_confirmed():
     story = run([[unsure(100)], *[[]] * 30])
     assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, *[{}] * 30]
 
 
-def test_unsure_false_positives_now_and_then_are_nobody():
+def test_occasional_uncertain_false_positives_are_not_confirmed():
     frames = [[make_person(100, 50, HEIGHT)] for _ in range(60)]
     for i in range(10):
         frames[6 * i].append(unsure(400 + 300 * i))
     assert everybody(run(frames)) == {1}
 
 
-def test_a_tentative_track_is_continued_over_a_missed_frame():
+def test_tentative_track_survives_a_missed_frame():
     story = run([[unsure(100)], [], [unsure(100)], [unsure(100)], [unsure(100)]])
     assert [who(tracked) for tracked in story] == [
         {1: TENTATIVE}, {}, {1: TENTATIVE}, {1: TENTATIVE}, {1: CONFIRMED},
     ]  # fmt: skip
 
 
-def test_a_tentative_track_is_a_person_once_it_is_confident():
+def test_tentative_track_is_confirmed_by_a_confident_detection():
     story = run([[unsure(100)], [make_person(100, 50, HEIGHT)]])
     assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, {1: CONFIRMED}]
 
 
-def test_a_tentative_track_is_forgotten_after_a_second():
+def test_tentative_track_is_removed_after_a_second():
     story = run([[unsure(100)], *[[]] * 10, [unsure(100)]])
     assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, *[{}] * 10, {2: TENTATIVE}]
 
 
-def test_weak_poses_begin_nobody():
+def test_weak_poses_do_not_start_tracks():
     story = run([[make_person(100, 50, HEIGHT, 0.0)]] * 20, confident_pose_score=0.41)
     assert [len(tracked) for tracked in story] == [0] * 20
 
 
-def test_weak_poses_continue_a_person():
+def test_weak_poses_extend_confirmed_tracks():
     frames = [[make_person(100 + 5 * i, 50, HEIGHT, 0.9 if i < 3 else 0.0)] for i in range(20)]
     story = run(frames, confident_pose_score=0.41)
     assert who(story[-1]) == {1: CONFIRMED}
     assert story[-1].hits.tolist() == [20]
 
 
-def test_weak_poses_do_not_continue_what_may_be_nobody():
+def test_weak_poses_do_not_extend_tentative_tracks():
     story = run([[unsure(100)], *[[unsure(100, 0.0)]] * 3], confident_pose_score=0.41)
     assert [who(tracked) for tracked in story] == [{1: TENTATIVE}, {}, {}, {}]
 
 
-def test_a_confident_pose_comes_before_a_weak_one_that_fits_better():
+def test_confident_pose_is_preferred_to_a_more_similar_weak_one():
     person, weak, sure = (make_person(x, 50, HEIGHT, s)
                           for x, s in ((100, 0.9), (100, 0.0), (110, 0.9)))  # fmt: skip
     story = run([[person]] * 5 + [[weak, sure]], confident_pose_score=0.41)
@@ -187,7 +187,7 @@ def test_a_confident_pose_comes_before_a_weak_one_that_fits_better():
         pytest.param(0.31, {1: CONFIRMED}, id="just above"),
     ],
 )
-def test_poses_below_the_least_score_are_passed_over(score, expected):
+def test_poses_below_min_pose_score_are_ignored(score, expected):
     frames = [[make_person(100, 50, HEIGHT)]] * 3 + [[make_person(100, 50, HEIGHT, score)]]
     assert who(run(frames, min_pose_score=0.55)[-1]) == expected
 
@@ -226,7 +226,7 @@ def degrees_of_bending(t):
 
 @EVERY_FPS
 @pytest.mark.parametrize("others", [(), (420,)], ids=["alone", "beside somebody"])
-def test_somebody_who_bends_to_half_the_height_and_straightens_up_keeps_the_id(fps, others):
+def test_person_who_bends_and_straightens_up_keeps_the_id(fps, others):
     def people(t):
         return [make_bent_person(300, 60, HEIGHT, degrees_of_bending(t)), *at_rest(*others)]
 
@@ -239,7 +239,7 @@ def test_somebody_who_bends_to_half_the_height_and_straightens_up_keeps_the_id(f
 
 @EVERY_FPS
 @pytest.mark.parametrize("others", [(), (180, 420)], ids=["alone", "between two who stand"])
-def test_somebody_whose_legs_leave_the_image_and_return_keeps_the_id(fps, others):
+def test_person_whose_legs_leave_the_image_keeps_the_id(fps, others):
     def people(t):
         y = float(np.interp(t, [0.5, 1.5, 2.5, 3.5], [100, 220, 220, 100]))
         return [cut_at(make_person(300, y, HEIGHT), bottom=320), *at_rest(*others)]
@@ -341,13 +341,13 @@ def test_two_people_who_cross_keep_their_ids_at_irregular_stamps():
         pytest.param([walker(-600, -300), walker(-200, -300)], id="beyond the image's corner"),
     ],
 )
-def test_everybody_keeps_the_id(fps, people):
+def test_all_people_keep_their_ids(fps, people):
     story = film(lambda t: [person(t) for person in people], 4, fps)
     ids = list(range(1, len(people) + 1))
     assert [seen(tracked) for tracked in story[2:]] == [ids] * (len(story) - 2)
 
 
-def test_in_whatever_order_people_are_found():
+def test_result_does_not_depend_on_the_detection_order():
     people = [make_person(100, 50, HEIGHT), make_person(500, 50, HEIGHT)]
     story = run([people[:: (-1) ** i] for i in range(10)])
     assert [seen(tracked) for tracked in story[1:]] == ([[2, 1], [1, 2]] * 5)[:9]
@@ -358,20 +358,20 @@ def test_in_whatever_order_people_are_found():
 
 @FPS
 @pytest.mark.parametrize("speed", [0, 0.3, 0.7], ids=["standing", "strolling", "walking"])
-def test_after_a_second_unseen_people_are_who_they_were_where_they_would_be(fps, speed):
+def test_people_at_the_predicted_position_keep_their_ids_after_1_s(fps, speed):
     person = walker(100, speed=speed)
     story = film(lambda t: [] if 2 <= t < 3 else [person(t)], 5, fps)
     assert everybody(story) == {1}
     assert who(story[-1]) == {1: CONFIRMED}
 
 
-def test_after_3_s_unseen_somebody_standing_is_who_they_were():
+def test_standing_person_keeps_the_id_after_3_s():
     story = film(lambda t: [] if 2 <= t < 5 else [make_person(100, 50, HEIGHT)], 7, 10)
     assert everybody(story) == {1}
 
 
 @pytest.mark.parametrize("speed", [0.3, 0.7], ids=["strolling", "walking"])
-def test_after_3_s_unseen_somebody_walking_is_known_by_appearance(speed):
+def test_walking_person_is_reidentified_by_appearance_after_3_s(speed):
     person = walker(100, speed=speed)
     stamps_s = DT_S * np.arange(71)
     frames = [[] if 2 <= t < 5 else [person(t)] for t in stamps_s]
@@ -380,7 +380,7 @@ def test_after_3_s_unseen_somebody_walking_is_known_by_appearance(speed):
     assert everybody(run(frames)) == {1, 2}  # position alone says too little by then
 
 
-def test_somebody_far_away_meanwhile_is_somebody_new():
+def test_person_far_away_gets_a_new_id():
     here, far = make_person(100, 50, HEIGHT), make_person(900, 50, HEIGHT)
     story = run([[here]] * 10 + [[far]] * 10 + [[far, here]] * 3)
     assert who(story[9]) == {1: CONFIRMED}
@@ -389,7 +389,7 @@ def test_somebody_far_away_meanwhile_is_somebody_new():
 
 
 @pytest.mark.parametrize("height", [60, 600])
-def test_somebody_of_another_size_in_the_same_place_is_somebody_new(height):
+def test_person_of_another_size_at_the_same_position_gets_a_new_id(height):
     other = make_person(100, 50 + 0.4 * (200 - height), height)  # the torsos' middles are one
     story = run([[make_person(100, 50, 200)]] * 10 + [[other]] * 3)
     assert who(story[-1]) == {2: CONFIRMED, 1: LOST}
@@ -403,7 +403,7 @@ def test_somebody_of_another_size_in_the_same_place_is_somebody_new(height):
         pytest.param(2.05, 20, id="two seconds"),
     ],
 )
-def test_who_leaves_is_lost_then_removed_once_then_never_mentioned(max_lost_s, n_lost):
+def test_person_who_leaves_is_lost_then_removed_once(max_lost_s, n_lost):
     story = run([[make_person(100, 50, HEIGHT)]] * 5 + [[]] * 30, max_lost_s=max_lost_s)
     expected = [{1: LOST}] * n_lost + [{1: REMOVED}] + [{}] * (29 - n_lost)
     assert [who(tracked) for tracked in story[5:]] == expected
@@ -417,7 +417,7 @@ def test_a_removed_id_never_returns():
     ]  # fmt: skip
 
 
-def test_a_lost_person_is_published_as_last_seen():
+def test_lost_track_is_returned_as_last_observed():
     story = run([[make_person(100, 50, HEIGHT)]] * 5 + [[]] * 3)
     np.testing.assert_array_equal(story[-1].poses.boxes, story[4].poses.boxes)
     assert story[-1].time_since_update_s == pytest.approx([0.3])
@@ -425,7 +425,7 @@ def test_a_lost_person_is_published_as_last_seen():
     assert story[-1].hits.tolist() == [5]
 
 
-def test_the_seen_come_first_in_the_order_of_the_poses_then_the_lost_then_the_removed():
+def test_order_is_observed_by_pose_then_lost_then_removed():
     a, b, c, d = (make_person(x, 50, 100) for x in (100, 300, 500, 700))
     story = run([[a, b, c, d]] * 3 + [[d, b, c]] * 5 + [[d, c]], max_lost_s=0.55)
     assert story[-1].track_ids.tolist() == [4, 3, 2, 1]
@@ -446,7 +446,7 @@ def unseen_then(before, after, appearances_before, appearances_after, unseen=10)
 TWO = [make_person(200, 50, HEIGHT), make_person(300, 50, HEIGHT)]
 
 
-def test_ids_go_with_appearances_where_two_swap_places_unseen():
+def test_ids_follow_appearances_if_two_people_swap_positions_unobserved():
     assert seen(unseen_then(TWO, TWO, [RED, BLUE], [BLUE, RED])) == [2, 1]
 
 
@@ -459,7 +459,7 @@ def test_ids_go_with_appearances_where_two_swap_places_unseen():
         pytest.param([RED, RED], [RED, RED], id="all appearance alike"),
     ],
 )
-def test_ids_follow_places_if_appearances_are_unknown(appearances_before, appearances_after):
+def test_ids_follow_positions_if_appearances_are_unknown(appearances_before, appearances_after):
     assert seen(unseen_then(TWO, TWO, appearances_before, appearances_after)) == [1, 2]
 
 
@@ -471,7 +471,7 @@ def test_ids_follow_places_if_appearances_are_unknown(appearances_before, appear
         pytest.param(BLUE, {2: CONFIRMED, 1: LOST}, id="another appearance"),
     ],
 )
-def test_who_stands_where_somebody_was_lost(appearance, expected):
+def test_appearance_decides_about_a_person_at_a_lost_position(appearance, expected):
     here = [make_person(200, 50, HEIGHT)]
     assert who(unseen_then(here, here, [RED], [appearance])) == expected
 
@@ -483,19 +483,19 @@ def test_who_stands_where_somebody_was_lost(appearance, expected):
         pytest.param(40, {1: CONFIRMED, 2: LOST}, id="never learned, as two overlapped"),
     ],
 )
-def test_appearance_is_learned_while_nobody_overlaps(apart, expected):
+def test_appearance_is_updated_without_overlap(apart, expected):
     two = [make_person(200, 50, HEIGHT), make_person(200 + apart, 50, HEIGHT)]
     assert who(unseen_then(two, two[:1], [RED, RED], [BLUE])) == expected
 
 
-def test_appearance_of_two_frames_says_nothing():
+def test_appearance_of_two_frames_is_not_compared():
     here = [make_person(200, 50, HEIGHT)]
     appearances = [[UNKNOWN]] * 20 + [[RED]] * 2 + [[]] * 10 + [[BLUE]] * 5
     story = run([here] * 22 + [[]] * 10 + [here] * 5, appearances=appearances)
     assert who(story[-1]) == {1: CONFIRMED}
 
 
-def test_a_person_back_after_a_gap_is_reidentified_once_the_appearance_is_known():
+def test_returning_person_is_reidentified_once_the_appearance_is_known():
     stamps_s = DT_S * np.arange(60)
     frames = [[] if 2 <= t < 5 else [walker(100)(t)] for t in stamps_s]
     appearances = [[RED] * len(people) for people in frames]
@@ -511,7 +511,7 @@ def test_a_person_back_after_a_gap_is_reidentified_once_the_appearance_is_known(
     np.testing.assert_array_equal(story[51].poses.boxes, frames[51][0].boxes)
 
 
-def test_a_confident_person_back_is_reidentified_though_the_appearance_is_known_only_later():
+def test_confident_returning_person_waits_for_reidentification_by_appearance():
     stamps_s = DT_S * np.arange(60)
     frames = [[] if 2 <= t < 5 else [walker(100)(t)] for t in stamps_s]
     appearances = [[RED] * len(people) for people in frames]
@@ -544,7 +544,7 @@ def found_again(person, part, shift, noise):
     ],
 )
 @pytest.mark.parametrize("fps", [25, 3])
-def test_one_person_found_twice_is_one(part, jitter, noise, often, fps):
+def test_duplicate_detections_are_one_track(part, jitter, noise, often, fps):
     rng = np.random.default_rng(4)
     person = walker(100, speed=0.3)
 
@@ -558,13 +558,13 @@ def test_one_person_found_twice_is_one(part, jitter, noise, often, fps):
     assert longest_run(story, 2) <= 1
 
 
-def test_one_person_found_twice_from_the_start_is_a_person():
+def test_duplicate_detections_from_the_start_are_one_track():
     person = make_person(100, 50, HEIGHT)
     assert [seen(tracked) for tracked in run([[person, person]] * 4)] == [[], [1], [1], [1]]
 
 
 @pytest.mark.parametrize("elder", [0, 1])
-def test_two_tracks_that_turn_out_to_be_one_become_the_elder(elder):
+def test_two_tracks_of_one_person_merge_into_the_older(elder):
     still = make_person(300, 50, HEIGHT)
     frames = [[still, make_person(max(300, 400 - 10 * i), 50, HEIGHT)] for i in range(30)]
     story = run([[frames[0][elder]]] * 5 + frames)
@@ -575,7 +575,7 @@ def test_two_tracks_that_turn_out_to_be_one_become_the_elder(elder):
     assert not any(2 in who(tracked) for tracked in story[24:])
 
 
-def test_a_second_pose_on_top_of_the_first_makes_no_second_person():
+def test_coincident_pose_does_not_start_a_second_track():
     beside, on_top = unsure(345), make_person(315, 50, HEIGHT)
     person = make_person(300, 50, HEIGHT)
     story = run([[person]] * 3 + [[person, beside]] + [[person, on_top]] * 10)
@@ -583,7 +583,7 @@ def test_a_second_pose_on_top_of_the_first_makes_no_second_person():
     assert everybody(story) == {1}
 
 
-def test_a_second_pose_that_shares_head_and_shoulders_begins_nobody():
+def test_pose_that_shares_head_and_shoulders_does_not_start_a_track():
     person = make_person(300, 50, HEIGHT, 0.1)
     limbs = person.keypoints + np.where(np.arange(17) < 7, 0, 0.5 * HEIGHT)[:, None] * [1, 0]
     again = replace(person, keypoints=limbs, boxes=np.add(person.boxes, (20, 0, 80, 0)))
@@ -593,7 +593,7 @@ def test_a_second_pose_that_shares_head_and_shoulders_begins_nobody():
 
 @FPS
 @pytest.mark.parametrize("apart", [40, 60, 100])
-def test_two_who_stand_close_stay_two(fps, apart):
+def test_two_close_people_remain_two_tracks(fps, apart):
     two = [make_person(300, 50, HEIGHT), make_person(300 + apart, 50, HEIGHT)]
     story = film(lambda t: two, 4, fps)
     assert [seen(tracked) for tracked in story[1:]] == [[1, 2]] * (len(story) - 1)
@@ -667,7 +667,7 @@ def with_gaps(value):
         pytest.param({"spoil": with_gaps(np.inf)}, id="infinity among the correspondences"),
     ],
 )
-def test_people_who_stand_in_a_picture_that_jumps_keep_their_ids(picture):
+def test_standing_people_keep_their_ids_if_the_image_jumps(picture):
     story = filmed(**picture)
     assert [seen(tracked) for tracked in story[1:]] == [[1, 2, 3]] * 59
     assert np.abs([tracked.velocities for tracked in story]).max() < 0.05 * HEIGHT
@@ -681,13 +681,13 @@ def test_people_who_stand_in_a_picture_that_jumps_keep_their_ids(picture):
         pytest.param(lambda matches: matches * np.nan, id="all NaN"),
     ],
 )
-def test_without_correspondences_such_a_picture_is_people_who_move(spoil):
+def test_jumping_image_without_correspondences_is_motion_of_people(spoil):
     speeds = [np.abs(tracked.velocities).max() for tracked in filmed(spoil=spoil)]
     assert max(speeds) > 0.3 * HEIGHT
     assert np.isfinite(speeds).all()
 
 
-def test_correspondences_on_people_are_no_camera_motion():
+def test_correspondences_on_people_are_not_camera_motion():
     tracker = make_tracker()
     spots = np.random.default_rng(2).uniform((70, 60), (130, 240), (100, 2))
     for i in range(20):
@@ -698,7 +698,7 @@ def test_correspondences_on_people_are_no_camera_motion():
     assert tracked.velocities[0] == pytest.approx([140, 0], abs=7)
 
 
-def test_the_lost_are_looked_for_where_the_camera_has_moved_them():
+def test_camera_motion_moves_lost_tracks():
     tracker = make_tracker()
     ground = np.random.default_rng(3).uniform(0, 1000, (100, 2))
     for i in range(30):
@@ -709,7 +709,7 @@ def test_the_lost_are_looked_for_where_the_camera_has_moved_them():
     assert who(tracked) == {1: CONFIRMED}
 
 
-def test_the_velocity_of_the_lost_turns_with_the_picture():
+def test_velocity_of_lost_tracks_rotates_with_the_image():
     ground = np.random.default_rng(3).uniform(0, 1000, (100, 2))
     turned = np.stack([500 - ground[:, 1], ground[:, 0]], axis=1)
     tracker = make_tracker()
@@ -728,13 +728,13 @@ def test_the_velocity_of_the_lost_turns_with_the_picture():
 @pytest.mark.parametrize(
     "heading", [(0.7, 0), (-0.5, 0.2), (0, 0)], ids=["right", "left and down", "standing"]
 )
-def test_velocity_is_in_pixels_a_second(fps, height, heading):
+def test_velocity_is_in_pixels_per_second(fps, height, heading):
     dx, dy = height * np.array(heading)
     story = film(lambda t: [make_person(100 + dx * t, 50 + dy * t, height)], 1, fps)
     assert story[-1].velocities[0] == pytest.approx([dx, dy], abs=0.05 * height)
 
 
-def test_scores_ages_and_hits():
+def test_scores_ages_and_hits_are_returned():
     person = make_person(100, 50, HEIGHT)
     story = run([[person], [person], [], [], [person]], stamps_s=1e9 + DT_S * np.arange(5))
     columns = [(t.hits[0], t.ages_s[0], t.time_since_update_s[0]) for t in story]
@@ -744,7 +744,7 @@ def test_scores_ages_and_hits():
     assert story[1].match_scores == pytest.approx([1])  # nothing moved
 
 
-def test_poses_come_back_as_they_were():
+def test_poses_are_returned_unchanged():
     people = together(make_person(500, 10, 90, 0.5), make_person(100, 20, 80, 0.7))
     for tracked in run([[people]] * 3):
         for item in fields(Poses):
@@ -752,7 +752,7 @@ def test_poses_come_back_as_they_were():
             np.testing.assert_array_equal(getattr(tracked.poses, item.name), expected)
 
 
-def test_what_was_published_does_not_change_later_nor_with_what_was_given():
+def test_output_does_not_change_later_or_with_the_input():
     tracker = make_tracker(max_lost_s=0.5)
     given = walker(100)(0.0)
     first = [tracker.update(given, None, 0.0), tracker.update(given, None, 0.1)]
@@ -772,7 +772,7 @@ def numbers(tracked):
     return np.concatenate([np.ravel(array) for array in arrays]).astype(float)
 
 
-def test_reset_forgets_everybody_and_reuses_no_id():
+def test_reset_removes_all_tracks_and_reuses_no_id():
     person = make_person(100, 50, HEIGHT)
     tracker = make_tracker()
     run([[person]] * 2 + [[person, make_person(500, 50, HEIGHT)]], tracker)
@@ -823,7 +823,7 @@ def broken(array, index, value):
         ),
     ],
 )
-def test_a_broken_pose_is_nobody_and_disturbs_nobody(pose):
+def test_invalid_pose_is_ignored_and_does_not_affect_others(pose):
     other = make_person(500, 50, HEIGHT)
     story = run([[pose], [pose, other], [other, pose], [pose, other], [pose]])
     expected = [{}, {1: CONFIRMED}, {1: CONFIRMED}, {1: CONFIRMED}, {1: LOST}]
@@ -843,7 +843,7 @@ def test_a_broken_pose_is_nobody_and_disturbs_nobody(pose):
         pytest.param(broken("keypoint_scores", ..., 0.0), id="no keypoint is sure"),
     ],
 )
-def test_an_odd_pose_is_one_who_keeps_the_id(pose):
+def test_unusual_pose_keeps_its_id(pose):
     other = make_person(500, 50, HEIGHT)
     story = run([[pose, other]] * 5)
     assert seen(story[-1]) == [1, 2]
@@ -877,7 +877,7 @@ def assert_time_goes_on(tracker, start_s):
     ],
 )
 @pytest.mark.parametrize("anybody", [True, False], ids=["somebody is known", "nobody is"])
-def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s, anybody):
+def test_invalid_stamp_is_replaced_by_the_last(stamp_s, anybody):
     tracker = make_tracker(max_lost_s=1.0)
     person = [make_person(100, 50, HEIGHT)] if anybody else []
     stamps_s = [*(100 + DT_S * np.arange(10)), stamp_s, stamp_s]
@@ -889,7 +889,7 @@ def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s, anybody):
 
 
 @pytest.mark.parametrize("stamp_s", [np.nan, np.inf, -np.inf])
-def test_a_first_stamp_that_cannot_be_used_counts_as_0(stamp_s):
+def test_invalid_first_stamp_is_replaced_by_0(stamp_s):
     tracker = make_tracker(max_lost_s=1.0)
     story = run([[make_person(100, 50, HEIGHT)]] * 2, tracker, stamps_s=[stamp_s, 0.25])
     assert who(story[-1]) == {1: CONFIRMED}
@@ -898,7 +898,7 @@ def test_a_first_stamp_that_cannot_be_used_counts_as_0(stamp_s):
 
 
 @pytest.mark.parametrize("later_s", [3600, 1e9])
-def test_long_afterwards_whoever_stands_there_is_somebody_new(later_s):
+def test_person_at_an_old_position_gets_a_new_id_after_a_long_time(later_s):
     tracker = make_tracker(max_lost_s=1.0)
     person = [make_person(100, 50, HEIGHT)]
     stamps_s = [0.0, 0.1, 0.2, later_s, later_s + 0.1]
@@ -924,7 +924,7 @@ def at_unusual_rate(fps):
 
 
 @pytest.mark.parametrize("fps", [200, 0.5], ids="{} fps".format)
-def test_at_an_unusual_frame_rate_as_many_people_as_there_are(fps):
+def test_number_of_tracks_is_right_at_unusual_frame_rates(fps):
     story = at_unusual_rate(fps)
     assert [len(seen(tracked)) for tracked in story] == [2] * len(story)
     assert all(np.isfinite(numbers(tracked)).all() for tracked in story)
@@ -932,7 +932,7 @@ def test_at_an_unusual_frame_rate_as_many_people_as_there_are(fps):
 
 
 @pytest.mark.parametrize("fps", [200, 0.5], ids="{} fps".format)
-def test_at_an_unusual_frame_rate_people_keep_their_ids(fps):
+def test_people_keep_their_ids_at_unusual_frame_rates(fps):
     story = at_unusual_rate(fps)
     assert [seen(tracked) for tracked in story] == [[1, 2]] * len(story)
 
@@ -951,7 +951,7 @@ def test_at_an_unusual_frame_rate_people_keep_their_ids(fps):
     ],
 )
 @pytest.mark.parametrize("fps", [200, 10, 0.5], ids="{} fps".format)
-def test_a_person_of_an_unusual_size_is_one_person(pose, fps):
+def test_person_of_unusual_size_is_one_track(pose, fps):
     story = film(lambda t: [pose], 20 / fps, fps)
     assert [len(seen(tracked)) for tracked in story] == [1] * 21
     if fps > 1:
@@ -960,14 +960,14 @@ def test_a_person_of_an_unusual_size_is_one_person(pose, fps):
     assert np.abs(story[-1].velocities).max() < 1
 
 
-def test_nobody_for_a_minute():
+def test_tracks_are_removed_after_a_minute_without_people():
     person = make_person(100, 50, HEIGHT)
     story = run([[person]] * 3 + [[]] * 600 + [[person]] * 2)
     assert [len(tracked) for tracked in story[3:-2]] == [1] * 200 + [0] * 400
     assert who(story[-1]) == {2: CONFIRMED}
 
 
-def test_frames_without_anybody():
+def test_frames_without_people():
     (tracked,) = run([[]])
     assert len(tracked) == 0
     assert tracked.poses.keypoints.shape == (0, 17, 2)
@@ -984,7 +984,7 @@ def test_five_hundred_people_at_once_keep_their_ids():
     assert seen(story[2]) == list(range(1, 501))
 
 
-def test_appearance_is_remembered_while_none_is_given():
+def test_appearance_is_kept_while_unknown():
     here = [make_person(200, 50, HEIGHT)]
     appearances = [None, *[[RED]] * 10, None, None, *[[]] * 10, None, *[[BLUE]] * 3]
     frames = [here if appearance is None or appearance else [] for appearance in appearances]
@@ -992,7 +992,7 @@ def test_appearance_is_remembered_while_none_is_given():
     assert who(run(frames, appearances=appearances)[-1]) == {2: CONFIRMED, 1: LOST}
 
 
-def test_appearance_of_other_dimensions_says_nothing():
+def test_appearance_with_other_dimensions_is_not_compared():
     here = [make_person(200, 50, HEIGHT)]
     appearances = [[RED]] * 10 + [None] * 10 + [[-np.ones(4) / 2]] * 5 + [None] * 10 + [[RED]] * 5
     story = run(
@@ -1003,7 +1003,7 @@ def test_appearance_of_other_dimensions_says_nothing():
 
 @pytest.mark.parametrize("n_keypoints", [5, 133])
 @pytest.mark.parametrize("n_people", [0, 2])
-def test_other_skeletons_are_refused_in_a_line_and_nobody_is_forgotten(n_keypoints, n_people):
+def test_other_skeletons_are_rejected_and_tracks_are_kept(n_keypoints, n_people):
     tracker = make_tracker()
     person = make_person(100, 50, HEIGHT)
     run([[person]] * 3, tracker)
@@ -1033,7 +1033,7 @@ FRAMES = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(frames=FRAMES, max_lost_s=st.sampled_from([0.0, 0.5, 20.0]))
-def test_whatever_comes_the_result_is_as_documented(frames, max_lost_s):
+def test_result_is_as_documented_for_random_input(frames, max_lost_s):
     tracker = make_tracker(max_lost_s=max_lost_s)
     stamp_s, known, removed = 0.0, set(), set()
     for dt_s, people, with_appearances in frames:
@@ -1066,7 +1066,7 @@ def assert_as_documented(tracked, n_poses):
     assert (np.diff(np.where(now, 0, tracked.states)) >= 0).all()  # seen, then lost, then removed
 
 
-def test_hundreds_of_strangers_fill_no_memory():
+def test_hundreds_of_new_people_do_not_fill_memory():
     tracker = make_tracker(max_lost_s=1.0)
     everybody_seen, removed, sizes, most_tracks = set(), [], [], 0
     tracemalloc.start()

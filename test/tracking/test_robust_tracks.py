@@ -23,7 +23,7 @@ def hit(tracks, detections, rows, columns, stamp_s=1.0):
     tracks.hit(rows, columns, np.full(len(rows), 0.7), detections, stamp_s)
 
 
-def test_newborn_tracks():
+def test_initial_state_of_new_tracks():
     detections = detect(at(100), at(300), at(320), at(600), appearances=[RED, RED, BLUE, UNKNOWN])
     tracks = RobustTracks.born(detections, np.array([0, 2, 3]), [7, 8, 9], 4.0)
     assert len(tracks) == 3
@@ -43,7 +43,7 @@ def test_newborn_tracks():
     assert tracks.appearance_hits.tolist() == [1, 0, 0]
 
 
-def test_newborn_tracks_are_copies():
+def test_new_tracks_are_copies():
     detections = detect(at(100), at(300))
     tracks = RobustTracks.born(detections, np.array([0, 1]), [1, 2], 0.0)
     for array in (tracks.anchors, tracks.scales, tracks.poses.boxes, tracks.shape.scores):
@@ -56,7 +56,7 @@ def test_newborn_tracks_are_copies():
     assert detections.poses.keypoint_scores.all()
 
 
-def test_a_hit_changes_the_tracks_that_are_hit():
+def test_hit_updates_only_the_assigned_tracks():
     tracks = make_tracks(at(100), at(300), at(500))
     detections = detect(at(504, 96), at(104, 100, 120))
     half_life_s = 0.3 * math.log(2)
@@ -75,7 +75,7 @@ def test_a_hit_changes_the_tracks_that_are_hit():
     np.testing.assert_array_equal(tracks.anchors, tracks.moved_anchors)
 
 
-def test_a_hit_without_legs_changes_neither_scale_nor_place():
+def test_hit_without_legs_keeps_scale_and_position():
     tracks = make_tracks(at(100))
     scale, anchor = tracks.scales.copy(), tracks.anchors.copy()
     for i in range(1, 20):
@@ -85,7 +85,7 @@ def test_a_hit_without_legs_changes_neither_scale_nor_place():
     np.testing.assert_allclose(tracks.motion.positions, anchor, atol=2)
 
 
-def test_the_second_detection_of_one_person_does_not_raise_its_existence_score():
+def test_duplicate_detection_does_not_increase_the_existence_score():
     tracks = make_tracks(at(100), at(300), at(303))
     hit(tracks, detect(at(303), at(300), at(100)), [0, 1, 2], [2, 1, 0])
     # The first of the two counts, in the order of the tracks.
@@ -101,7 +101,7 @@ def test_the_second_detection_of_one_person_does_not_raise_its_existence_score()
         pytest.param([], UNKNOWN, (1, 0), id="of unknown appearance"),
     ],
 )
-def test_appearance_is_learned_where_nobody_overlaps(others, appearance, expected):
+def test_appearance_is_updated_without_overlap_only(others, appearance, expected):
     tracks = make_tracks(at(200), appearances=[RED], appearance_hits=3)
     detections = detect(at(200), *others, appearances=[appearance] + [RED] * len(others))
     hit(tracks, detections, [0], [0])
@@ -109,7 +109,7 @@ def test_appearance_is_learned_where_nobody_overlaps(others, appearance, expecte
     assert tracks.appearance_hits.tolist() == [3 + (expected[1] > 0)]
 
 
-def test_appearance_is_the_mean_of_all_observations_at_first_and_then_fades():
+def test_appearance_is_the_mean_at_first_and_then_decays():
     tracks = RobustTracks.born(detect(at(200), appearances=[RED]), FIRST, [1], 0.0)
     for i, appearance in enumerate([RED] * 8 + [BLUE]):
         hit(tracks, detect(at(200), appearances=[appearance]), [0], [0], 0.1 * (i + 1))
@@ -151,14 +151,14 @@ def test_two_observations_with_the_same_stamp_count_as_one():
         pytest.param(np.eye(3)[:2], np.eye(3)[:2], 0, id="of other dimensions: learned again"),
     ],
 )
-def test_appearances_are_made_comparable(given, expected, appearance_hits):
+def test_incomparable_appearances_are_discarded(given, expected, appearance_hits):
     tracks = make_tracks(at(200), appearances=[RED])
     np.testing.assert_array_equal(tracks.comparable(given), expected)
     assert tracks.appearance_hits.tolist() == [appearance_hits]
     assert tracks.appearances.shape == (1, expected.shape[1])
 
 
-def test_all_positions_follow_the_camera():
+def test_camera_motion_moves_all_positions():
     tracks = make_tracks(at(100), at(300))
     anchors = tracks.anchors.copy()
     # By 90 degrees, x to y, then 10 to the right.
@@ -169,7 +169,7 @@ def test_all_positions_follow_the_camera():
     np.testing.assert_array_equal(tracks.anchors, anchors)  # in the image of that time
 
 
-def test_a_person_who_is_found_again_continues_under_the_former_id():
+def test_reidentified_track_keeps_the_former_id():
     lost = make_tracks(at(100), appearances=[RED], first_id=4, stamp_s=1.0, appearance_hits=6)
     other = make_tracks(at(300), first_id=5, stamp_s=2.0)
     young = make_tracks(at(150), appearances=[BLUE], first_id=6, stamp_s=9.0, appearance_hits=2)
@@ -201,7 +201,7 @@ def test_a_person_who_is_found_again_continues_under_the_former_id():
         pytest.param(30, 20, (0.6, 0.4, 30), id="no more observations than are counted"),
     ],
 )
-def test_appearances_of_tracks_that_are_joined(old, new, expected):
+def test_appearance_of_merged_tracks(old, new, expected):
     lost = make_tracks(at(100), appearances=[RED], appearance_hits=old)
     young = make_tracks(at(100), appearances=[BLUE], stamp_s=1.0, appearance_hits=new)
     tracks = append(lost, young)

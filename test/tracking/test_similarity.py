@@ -134,7 +134,7 @@ def test_oks_by_hand(shifts, scores_a, scores_b, expected):
         assert oks(one, scores_a, other, scores_b, variances) == pytest.approx(expected)
 
 
-def test_oks_of_sure_poses_is_that_of_coco():
+def test_oks_of_certain_poses_equals_that_of_coco():
     # cocoeval.py: vars = (sigmas * 2)**2, e = (dx**2 + dy**2) / vars / area / 2,
     # mean(exp(-e)); the area here is that of a person of this height.
     rng = np.random.default_rng(4)
@@ -162,7 +162,7 @@ def test_oks_variances_by_hand(height, sigma, expected):
     assert variances == pytest.approx(np.array([[expected]]))
 
 
-def test_oks_variances_have_a_row_for_each_height():
+def test_oks_variances_have_one_row_per_height():
     variances = oks_variances(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, 1.0, 1.5]))
     assert variances.shape == (2, 2, 3)
     np.testing.assert_allclose(variances[1, 0], 0.35 * 9 * np.array([1, 4, 9]))
@@ -172,7 +172,7 @@ def test_oks_variances_have_a_row_for_each_height():
 @given(
     m=st.integers(0, 4), n=st.integers(0, 4), k=st.integers(1, 5), seed=st.integers(0, 2**32 - 1)
 )
-def test_a_loop_says_the_same_of_the_oks_of_all_pairs(m, n, k, seed):
+def test_oks_of_all_pairs_equals_a_loop(m, n, k, seed):
     rng = np.random.default_rng(seed)
     a, b = (rng.integers(0, 12, (count, k, 2)).astype(float) for count in (m, n))
     scores_a, scores_b = (rng.integers(0, 4, (count, k)) / 3 for count in (m, n))
@@ -199,7 +199,7 @@ def test_a_loop_says_the_same_of_the_oks_of_all_pairs(m, n, k, seed):
     mag=st.sampled_from([1.0, 2.5, 6.0]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_loops_give_the_same(m, n, k, c, num, mag, seed):
+def test_similarities_equal_those_of_loops(m, n, k, c, num, mag, seed):
     rng = np.random.default_rng(seed)
     corners = [rng.integers(0, 12, (count, 2, 2)).astype(float) for count in (m, n)]
     boxes_a, boxes_b = (np.sort(one, axis=1).reshape(-1, 4) for one in corners)

@@ -44,7 +44,7 @@ def test_one_person_walking_keeps_one_id():
     assert story[-1].states.tolist() == [CONFIRMED]
 
 
-def test_two_people_side_by_side_keep_their_ids_in_whatever_order_they_are_found():
+def test_two_people_side_by_side_keep_their_ids_in_any_detection_order():
     story = run([[make_person(LEFT, 50, 200), make_person(RIGHT, 50, 200)][:: (-1) ** i]
                   for i in range(10)])  # fmt: skip
     assert [seen(tracked) for tracked in story] == [[1, 2], [2, 1]] * 5
@@ -64,7 +64,7 @@ def test_two_people_who_cross_keep_their_ids(led):
         before = now
 
 
-def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
+def test_poses_are_returned_unchanged_and_in_order():
     people = together(make_person(RIGHT, 10, 90, 0.5), make_person(LEFT, 20, 80, 0.7))
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for stamp_s in (0.0, 0.1):
@@ -75,7 +75,7 @@ def test_poses_come_back_as_they_were_in_the_order_in_which_they_came():
         np.testing.assert_array_equal(tracked.poses.scores, people.scores)
 
 
-def test_what_the_tracker_said_does_not_change_later():
+def test_output_does_not_change_later():
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     first, second, _ = run([[make_person(LEFT, 50, 200)], [make_person(LEFT + 9, 50, 200)], []],
                             tracker)  # fmt: skip
@@ -84,7 +84,7 @@ def test_what_the_tracker_said_does_not_change_later():
     assert first.velocities.tolist() == [[0, 0]]
 
 
-def test_a_person_who_leaves_is_lost_then_removed_once_then_never_mentioned():
+def test_person_who_leaves_is_lost_then_removed_once():
     story = run([[make_person(LEFT, 50, 200)], *[[]] * 8], link_len=3)
     expected = [{1: CONFIRMED}, {1: LOST}, {1: LOST}, {1: REMOVED}, {}, {}, {}, {}, {}]
     assert [who(tracked) for tracked in story] == expected
@@ -96,7 +96,7 @@ def test_a_removed_id_never_returns():
     assert [seen(tracked) for tracked in story if seen(tracked)] == [[1], [2], [3]]
 
 
-def test_with_a_memory_of_one_frame_whoever_is_missed_is_removed_at_once():
+def test_missed_track_is_removed_at_once_with_link_len_1():
     story = run([[make_person(LEFT, 50, 200)], [], []], link_len=1)
     assert [who(tracked) for tracked in story] == [{1: CONFIRMED}, {1: REMOVED}, {}]
 
@@ -109,14 +109,14 @@ def test_with_a_memory_of_one_frame_whoever_is_missed_is_removed_at_once():
         pytest.param(5, 2, id="one frame too late: somebody new"),
     ],
 )
-def test_a_late_return(gap, expected):
+def test_track_continues_only_within_link_len(gap, expected):
     person = make_person(LEFT, 50, 200)
     story = run([[person], *[[]] * gap, [person]], link_len=5)
     assert who(story[-1])[expected] == CONFIRMED
     assert seen(story[-1]) == [expected]
 
 
-def test_the_others_go_on_while_one_is_lost():
+def test_other_tracks_continue_while_one_is_lost():
     one, other = make_person(LEFT, 50, 200), make_person(RIGHT, 50, 200)
     story = run([[one, other], [other], [other], [one, other]])
     assert [who(tracked) for tracked in story] == [
@@ -128,25 +128,25 @@ def test_the_others_go_on_while_one_is_lost():
     np.testing.assert_array_equal(story[2].poses.boxes[1], one.boxes[0])  # as last seen
 
 
-def test_the_seen_come_first_then_the_lost_then_the_removed():
+def test_order_is_observed_lost_removed():
     a, b, c = (make_person(x, 50, 100) for x in (100, 300, 500))
     story = run([[a, b, c], [b, c], [c]], link_len=2)
     assert story[-1].track_ids.tolist() == [3, 2, 1]
     assert story[-1].states.tolist() == [CONFIRMED, LOST, REMOVED]
 
 
-def test_somebody_far_from_everybody_is_somebody_new():
+def test_distant_detection_starts_a_new_track():
     story = run([[make_person(LEFT, 50, 200)], [make_person(RIGHT, 50, 200)]])
     assert who(story[-1]) == {2: CONFIRMED, 1: LOST}
 
 
-def test_of_two_who_could_continue_a_track_one_is_new():
+def test_only_one_of_two_candidates_continues_a_track():
     story = run([[make_person(100, 50, 200)],
                   [make_person(130, 50, 200), make_person(102, 50, 200)]])  # fmt: skip
     assert seen(story[-1]) == [2, 1]
 
 
-def test_reset_forgets_everybody_and_reuses_no_id():
+def test_reset_removes_all_tracks_and_reuses_no_id():
     person = make_person(LEFT, 50, 200)
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     run([[person], [person, make_person(RIGHT, 50, 200)]], tracker)
@@ -170,7 +170,7 @@ def test_two_trackers_share_no_ids():
         pytest.param(1.0, [1], id="sure"),
     ],
 )
-def test_poses_below_the_least_score_are_passed_over(score, expected):
+def test_poses_below_min_pose_score_are_ignored(score, expected):
     (tracked,) = run([[make_person(LEFT, 50, 200, score)]], min_pose_score=0.55)
     assert who(tracked) == dict.fromkeys(expected, CONFIRMED)
 
@@ -202,19 +202,19 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("pose", BROKEN)
-def test_a_broken_pose_invents_nobody_and_disturbs_nobody(pose):
+def test_invalid_pose_is_ignored_and_does_not_affect_others(pose):
     other = make_person(RIGHT, 50, 200)
     story = run([[pose], [pose, other], [other, pose]])
     assert [who(tracked) for tracked in story] == [{}, {1: CONFIRMED}, {1: CONFIRMED}]
 
 
-def test_keypoints_all_in_one_point_are_somebody_who_keeps_their_id():
+def test_pose_with_coincident_keypoints_keeps_its_id():
     pose = make_person(LEFT, 50, 200)
     pose.keypoints[:] = 120.0
     assert [seen(tracked) for tracked in run([[pose], [pose]])] == [[1], [1]]
 
 
-def test_frames_without_anybody():
+def test_frames_without_people():
     (tracked,) = run([[]])
     assert len(tracked) == 0
     assert tracked.poses.keypoints.shape == (0, 17, 2)
@@ -222,12 +222,12 @@ def test_frames_without_anybody():
     assert tracked.visible.shape == (0,)
 
 
-def test_long_without_anybody_nobody_is_remembered():
+def test_all_tracks_are_removed_after_a_long_time_without_people():
     story = run([[make_person(LEFT, 50, 200)], *[[]] * 1000], link_len=100)
     assert [len(tracked) for tracked in story] == [1] * 101 + [0] * 900
 
 
-def test_a_stream_of_strangers_fills_no_memory():
+def test_many_new_people_do_not_fill_memory():
     story = run([[make_person(1000 * i, 50, 200)] for i in range(60)], link_len=10)
     # One seen, nine lost, one removed.
     assert [len(tracked) for tracked in story[10:]] == [11] * 50
@@ -251,7 +251,7 @@ def test_five_hundred_people_at_once_keep_their_ids():
         pytest.param((0, 0), (0, 0), id="standing"),
     ],
 )
-def test_velocity_is_in_pixels_a_second(step, expected):
+def test_velocity_is_in_pixels_per_second(step, expected):
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for i, stamp_s in enumerate((10.0, 10.3)):
         person = make_person(200 + i * step[0], 100 + i * step[1], 200)
@@ -259,13 +259,13 @@ def test_velocity_is_in_pixels_a_second(step, expected):
     assert tracked.velocities[0] == pytest.approx(expected)
 
 
-def test_somebody_who_grows_on_the_spot_has_no_velocity():
+def test_person_who_grows_in_place_has_no_velocity():
     story = run([[make_person(200, 100, 200)], [make_person(200, 90, 220)]])  # middle at y = 200
     np.testing.assert_allclose(story[1].velocities, [[0, 0]], atol=1e-9)
     assert seen(story[1]) == [1]
 
 
-def test_velocity_of_somebody_new_is_zero_and_of_somebody_lost_the_last_known():
+def test_velocity_is_zero_at_birth_and_kept_while_lost():
     story = run([[make_person(100, 50, 200)], [make_person(110, 50, 200)], []])
     assert story[0].velocities.tolist() == [[0, 0]]
     np.testing.assert_allclose(story[2].velocities, [[100, 0]])
@@ -276,7 +276,7 @@ def test_velocity_after_a_gap_is_over_the_whole_gap():
     np.testing.assert_allclose(story[-1].velocities, [[40, 0]])  # 12 px in 0.3 s
 
 
-def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
+def test_equal_stamps_do_not_change_the_velocity():
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for x, stamp_s in ((100, 0.0), (110, 0.1), (120, 0.1)):
         tracked = tracker.update(make_person(x, 50, 200), None, stamp_s)
@@ -285,7 +285,7 @@ def test_two_frames_of_one_stamp_leave_the_velocity_as_it_is():
 
 
 @pytest.mark.parametrize("stamp_s", [-3600.0, np.nan, np.inf])
-def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s):
+def test_invalid_stamp_is_replaced_by_the_last(stamp_s):
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     for x, time_s in ((100, 0.0), (110, 0.1), (110, stamp_s), (120, 0.2)):
         tracked = tracker.update(make_person(x, 50, 200), None, time_s)
@@ -294,7 +294,7 @@ def test_a_stamp_that_cannot_be_used_counts_as_the_last(stamp_s):
     np.testing.assert_allclose(tracked.velocities, [[100, 0]])
 
 
-def test_ages_hits_and_time_since_update():
+def test_ages_hits_and_time_since_update_are_counted():
     person = make_person(LEFT, 50, 200)
     story = run([[person], [person], [], [], [person]], start_s=1e9)
     columns = [
@@ -314,7 +314,7 @@ def test_ages_hits_and_time_since_update():
         pytest.param(True, False, 1, id="after a gap, where they do not count"),
     ],
 )
-def test_match_score_is_the_share_of_the_greatest_grade(missed, matched, expected):
+def test_match_score_is_relative_to_the_maximum_grade(missed, matched, expected):
     person = make_person(LEFT, 50, 200)
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
     born = run([[person], *([[]] if missed else [])], tracker)[0]
@@ -331,7 +331,7 @@ def test_the_grade_must_be_above_match():
     assert seen(run([[person], [person]], match=4.0)[-1]) == [2]
 
 
-def test_correspondences_lead_to_somebody_too_fast_for_overlap():
+def test_correspondences_track_a_person_too_fast_for_overlap():
     before, after = make_person(100, 50, 100), make_person(250, 50, 100)
     for matches, expected in ((NO_MATCHES, [2]), (matches_between(before, after), [1])):
         tracker = PoseFlowTracker(TrackerConfig(association="classic"), COCO_17)
@@ -339,7 +339,7 @@ def test_correspondences_lead_to_somebody_too_fast_for_overlap():
         assert seen(tracker.update(after, cues_of(after, matches), 0.1)) == expected
 
 
-def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
+def test_ids_are_distinct_and_scores_in_0_to_1_for_random_input():
     rng = np.random.default_rng(7)
     tracker = PoseFlowTracker(
         TrackerConfig(association="classic"), COCO_17, ClassicConfig(link_len=5)
@@ -364,7 +364,7 @@ def test_whatever_comes_ids_are_distinct_and_scores_within_0_and_1():
     assert removed
 
 
-def test_poses_of_nobody_have_the_skeleton_of_the_estimator():
+def test_empty_output_has_the_keypoints_of_the_skeleton():
     tracker = PoseFlowTracker(TrackerConfig(association="classic"), HALPE_26)
     assert tracker.update(Poses.empty(26), None, 0.0).poses.keypoints.shape == (0, 26, 2)
     with pytest.raises(

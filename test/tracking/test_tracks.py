@@ -71,13 +71,13 @@ def assert_rows(rows, *ids):
         pytest.param(slice(1, None), (5, 7), id="a slice"),
     ],
 )
-def test_selected_rows(index, expected):
+def test_select_returns_the_rows(index, expected):
     whole = table(4, 5, 7)
     assert_rows(select(whole, index), *expected)
     assert_rows(whole, 4, 5, 7)
 
 
-def test_what_is_selected_is_a_copy():
+def test_selected_rows_are_copies():
     whole = table(4, 5, 7)
     some = select(whole, np.array([0, 1]))
     for column in columns(some):
@@ -123,7 +123,7 @@ def test_overwritten_rows(index, new, expected):
     assert_rows(others, *new)
 
 
-def test_a_table_that_has_more_columns_keeps_its_kind():
+def test_table_with_more_columns_keeps_its_type():
     @dataclass
     class More(Outer):
         names: np.ndarray
@@ -136,7 +136,7 @@ def test_a_table_that_has_more_columns_keeps_its_kind():
     assert (both.names.tolist(), both.ids.tolist()) == (["b", "b", "b"], [5, 5, 5])
 
 
-def test_a_snapshot_is_as_of_now_in_the_order_asked_for_and_a_copy():
+def test_snapshot_is_a_copy_in_the_given_order():
     tracks = Tracks(
         track_ids=np.array([3, 8]),
         states=np.array([1, 2]),
