@@ -438,8 +438,8 @@ def test_close_may_be_called_twice(make):
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles with g++, which is missing")
 def test_a_compiled_network_gives_the_same_and_is_not_compiled_again_for_another_size(make):
     # The node would take a network that is compiled again for one that hangs. torch compiles
-    # inputs of less than some 200 pixels for themselves, so that the sides are larger here.
-    sides = {"image_min_side": 224, "image_max_side": 448}
+    # inputs of less than some 300 pixels for themselves, so that the sides are larger here.
+    sides = {"image_min_side": 320, "image_max_side": 640}
     compiled, plain = make(compile=True, **sides), make(**sides)
     with torch.compiler.set_stance("fail_on_recompile"):
         for size in ((480, 640), (720, 1280), (300, 240)):
