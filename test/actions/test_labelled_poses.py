@@ -1,7 +1,7 @@
 """Raised hands and postures of labelled poses of real people.
 
-The thresholds were chosen on the first half of each class; asserted and documented are the
-figures of the second one. `-s` prints the tables of docs/behaviors.md.
+The thresholds were chosen mainly on the first half of each class; the figures of the second
+half are asserted and documented. `-s` prints the tables of docs/behaviors.md.
 """
 
 import numpy as np
