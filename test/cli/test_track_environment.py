@@ -114,7 +114,7 @@ def test_the_package_s_own_parameter_file_gives_no_warning(made, capfd):
             "did you mean tracker.max_lost",
         ),
         ("/**:\n  ros__parameters:\n", "ros__parameters: is empty"),
-        ("tracker: {max_lost_s: 1.0}", "expected /poseflow: or /**:"),
+        ("tracker: {max_lost_s: 1.0}", "expected ros__parameters: below /poseflow: or /**:"),
     ],
 )
 def test_a_mistake_in_a_parameter_file_is_refused(text, said, made, capfd):
