@@ -137,8 +137,8 @@ def test_the_later_section_of_a_file_applies(made):
 HOMELESS = """
 import os, sys
 from poseflow_ros.__main__ import main
-import poseflow_ros.estimation.detectron2_rcnn, poseflow_ros.estimation.movenet
-import poseflow_ros.estimation.torchvision_rcnn
+import mmap, poseflow_ros.estimation.detectron2_rcnn, poseflow_ros.estimation.movenet
+import poseflow_ros.estimation.onnx_estimator, poseflow_ros.estimation.torchvision_rcnn
 for name in ("HOME", "XDG_CACHE_HOME", "TORCH_HOME", "FVCORE_CACHE"):
     os.environ.pop(name, None)
 os.environ["TMPDIR"] = sys.argv[1]
