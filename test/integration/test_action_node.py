@@ -275,7 +275,7 @@ def test_the_poses_of_the_main_node_become_behaviors(
     camera = driver.camera()
     for index, image in enumerate(pedestrians):
         n = len(behaviors)
-        camera.publish(stamped(image, index / 10))
+        camera.publish(stamped(image, 1 + index / 10))
         driver.until(lambda n=n: len(behaviors) > n, "behaviors")
     standing_ids = {
         person.track_id
