@@ -41,7 +41,13 @@ class Estimate:
 
 @runtime_checkable
 class GuidedEstimator(Protocol):
-    """A PoseEstimator that makes use of hints."""
+    """A PoseEstimator that makes use of hints.
+
+    Attributes:
+        uses_hints: whether it does, as it is configured.
+    """
+
+    uses_hints: bool
 
     def estimate_guided(self, images: Sequence[Image], hints: Sequence[Hint]) -> list[Estimate]:
         """Return the people in each of several images, which may differ in size.
@@ -56,6 +62,6 @@ def estimate_with_hints(
     estimator: PoseEstimator, images: Sequence[Image], hints: Sequence[Hint]
 ) -> list[Estimate]:
     """Return the people in each image; the estimator may ignore the hints."""
-    if isinstance(estimator, GuidedEstimator):
+    if isinstance(estimator, GuidedEstimator) and estimator.uses_hints:
         return estimator.estimate_guided(images, hints)
     return [Estimate(poses, NO_IDS) for poses in estimator.estimate_batch(images)]

@@ -81,6 +81,7 @@ class MoveNet:
 
     def __init__(self, config: Config) -> None:
         self._config = config.movenet
+        self.uses_hints = config.movenet.tiles == "auto"
         single = config.movenet.tiles == "1x1"
         threads = cpu_threads(config.estimator)
         n_interpreters = threads if threads >= _MIN_PARALLEL and not single else 1
@@ -114,7 +115,7 @@ class MoveNet:
 
     def _estimate_guided(self, image: Image, hint: Hint) -> Estimate:
         grid = self._grid(image)
-        if grid is None or self._config.tiles != "auto":
+        if grid is None:
             return Estimate(self.estimate(image), NO_IDS)
         schedule = self._schedules.get(hint.camera)
         if schedule is None or not schedule.grid.is_of(image):
