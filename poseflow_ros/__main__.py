@@ -10,13 +10,18 @@ from poseflow_ros.batch.worker_process import WorkerError
 from poseflow_ros.cli import track, weights
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.config import ConfigError
-from poseflow_ros.estimation.errors import EstimatorError, WeightsError
+from poseflow_ros.estimation.errors import (
+    DeviceLostError,
+    EstimatorError,
+    OutOfMemoryError,
+    WeightsError,
+)  # fmt: skip
 from poseflow_ros.imaging.video import IncompleteVideoError, VideoError
 from poseflow_ros.imaging.window import WindowError
 
 _BAD_INPUT = (
     *(CommandError, ConfigError, EstimatorError, VideoError, WeightsError, WindowError),
-    *(WorkerError, OSError),
+    *(WorkerError, OutOfMemoryError, DeviceLostError, OSError),
 )
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.estimation.errors import EstimatorError, first_line
+from poseflow_ros.estimation.errors import EstimatorError, OutOfMemoryError, first_line
 from poseflow_ros.estimation.libraries import require
 from poseflow_ros.poses import Image, Poses
 
@@ -79,10 +79,19 @@ class SinglePass:
         """Return the people in an image; see ParallelPasses.run.
 
         The network always returns six; those below the minimum score are noise and left out.
+
+        Raises:
+            OutOfMemoryError: LiteRT cannot run the network, which it can with enough memory.
         """
-        height, width = self._fit(image, input_shape)
-        self._interpreter.set_tensor(self._input, self._padded[None])
-        self._interpreter.invoke()
+        try:
+            height, width = self._fit(image, input_shape)
+            self._interpreter.set_tensor(self._input, self._padded[None])
+            self._interpreter.invoke()
+        except (MemoryError, RuntimeError, cv2.error) as error:
+            self._padded = self._padded[:0]  # the next image allocates the tensors again
+            raise OutOfMemoryError(
+                f"MoveNet failed, probably for lack of memory: {first_line(error)}"
+            ) from error
         people = self._interpreter.get_tensor(self._output)[0].astype(float)
         people = people[people[:, 55] >= self._min_score]
         # The network's coordinates are fractions of the padded input, from its edge. Convert them

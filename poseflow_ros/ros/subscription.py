@@ -99,7 +99,8 @@ class AdaptiveSubscription:
     def why_silent(self) -> str:
         """Return what keeps each publisher's messages from coming; that there is none, if so."""
         reasons = [
-            self._mismatch(publisher) or f"{_node_name(publisher)} fits, and sends nothing"
+            self._mismatch(publisher)
+            or f"{_node_name(publisher)} is compatible but publishes nothing"
             for publisher in self._known
         ]
         return "; ".join(reasons) or "the topic has no publishers"
@@ -157,12 +158,14 @@ class AdaptiveSubscription:
             ReliabilityPolicy.BEST_EFFORT,
             ReliabilityPolicy.RELIABLE,
         ) and (self._reliability == "reliable" or self._overridden()):
-            return f"{name} offers best effort, and reliable is asked for"
+            own = self._reliability == "reliable"
+            cause = "cameras.reliability is reliable" if own else "qos_overrides require reliable"
+            return f"{name} offers best effort, but {cause}"
         if (profile.durability, asked.durability) == (
             DurabilityPolicy.VOLATILE,
             DurabilityPolicy.TRANSIENT_LOCAL,
         ) and self._overridden():
-            return f"{name} offers volatile, and transient local is asked for"
+            return f"{name} offers volatile, but qos_overrides require transient local"
         return ""
 
     def _overridden(self) -> list[QoSPolicyKind]:

@@ -214,9 +214,9 @@ def test_services_and_parameters_respond_during_inference(driver, active_node, g
     assert driver.change("deactivate")
     driver.until(lambda: camera.get_subscription_count() == 0, "the end of the old subscription")
     assert driver.change("cleanup")
+    gated[0].gate.release()  # a new network is made when the old one has ended
     assert driver.change("configure")
     assert driver.change("activate")
-    gated[0].gate.release()
     assert len(gated) == 2
     gated[1].gate.release()
     driver.camera().publish(stamped(BLANK, 2.0))

@@ -131,7 +131,9 @@ def test_a_refused_camera_info_is_reported_and_ends_the_use_of_the_last(
 def test_a_missing_camera_info_is_reported_where_there_is_depth(driver, active_node, pedestrians):
     rig = Rig(driver, active_node)
     rig.show(pedestrians[0])
-    rig.until_status(WARN, "no camera_info on /camera_info: /driver fits, and sends nothing")
+    rig.until_status(
+        WARN, "no camera_info on /camera_info: /driver is compatible but publishes nothing"
+    )
 
 
 def test_an_uncalibrated_camera_info_is_reported(driver, active_node, pedestrians):
@@ -229,7 +231,7 @@ def test_an_override_that_keeps_messages_out_is_named(driver, active_node):
         overrides={"qos_overrides./depth.subscription.reliability": "reliable"},
     )
     status = Status(driver)
-    status.until(WARN, "/depth: /driver offers best effort, and reliable is asked for")
+    status.until(WARN, "/depth: /driver offers best effort, but qos_overrides require reliable")
 
 
 def test_an_impossible_override_fails_with_one_line(driver, start_node, capfd):
