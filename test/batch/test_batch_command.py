@@ -89,7 +89,9 @@ def test_an_interrupted_batch_continues(folder, tmp_path):
     out, _ = process.communicate()
     assert process.returncode == 130
     finished = records(tmp_path / "out")
-    assert f"not processed {4 - len(finished)}" in " ".join(out.split())
+    table = dict(line.rsplit(None, 1) for line in out.splitlines() if line.strip())
+    # The signal may come between recording and counting an outcome.
+    assert 0 <= len(finished) - (4 - int(table["not processed"])) <= 1
     assert subprocess.run(command, check=False, capture_output=True).returncode == 3
     outcomes = [(record["name"], record["status"]) for record in records(tmp_path / "out")]
     assert sorted(outcomes) == [

@@ -204,7 +204,7 @@ def test_the_process_ends_with_the_code_of_a_lost_device_after_the_error_transit
         "ROS_DOMAIN_ID": str(driver.domain_id), "ROS_HOME": str(tmp_path),
     }  # fmt: skip
     command = [sys.executable, "-c", LOSES_ITS_GPU]
-    command += ["--ros-args", "-p", "estimator.name:=movenet", "-p", "movenet.input_size:=64"]
+    command += ["--ros-args", "-p", "estimator.name:=movenet", "-p", "movenet.tiles:=1x1"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         events = driver.listen(TransitionEvent, "/poseflow/transition_event")
