@@ -322,7 +322,7 @@ def test_node_survives_arbitrary_messages_and_counts_them(
     assert world.rounds >= ROUNDS
     people = [p for heard in world.heard.values() for answer in heard for p in answer.poses]
     # The way into space is among what was tried.
-    assert sum(np.isfinite(person.position.z) for person in people) > 15
+    assert sum(np.isfinite(person.position.z) for person in people) > 3
     for reason in ("out of order", "duplicate stamp", "another image size", "malformed"):
         assert any(f"dropped: {reason}" in world.counts(name) for name in CAMERAS), reason
     # After all that good images are answered, of both cameras, soon.
