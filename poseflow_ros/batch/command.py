@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     start = perf_counter()
     with Manifest(args.out, _settings(config, outputs)) as manifest:
         jobs, n_finished = manifest.jobs(expand_inputs(args.inputs))
-        make_runner = MakeVideoRunner(_track_arguments(args), config, args.out.resolve(), outputs)
+        make_runner = MakeVideoRunner(_track_arguments(), config, args.out.resolve(), outputs)
         summary = _Summary(len(jobs), n_finished)
         try:
             with interrupted_once(), tqdm(total=len(jobs), unit="input", disable=None) as bar:
@@ -144,7 +144,7 @@ def _settings(config: Config, outputs: tuple[str, ...]) -> str:
     return sha256(repr((__version__, values, outputs)).encode()).hexdigest()
 
 
-def _track_arguments(args: argparse.Namespace) -> argparse.Namespace:
+def _track_arguments() -> argparse.Namespace:
     return argparse.Namespace(
         rate=0.0,
         stamps="auto",
