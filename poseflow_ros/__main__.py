@@ -9,7 +9,6 @@ from poseflow_ros.batch import command as batch
 from poseflow_ros.batch.worker_process import WorkerError
 from poseflow_ros.cli import track, weights
 from poseflow_ros.cli.errors import CommandError, IncompleteError
-from poseflow_ros.config import ConfigError
 from poseflow_ros.estimation.errors import (
     DeviceLostError,
     EstimatorError,
@@ -18,6 +17,7 @@ from poseflow_ros.estimation.errors import (
 )  # fmt: skip
 from poseflow_ros.imaging.video import IncompleteVideoError, VideoError
 from poseflow_ros.imaging.window import WindowError
+from poseflow_ros.parameter_group import ConfigError
 
 _BAD_INPUT = (
     *(CommandError, ConfigError, EstimatorError, VideoError, WeightsError, WindowError),

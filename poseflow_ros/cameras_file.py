@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import NAME_PATTERN, ConfigError
+from poseflow_ros.config import NAME_PATTERN
+from poseflow_ros.parameter_group import ConfigError
 from poseflow_ros.yaml_file import read_yaml
 
 _TOPIC = (f"(~?/)?{NAME_PATTERN}(/{NAME_PATTERN})*", "a topic name")

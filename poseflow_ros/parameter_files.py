@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import ConfigError
+from poseflow_ros.parameter_group import ConfigError
 from poseflow_ros.yaml_file import read_yaml
 
 NODE_NAME = "/poseflow"

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from poseflow_ros.config import ConfigError
+from poseflow_ros.parameter_group import ConfigError
 
 
 def read_yaml(path: Path) -> Any:

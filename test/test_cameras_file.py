@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from poseflow_ros.cameras_file import CameraEntry, read_cameras
-from poseflow_ros.config import ConfigError
+from poseflow_ros.parameter_group import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "config" / "cameras.yaml"
 

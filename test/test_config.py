@@ -5,7 +5,9 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from poseflow_ros.config import ActionConfig, Config, ConfigError, WindowsConfig, parameters
+from poseflow_ros.action_config import ActionConfig, WindowsConfig
+from poseflow_ros.config import Config
+from poseflow_ros.parameter_group import ConfigError, parameters
 
 REFUSED = [
     # name, value, what is allowed
@@ -126,7 +128,7 @@ def test_unknown_name_is_rejected(name, says):
 
 
 def test_defaults_are_valid_and_used():
-    defaults = {parameter.name: parameter.default for parameter in parameters()}
+    defaults = {parameter.name: parameter.default for parameter in parameters(Config)}
     assert Config.from_parameters(defaults).as_parameters() == defaults
     assert Config.from_parameters({}).as_parameters() == defaults
 
@@ -303,12 +305,12 @@ def test_prefix_of_a_group_equals_its_field_name():
     assert {name: group.prefix for name, group in groups.items()} == {
         name: name for name in groups
     }
-    names = [parameter.name for parameter in parameters()]
+    names = [parameter.name for parameter in parameters(Config)]
     assert names == [f"{name}.{item.name}" for name in groups for item in fields(groups[name])]
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("parameter", parameters(), ids=lambda parameter: parameter.name)
+@pytest.mark.parametrize("parameter", parameters(Config), ids=lambda parameter: parameter.name)
 def test_every_parameter_has_a_description_of_one_line(parameter):
     spec = parameter.spec
     assert spec.description

@@ -10,7 +10,9 @@ import yaml
 from catkin_pkg.package import parse_package
 
 import poseflow_ros
-from poseflow_ros.config import ActionConfig, Config, parameters
+from poseflow_ros.action_config import ActionConfig
+from poseflow_ros.config import Config
+from poseflow_ros.parameter_group import parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMETER_FILES = pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from poseflow_ros.config import ConfigError
 from poseflow_ros.parameter_files import read_parameters, unmatched_files
+from poseflow_ros.parameter_group import ConfigError
 
 BODY = "\n  ros__parameters:\n    tracker:\n      max_lost_s: 3.0\n"
 

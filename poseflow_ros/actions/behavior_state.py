@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.body import Body
 from poseflow_ros.actions.fall import FallDetector
 from poseflow_ros.actions.held import BoolArray, HeldFlags, VotedClass
 from poseflow_ros.actions.kinds import Behavior, Posture
 from poseflow_ros.actions.posture import postures
 from poseflow_ros.actions.proxemics import zones
-from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import FloatArray, IntArray
 
 _N_SHOWN = len(Behavior) - 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.behavior_state import BehaviorState
 from poseflow_ros.actions.body import N_KEYPOINTS
 from poseflow_ros.actions.frame import PoseFrame
@@ -12,7 +13,6 @@ from poseflow_ros.actions.kinds import Behavior, Posture
 from poseflow_ros.actions.measures import Measures
 from poseflow_ros.actions.track_rows import TrackRows
 from poseflow_ros.actions.waving import WavingDetector
-from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import FloatArray, IntArray
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.held import BoolArray
 from poseflow_ros.actions.kinds import Posture
-from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import IntArray
 
 _STANDING, _LYING = int(Posture.STANDING), int(Posture.LYING)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.body import N_KEYPOINTS, SHOULDERS, Body
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.gestures import facing_widths, hand_heights, pointing
 from poseflow_ros.actions.proxemics import distances
-from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import FloatArray, IntArray
 
 # What corresponds to a hysteresis of 0.05 torso lengths: 5 degrees, 0.1 m/s and one swing.

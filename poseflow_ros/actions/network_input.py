@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from poseflow_ros.action_config import ClassifierConfig
 from poseflow_ros.actions.heatmaps import heatmaps
 from poseflow_ros.actions.layouts import nctvm, nmtvc, openpose18, uniform_samples
 from poseflow_ros.actions.windows import Float32Array, Windows
-from poseflow_ros.config import ClassifierConfig
 
 _N_KEYPOINTS = {"coco17": 17, "openpose18": 18}
 _HEATMAP_PX = 64

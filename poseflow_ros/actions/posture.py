@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.body import Body
 from poseflow_ros.actions.kinds import Posture
-from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import IntArray
 
 # Plain numbers: an IntEnum slows down every operation with an array.

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.body import dot
 from poseflow_ros.actions.kinds import Zone
-from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import FloatArray, IntArray
 
 _UNKNOWN, _INTIMATE = int(Zone.UNKNOWN), int(Zone.INTIMATE)

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.body import ELBOWS, WRISTS
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.history import PoseHistory
-from poseflow_ros.config import BehaviorsConfig
 from poseflow_ros.poses import FloatArray, IntArray
 
 _RATE_HZ = 30.0

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow_ros.action_config import WindowsConfig
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.history import PoseHistory
 from poseflow_ros.actions.track_rows import TrackRows
-from poseflow_ros.config import WindowsConfig
 from poseflow_ros.poses import IntArray
 
 Float32Array = NDArray[np.float32]

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from poseflow_ros.bench.image_stream import ImageStream
-from poseflow_ros.ros.images import to_message
+from poseflow_ros.ros.inputs.images import to_message
 
 _RELIABILITIES = {
     "reliable": ReliabilityPolicy.RELIABLE,

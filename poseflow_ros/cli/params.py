@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import Config, parameters
+from poseflow_ros.config import Config
 from poseflow_ros.parameter_files import read_parameters
+from poseflow_ros.parameter_group import parameters
 
 # Parameters of every ROS node.
 _ROS_ONLY = ("use_sim_time", "qos_overrides.", "start_type_description_service")
@@ -32,7 +33,7 @@ def unused_parameters(path: Path | None, config: Config) -> list[str]:
         path: of the file that `config` was read from.
         config: values equal to the defaults are not reported.
     """
-    defaults = {parameter.name: parameter.default for parameter in parameters()}
+    defaults = {parameter.name: parameter.default for parameter in parameters(Config)}
     values: Mapping[str, Any] = read_parameters(path) if path else {}
     present = config.as_parameters()
     return [

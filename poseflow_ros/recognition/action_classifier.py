@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from poseflow_ros.action_config import ClassifierConfig
 from poseflow_ros.actions.network_input import input_shape, network_input
 from poseflow_ros.actions.windows import Float32Array, Windows
-from poseflow_ros.config import ClassifierConfig
 from poseflow_ros.estimation.errors import first_line
 from poseflow_ros.recognition.network import ClassifierError, Network
 from poseflow_ros.recognition.onnx_network import OnnxNetwork

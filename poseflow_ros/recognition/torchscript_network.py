@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from poseflow_ros.action_config import ClassifierConfig
 from poseflow_ros.actions.windows import Float32Array
-from poseflow_ros.config import ClassifierConfig
 from poseflow_ros.estimation.errors import first_line
 from poseflow_ros.estimation.libraries import import_problem
 from poseflow_ros.recognition.network import ClassifierError

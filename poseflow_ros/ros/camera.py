@@ -13,8 +13,6 @@ from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
 from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Pipeline
-from poseflow_ros.ros.camera_inputs import CameraInputs
-from poseflow_ros.ros.depth import DepthProjector
 from poseflow_ros.ros.diagnostics import (
     Alert,
     FrameStatistics,
@@ -24,10 +22,12 @@ from poseflow_ros.ros.diagnostics import (
 )
 from poseflow_ros.ros.frame_loop import FrameLoop
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
-from poseflow_ros.ros.images import ImageError
+from poseflow_ros.ros.inputs.camera_inputs import CameraInputs
+from poseflow_ros.ros.inputs.depth import DepthProjector
+from poseflow_ros.ros.inputs.images import ImageError
+from poseflow_ros.ros.inputs.target_frame import TargetFrame
 from poseflow_ros.ros.job_queue import JobQueue
-from poseflow_ros.ros.outputs import Outputs
-from poseflow_ros.ros.target_frame import TargetFrame
+from poseflow_ros.ros.outputs.camera_outputs import CameraOutputs
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 
@@ -97,7 +97,7 @@ class Camera:
         self._queue = queue
         self._inputs: CameraInputs | None = None
         self._silent = False
-        self.outputs = Outputs(node, name, skeleton, self.projector.lens, up, config)
+        self.outputs = CameraOutputs(node, name, skeleton, self.projector.lens, up, config)
         self.outputs.sequence = counters.sequence
         self.frames = FrameLoop(
             name,

@@ -9,10 +9,10 @@ from time import perf_counter
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Frame
-from poseflow_ros.ros.depth import DepthContext, DepthProjector
 from poseflow_ros.ros.diagnostics import FrameStatistics
 from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, PendingOutput
-from poseflow_ros.ros.outputs import Outputs
+from poseflow_ros.ros.inputs.depth import DepthContext, DepthProjector
+from poseflow_ros.ros.outputs.camera_outputs import CameraOutputs
 
 _REPLAY_WAIT_S = 2.0
 # After so many images in a row that waited for nothing, none waits until something arrives.
@@ -35,7 +35,7 @@ class FrameLoop:
         name: str,
         config: Config,
         projector: DepthProjector,
-        outputs: Outputs,
+        outputs: CameraOutputs,
         statistics: FrameStatistics,
         rotation: Rotation,
         *,

@@ -7,8 +7,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from poseflow_ros.pipeline import Frame
-from poseflow_ros.ros.conversions import seconds
 from poseflow_ros.ros.diagnostics import StageTimer
+from poseflow_ros.ros.stamps import seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from poseflow_ros.poses import FloatArray, Image
 from poseflow_ros.ros.camera import Camera
 from poseflow_ros.ros.diagnostics import Alert, StageTimer, make_status
 from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, ImageJob, PendingOutput
-from poseflow_ros.ros.images import ImageError, to_rgb
+from poseflow_ros.ros.inputs.images import ImageError, to_rgb
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.memory import resident_bytes
 from poseflow_ros.ros.worker import Worker

@@ -1,48 +1,30 @@
-"""The lifecycle node: transitions and wiring."""
+"""The lifecycle node that estimates and tracks poses: wiring of cameras and inference."""
 
 import os
 import sys
-from contextlib import ExitStack
 from typing import Any
 
-import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 from poseflow_msgs.msg import SkeletonDefinition
-from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.qos_overriding_options import InvalidQosOverridesError
 from std_srvs.srv import Trigger
 
-from poseflow_ros.config import Config, ConfigError, parameter_names
+from poseflow_ros.config import Config
 from poseflow_ros.estimation.errors import DeviceLostError, EstimatorError
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
-from poseflow_ros.parameter_files import unmatched_files
-from poseflow_ros.ros import device_loss, parameters
+from poseflow_ros.ros import device_loss
 from poseflow_ros.ros.allocation import keep_freed_memory
-from poseflow_ros.ros.bond import ManagerBond
 from poseflow_ros.ros.camera import Camera, CameraCounters
-from poseflow_ros.ros.conversions import skeleton_message
 from poseflow_ros.ros.inference import InferenceLoop
+from poseflow_ros.ros.inputs.target_frame import make_target_frame
 from poseflow_ros.ros.job_queue import JobQueue
-from poseflow_ros.ros.outputs import RELIABLE, create_publisher
-from poseflow_ros.ros.rclpy_workarounds import (
-    init,
-    log_exceptions,
-    refuse_illegal_transitions,
-    spin,
-)
-from poseflow_ros.ros.target_frame import make_target_frame
+from poseflow_ros.ros.managed_node import ManagedNode, run
+from poseflow_ros.ros.outputs.pose_messages import skeleton_message
 from poseflow_ros.ros.worker import Worker
 
-_DIAGNOSTICS_PERIOD_S = 1.0
-# A transition takes at most 100 ms; a network that takes longer is closed when it has finished.
-_RELEASE_WAIT_S = 0.08
-_EXIT_WAIT_S = 0.5
 # A network that is not hung is done with its image by then.
 _PREVIOUS_WAIT_S = 5.0
 
@@ -53,109 +35,81 @@ class BusyError(RuntimeError):
     """The thread of the previous network has not ended."""
 
 
-class PoseFlowNode(LifecycleNode):
+class PoseFlowNode(ManagedNode[Config]):
     """Subscribes to images; publishes tracked poses, markers, annotated images and diagnostics.
 
     The executor's thread runs all callbacks; the inference loop processes images in its thread.
     """
 
+    config_class = Config
+    setup_errors = (BusyError, EstimatorError)
+
     def __init__(self, node_name: str = "poseflow", **node_options: Any) -> None:
         super().__init__(node_name, **node_options)
-        parameters.declare(self, Config)
-        for line in parameters.unknown(self, parameter_names(Config)):
-            self.get_logger().warning(line)
-        self.add_on_set_parameters_callback(self._on_set_parameters)
-        refuse_illegal_transitions(self)
-        self._bond = ManagerBond(self)
-        self.config: Config | None = None
-        """All parameters, while the node is configured."""
         self.estimator: PoseEstimator | None = None
         """The network, while the node is configured; the inference loop uses and closes it."""
         self.cameras: dict[str, Camera] = {}
         """The cameras by their names, while the node is configured."""
         self._counters: dict[str, CameraCounters] = {}
         self._loop: InferenceLoop | None = None
-        self._resources = ExitStack()
         self._worker: Worker | None = None
-        self._gave_up = False
-        self.exit_code = 0
-        """Not 0 once the process must end: `device_loss.EXIT_CODE`."""
 
-    # Transitions
+    def set_up(self, config: Config) -> str:
+        """Load the network; create cameras, inference loop, publisher and service."""
+        self.get_logger().info(f"loading {config.estimator.name} ...")
+        self.estimator = self._make_estimator(config)
+        self._create_cameras(config, self.estimator)
+        self._skeleton_publisher = self.publisher(SkeletonDefinition, "~/skeleton", _LATCHED)
+        reset = self.create_service(Trigger, "~/reset", self._on_reset)
+        self.resources.callback(self.destroy_service, reset)
+        return self.estimator.description
 
-    @log_exceptions
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Read the parameters and load the model; on failure log the reason in one line."""
-        try:
-            self.config = config = parameters.read(self, Config)
-            self.get_logger().info(f"loading {config.estimator.name} ...")
-            self.estimator = self._make_estimator(config)
-            self._create_cameras(config, self.estimator)
-            self._create_outputs()
-        except (BusyError, ConfigError, EstimatorError, InvalidQosOverridesError) as error:
-            self.get_logger().error(f"cannot configure: {error}")
-            self._release()
-            return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f"configured: {self.estimator.description}")
-        return super().on_configure(state)
-
-    @log_exceptions
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe and publish."""
+    def start(self) -> list[str]:
+        """Subscribe to the images of all cameras."""
         assert self.estimator and self._loop
-        result = super().on_activate(state)
         self._skeleton_publisher.publish(skeleton_message(self.estimator.skeleton))
         self._loop.reset_failures()
-        try:
-            for camera in self.cameras.values():
-                camera.activate()
-        except InvalidQosOverridesError as error:
-            self.get_logger().error(f"cannot activate: {error}")
-            self._stop()
-            return TransitionCallbackReturn.FAILURE
-        self._bond.start()
-        topics = ", ".join(camera.topic for camera in self.cameras.values())
-        self.get_logger().info(f"active: subscribed to {topics}")
-        return result
+        for camera in self.cameras.values():
+            camera.activate()
+        return [camera.topic for camera in self.cameras.values()]
 
-    @log_exceptions
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe and stop publishing; the model stays loaded."""
-        self._stop()
-        if self._gave_up:
-            return TransitionCallbackReturn.ERROR
-        self.get_logger().info("inactive")
-        return super().on_deactivate(state)
+    def stop(self) -> None:
+        """Unsubscribe and drop images that are waiting or in progress."""
+        if self._loop is not None:
+            self._loop.clear("deactivated")
+        for camera in self.cameras.values():
+            camera.deactivate()
 
-    @log_exceptions
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release all resources."""
-        self._release()
-        self.get_logger().info("unconfigured")
-        return TransitionCallbackReturn.SUCCESS
+    def tear_down(self, wait_s: float) -> None:
+        """Close the network and the cameras; keep the cameras' counters."""
+        for name, camera in self.cameras.items():
+            self._counters[name] = camera.counters
+        if self._loop is not None:
+            if not self._loop.stop(wait_s):
+                self.get_logger().info("the network is still busy; it is closed afterwards")
+        elif self._worker is not None:
+            if self.estimator is not None:
+                self._worker.start(self.estimator.close)
+            self._worker.stop(wait_s)
+        for camera in self.cameras.values():
+            camera.close(wait_s)
+        self.cameras = {}
+        self._loop = self.estimator = None
 
-    @log_exceptions
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release all resources, from any state."""
-        self._release()
-        self.get_logger().info("shut down")
-        return TransitionCallbackReturn.SUCCESS
+    def apply(self, config: Config) -> None:
+        """Use changed live parameters from the next image on."""
+        for camera in self.cameras.values():
+            camera.configure(config)
+        if self._loop:
+            self._loop.configure(config)
 
-    @log_exceptions
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release all resources, so that the node can be configured again."""
-        self._release()
-        self._gave_up = False
-        advice = "the process ends" if self.exit_code else "configure to try again"
-        self.get_logger().error(f"unconfigured after an error; {advice}")
-        return TransitionCallbackReturn.SUCCESS
-
-    def destroy_node(self) -> None:
-        """Release all resources, in any state."""
-        self._release(_EXIT_WAIT_S)
-        super().destroy_node()
-
-    # Wiring
+    def statuses(self) -> list[DiagnosticStatus]:
+        """Check the network's watchdog; return the diagnostics of all cameras and the network."""
+        if self._loop and (reason := self._loop.watchdog()):
+            self._give_up(self._loop.generation, TimeoutError(reason))
+        if not self._loop:  # gave up
+            return []
+        return [*(camera.diagnose() for camera in self.cameras.values()), self._loop.status()]
 
     def _make_estimator(self, config: Config) -> PoseEstimator:
         """Return the network, made in the thread that uses it.
@@ -177,7 +131,7 @@ class PoseFlowNode(LifecycleNode):
         """Create the cameras and the inference loop that processes their images."""
         cameras, target = config.cameras, make_target_frame(self, config.depth.target_frame)
         if target is not None:
-            self._resources.callback(target.destroy)
+            self.resources.callback(target.destroy)
         if cameras.replay:
             self.set_parameters([Parameter("use_sim_time", value=True)])
         queue = JobQueue(batches=estimator.batches, keep_all=cameras.replay)
@@ -188,7 +142,7 @@ class PoseFlowNode(LifecycleNode):
                 self, name, config, estimator.skeleton, queue,
                 appearance=appearance.likelihood, target=target, counters=counters,
             )  # fmt: skip
-            self._resources.callback(camera.outputs.destroy)
+            self.resources.callback(camera.outputs.destroy)
         assert self._worker is not None
         self._loop = InferenceLoop(
             self, config, estimator, appearance, self.cameras, queue, self._on_failure,
@@ -197,47 +151,6 @@ class PoseFlowNode(LifecycleNode):
                 self.get_fully_qualified_name(), estimator, config.estimator.device
             ),
         )  # fmt: skip
-
-    def _create_outputs(self) -> None:
-        """Create the publishers, timer and service that all cameras share."""
-        skeleton = create_publisher(self, SkeletonDefinition, "~/skeleton", _LATCHED)
-        self._resources.callback(self.destroy_lifecycle_publisher, skeleton)
-        self._skeleton_publisher = skeleton
-        diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
-        self._resources.callback(self.destroy_publisher, diagnostics)
-        self._diagnostics_publisher = diagnostics
-        # ROS time stops while a bag is paused.
-        clock = Clock(clock_type=ClockType.STEADY_TIME)
-        timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_timer, clock=clock)
-        self._resources.callback(self.destroy_timer, timer)
-        reset = self.create_service(Trigger, "~/reset", self._on_reset)
-        self._resources.callback(self.destroy_service, reset)
-
-    def _stop(self) -> None:
-        """Unsubscribe and drop images that are waiting or in progress."""
-        self._bond.stop()
-        if self._loop is not None:
-            self._loop.clear("deactivated")
-        for camera in self.cameras.values():
-            camera.deactivate()
-
-    def _release(self, wait_s: float = _RELEASE_WAIT_S) -> None:
-        """Release what `on_configure` created, even if it did not complete."""
-        self._stop()
-        for name, camera in self.cameras.items():
-            self._counters[name] = camera.counters
-        if self._loop is not None:
-            if not self._loop.stop(wait_s):
-                self.get_logger().info("the network is still busy; it is closed afterwards")
-        elif self._worker is not None:
-            if self.estimator is not None:
-                self._worker.start(self.estimator.close)
-            self._worker.stop(wait_s)
-        for camera in self.cameras.values():
-            camera.close(wait_s)
-        self._resources.close()
-        self.cameras = {}
-        self._loop = self.estimator = self.config = None
 
     # Callbacks
 
@@ -254,23 +167,11 @@ class PoseFlowNode(LifecycleNode):
         active = any(camera.active for camera in self.cameras.values())
         if active and self._loop and generation == self._loop.generation:
             self.get_logger().error(str(error))
-            self._gave_up = True
+            self.gave_up = True
             if isinstance(error, DeviceLostError):
                 device_loss.record(self.get_fully_qualified_name(), str(error))
                 self.exit_code = device_loss.EXIT_CODE
             self.trigger_deactivate()
-
-    def _on_timer(self) -> None:
-        """Check the network's watchdog and publish diagnostics."""
-        if self._loop and (reason := self._loop.watchdog()):
-            self._give_up(self._loop.generation, TimeoutError(reason))
-        if not self._loop:  # gave up
-            return
-        message = DiagnosticArray()
-        message.header.stamp = self.get_clock().now().to_msg()
-        cameras = [camera.diagnose() for camera in self.cameras.values()]
-        message.status = [*cameras, self._loop.status()]
-        self._diagnostics_publisher.publish(message)
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._loop:
@@ -283,37 +184,15 @@ class PoseFlowNode(LifecycleNode):
         self.get_logger().info(response.message)
         return response
 
-    def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
-        """Apply all changed parameters, or reject all of them."""
-        try:
-            config = parameters.changed(self, self.config, changes, Config)
-        except ConfigError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        if self.config is not None:
-            self.config = config
-            for camera in self.cameras.values():
-                camera.configure(config)
-        if self._loop:
-            self._loop.configure(config)
-        return SetParametersResult(successful=True)
-
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; return 0, or the code of a lost device."""
     keep_freed_memory()
-    init(args)
-    node = PoseFlowNode()
-    for line in unmatched_files(sys.argv, node.get_fully_qualified_name()):
-        node.get_logger().warning(line)
-    try:
-        spin(node, lambda: node.exit_code != 0)
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    if node.exit_code:
+    exit_code = run(PoseFlowNode, args)
+    if exit_code:
         sys.stdout.flush()
-        os._exit(node.exit_code)  # CUDA may hang or abort when a process that lost it ends
-    return 0
+        os._exit(exit_code)  # CUDA may hang or abort when a process that lost it ends
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from poseflow_ros.config import (
+from poseflow_ros.parameter_group import (
     ConfigError,
     ConfigT,
     NodeConfig,

@@ -27,7 +27,7 @@ from poseflow_ros.imaging.video import (
 )
 from poseflow_ros.parameter_files import unmatched_files
 from poseflow_ros.ros.diagnostics import make_status
-from poseflow_ros.ros.images import to_message
+from poseflow_ros.ros.inputs.images import to_message
 from poseflow_ros.ros.parameters import unknown
 from poseflow_ros.ros.playback import PlaybackClock
 from poseflow_ros.ros.rclpy_workarounds import init, spin

@@ -19,10 +19,11 @@ from bodies import (
 )
 from frames import CONFIRMED, LOST, REMOVED, frame_of
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.behaviors import BehaviorRecognizer
 from poseflow_ros.actions.frame import UP_BODY
 from poseflow_ros.actions.kinds import Behavior, Posture, Zone
-from poseflow_ros.config import BehaviorsConfig, ConfigError
+from poseflow_ros.parameter_group import ConfigError
 
 FPS = 10
 AWAY = (0.0, 1.0, 4.0)

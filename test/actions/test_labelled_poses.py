@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from labelled_poses import LOWERED, POSTURES, RAISED_LEFT, RAISED_RIGHT, LabelledPoses
 
+from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.behaviors import BehaviorRecognizer
 from poseflow_ros.actions.frame import UP_OPTICAL, PoseFrame
 from poseflow_ros.actions.kinds import Behavior, Posture
-from poseflow_ros.config import BehaviorsConfig
 
 COLUMNS = [Posture.STANDING, Posture.SITTING, Posture.CROUCHING, Posture.LYING, Posture.UNKNOWN]
 

@@ -10,8 +10,9 @@ from frames import CONFIRMED, LOST, REMOVED, TENTATIVE, frame_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poseflow_ros.action_config import WindowsConfig
 from poseflow_ros.actions import PoseFrame, PoseWindows
-from poseflow_ros.config import ConfigError, WindowsConfig
+from poseflow_ros.parameter_group import ConfigError
 
 K = 3
 START_S = 1_764_300_000.0

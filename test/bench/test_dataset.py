@@ -5,7 +5,7 @@ import pytest
 from poseflow_ros.bench.dataset import read_dataset
 from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.recording import Recording
-from poseflow_ros.config import ConfigError
+from poseflow_ros.parameter_group import ConfigError
 
 
 @pytest.fixture

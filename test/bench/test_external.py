@@ -5,7 +5,7 @@ import pytest
 from people import make_person, together
 
 from poseflow_ros.bench.external import make_tracker
-from poseflow_ros.config import ConfigError
+from poseflow_ros.parameter_group import ConfigError
 
 
 def call(track, poses, stamp_s):

@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("torchvision", reason="torchvision is not installed")
 
-from poseflow_ros.config import Config, ConfigError, EstimatorConfig  # noqa: E402
+from poseflow_ros.config import Config, EstimatorConfig  # noqa
+from poseflow_ros.parameter_group import ConfigError  # noqa
 from poseflow_ros.estimation import cuda_graphs  # noqa: E402
 from poseflow_ros.estimation.cuda_graphs import Passes  # noqa: E402
 from poseflow_ros.estimation.errors import EstimatorError  # noqa: E402

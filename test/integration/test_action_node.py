@@ -18,11 +18,11 @@ from poseflow_msgs.msg import (
 )
 from ros_driver import stamped
 
+from poseflow_ros.action_config import WindowsConfig
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.kinds import Posture, Zone
 from poseflow_ros.actions.layouts import nmtvc, uniform_samples
 from poseflow_ros.actions.windows import PoseWindows, Windows
-from poseflow_ros.config import WindowsConfig
 
 NODE = "/actions"
 WINDOWS = {"windows.duration_s": 1.0, "windows.rate_hz": 10.0, "windows.stride_s": 0.5}

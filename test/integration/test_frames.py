@@ -17,7 +17,7 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
 import poseflow_ros.ros.node as node_module
-import poseflow_ros.ros.outputs as outputs_module
+import poseflow_ros.ros.outputs.camera_outputs as outputs_module
 from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.ros.video_publisher import camera_info
 from poseflow_ros.skeletons.coco17 import COCO_17

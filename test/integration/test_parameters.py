@@ -14,12 +14,13 @@ from rclpy.parameter import Parameter
 from ros_driver import stamped
 from visualization_msgs.msg import Marker, MarkerArray
 
-from poseflow_ros.config import parameters
+from poseflow_ros.config import Config
+from poseflow_ros.parameter_group import parameters
 
 BLANK = np.zeros((120, 160, 3), np.uint8)
 POSES = "/poseflow/tracked_poses"
-LIVE = [parameter.name for parameter in parameters() if parameter.spec.live]
-FIXED = [parameter.name for parameter in parameters() if not parameter.spec.live]
+LIVE = [parameter.name for parameter in parameters(Config) if parameter.spec.live]
+FIXED = [parameter.name for parameter in parameters(Config) if not parameter.spec.live]
 
 
 def messages(values) -> list[ParameterMessage]:
@@ -179,7 +180,7 @@ def test_unknown_parameter_is_reported_with_the_closest_name(start_node, capfd):
 
 
 def test_the_configuration_file_of_the_package_has_no_unknown_parameter(start_node, capfd):
-    start_node(**{parameter.name: parameter.default for parameter in parameters()})
+    start_node(**{parameter.name: parameter.default for parameter in parameters(Config)})
     assert "unknown parameter" not in capfd.readouterr().err
 
 

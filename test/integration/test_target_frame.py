@@ -15,7 +15,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_driver import PATIENCE_S
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.target_frame import FrameError, TargetFrame
+from poseflow_ros.ros.inputs.target_frame import FrameError, TargetFrame
 
 FOREVER_S = 1e6
 HALF = math.sqrt(0.5)

@@ -39,7 +39,7 @@ import json
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_driver import Driver
 
-from poseflow_ros.ros.conversions import seconds
+from poseflow_ros.ros.stamps import seconds
 
 def tell(array):
     print(json.dumps({

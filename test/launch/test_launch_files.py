@@ -21,7 +21,7 @@ from ros_domains import reserved_domain
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.images import to_message
+from poseflow_ros.ros.inputs.images import to_message
 
 PATIENCE_S = 60
 RUN = "import sys; from ros2cli.cli import main; sys.exit(main())"

@@ -7,9 +7,9 @@ import pytest
 from made_networks import LABELS, expected_logits, write_labels, write_onnx, write_torchscript
 from made_windows import make_windows
 
+from poseflow_ros.action_config import ClassifierConfig
 from poseflow_ros.actions.heatmaps import heatmaps
 from poseflow_ros.actions.layouts import nctvm, nmtvc, openpose18, uniform_samples
-from poseflow_ros.config import ClassifierConfig
 from poseflow_ros.recognition.action_classifier import ActionClassifier
 from poseflow_ros.recognition.network import ClassifierError
 

@@ -13,8 +13,8 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.conversions import duration
-from poseflow_ros.ros.images import to_message
+from poseflow_ros.ros.inputs.images import to_message
+from poseflow_ros.ros.stamps import duration
 
 # Longer than anything takes on a busy machine: only a failure waits for it.
 PATIENCE_S = 240.0

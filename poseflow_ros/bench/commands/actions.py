@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from poseflow_ros.action_config import ClassifierConfig, WindowsConfig
 from poseflow_ros.actions.behaviors import BehaviorRecognizer
 from poseflow_ros.actions.frame import UP_OPTICAL, PoseFrame
 from poseflow_ros.actions.windows import PoseWindows
@@ -18,7 +19,6 @@ from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.repetition import percentile
 from poseflow_ros.bench.stgcn import write_stgcn
 from poseflow_ros.cli.outputs import check_outputs
-from poseflow_ros.config import ClassifierConfig, WindowsConfig
 from poseflow_ros.recognition.action_classifier import ActionClassifier
 
 _SIZE = (720, 1280)

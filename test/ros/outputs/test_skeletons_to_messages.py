@@ -12,8 +12,12 @@ from visualization_msgs.msg import Marker
 
 from poseflow_ros.config import TrackerConfig
 from poseflow_ros.poses import Poses, TrackState
-from poseflow_ros.ros.conversions import skeleton_message, tracked_pose_messages, tracked_poses
-from poseflow_ros.ros.markers import MarkerMaker
+from poseflow_ros.ros.outputs.markers import MarkerMaker
+from poseflow_ros.ros.outputs.pose_messages import (
+    skeleton_message,
+    tracked_pose_messages,
+    tracked_poses,
+)
 from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.skeletons.crowdpose14 import CROWDPOSE_14
 from poseflow_ros.skeletons.halpe26 import HALPE_26

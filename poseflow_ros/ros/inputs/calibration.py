@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from poseflow_ros.ros.input_checks import frame_problem, size_problem
+from poseflow_ros.ros.inputs.input_checks import frame_problem, size_problem
 from poseflow_ros.spatial.distortion import standard_model
 from poseflow_ros.spatial.lens import Lens
 

@@ -9,7 +9,7 @@ pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment
 from builtin_interfaces.msg import Time
 from rclpy.clock import Clock, ClockType, ROSClock
 
-from poseflow_ros.ros.stamp_repair import StampRepair
+from poseflow_ros.ros.inputs.stamp_repair import StampRepair
 
 CLOCK = Clock(clock_type=ClockType.SYSTEM_TIME)
 

@@ -11,12 +11,12 @@ from std_msgs.msg import Header
 
 from poseflow_ros.config import DepthConfig
 from poseflow_ros.poses import FloatArray, TrackedPoses
-from poseflow_ros.ros.calibration import Calibration, CalibrationStore
-from poseflow_ros.ros.conversions import seconds
-from poseflow_ros.ros.depth_message import DepthMessage, depth_encoding, depth_image
-from poseflow_ros.ros.images import ImageError
-from poseflow_ros.ros.input_checks import frame_problem, unit_problem
-from poseflow_ros.ros.target_frame import FrameError, TargetFrame
+from poseflow_ros.ros.inputs.calibration import Calibration, CalibrationStore
+from poseflow_ros.ros.inputs.depth_message import DepthMessage, depth_encoding, depth_image
+from poseflow_ros.ros.inputs.images import ImageError
+from poseflow_ros.ros.inputs.input_checks import frame_problem, unit_problem
+from poseflow_ros.ros.inputs.target_frame import FrameError, TargetFrame
+from poseflow_ros.ros.stamps import seconds
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points, lift

@@ -11,13 +11,12 @@ from builtin_interfaces.msg import Duration
 from poseflow_msgs.msg import TrackedPose, TrackedPoseArray
 
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.ros.conversions import (
-    duration,
-    seconds,
+from poseflow_ros.ros.outputs.pose_messages import (
     skeleton_message,
     tracked_pose_messages,
     tracked_poses,
 )
+from poseflow_ros.ros.stamps import duration, seconds
 from poseflow_ros.skeletons.coco17 import COCO_17
 
 

@@ -7,7 +7,7 @@ pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment
 from sensor_msgs.msg import Image
 
 from poseflow_ros.ros.image_job import DroppedImageError, ImageJob
-from poseflow_ros.ros.image_order import ImageOrder
+from poseflow_ros.ros.inputs.image_order import ImageOrder
 
 LARGE, SMALL = (480, 640), (240, 320)
 

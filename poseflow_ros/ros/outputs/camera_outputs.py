@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -20,29 +19,14 @@ from poseflow_ros.config import Config, MarkersConfig, TrackerConfig
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
-from poseflow_ros.ros.conversions import set_positions_3d, tracked_pose_messages
-from poseflow_ros.ros.depth import People3D
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
-from poseflow_ros.ros.images import to_jpeg, to_message
-from poseflow_ros.ros.markers import MarkerMaker
+from poseflow_ros.ros.inputs.depth import People3D
+from poseflow_ros.ros.inputs.images import to_jpeg, to_message
+from poseflow_ros.ros.outputs.markers import MarkerMaker
+from poseflow_ros.ros.outputs.pose_messages import set_positions_3d, tracked_pose_messages
+from poseflow_ros.ros.outputs.publisher import RELIABLE, create_publisher
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
-
-RELIABLE = QoSProfile(depth=10)
-
-
-def create_publisher(
-    node: LifecycleNode, message_type: type[Any], topic: str, qos: QoSProfile
-) -> Any:
-    """Return a lifecycle publisher whose QoS can be overridden by parameters of the node.
-
-    Raises:
-        InvalidQosOverridesError: a parameter overrides the QoS with an invalid one.
-    """
-    overrides = QoSOverridingOptions.with_default_policies()
-    return node.create_lifecycle_publisher(
-        message_type, topic, qos, qos_overriding_options=overrides
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +39,7 @@ class _LastFrame:
     tracked: TrackedPoses
 
 
-class Outputs:
+class CameraOutputs:
     """Publishes the people in one camera's images.
 
     `publish` and `end_epochs_before` are called by the frame loop, everything else by the

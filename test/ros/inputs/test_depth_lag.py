@@ -2,7 +2,7 @@
 
 import pytest
 
-from poseflow_ros.ros.depth_lag import DepthLag
+from poseflow_ros.ros.inputs.depth_lag import DepthLag
 
 SLOP_S = 0.02
 

@@ -17,7 +17,7 @@ from poseflow_ros.actions.behaviors import BehaviorFrame
 from poseflow_ros.actions.kinds import Behavior
 from poseflow_ros.actions.windows import Windows
 from poseflow_ros.recognition.action_classifier import Actions
-from poseflow_ros.ros.conversions import duration
+from poseflow_ros.ros.stamps import duration
 
 _FLAGS = [behavior.name.lower() for behavior in Behavior]
 

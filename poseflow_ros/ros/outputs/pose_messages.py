@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Point32, Vector3
 from poseflow_msgs.msg import (
     Keypoint,
@@ -15,22 +14,11 @@ from poseflow_msgs.msg import (
 )
 
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
+from poseflow_ros.ros.stamps import duration, seconds
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.projection import Points
 
 _NAN = math.nan
-_LONGEST_S = 2**31 - 1
-
-
-def seconds(time: Time | Duration) -> float:
-    """Return a stamp or duration in seconds."""
-    return float(time.sec + 1e-9 * time.nanosec)
-
-
-def duration(seconds: float) -> Duration:
-    """Return non-negative seconds as a message, limited to the maximum of the message."""
-    whole, nanoseconds = divmod(round(min(seconds, _LONGEST_S) * 1e9), 1_000_000_000)
-    return Duration(sec=whole, nanosec=nanoseconds)
 
 
 def skeleton_message(skeleton: Skeleton) -> SkeletonDefinition:

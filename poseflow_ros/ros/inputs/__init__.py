@@ -1,0 +1,1 @@
+"""What the node receives: subscriptions, checks, conversion."""

@@ -1,0 +1,1 @@
+"""What the nodes publish: messages, markers, annotated images."""
