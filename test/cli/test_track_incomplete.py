@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from made_video import RATE_HZ, free_port, make_video, picture
+from made_video import RATE_HZ, free_port, made_image, make_video
 
 from poseflow_ros.__main__ import main
 
@@ -232,7 +232,7 @@ def test_a_report_that_cannot_be_written_is_reported(full_disk, made, capfd):
 def test_a_folder_with_a_damaged_image_gives_partial_outputs(made, tmp_path, capfd):
     images = tmp_path / "images"
     images.mkdir()
-    jpeg = cv2.imencode(".jpg", picture(0))[1]
+    jpeg = cv2.imencode(".jpg", made_image(0))[1]
     for i in range(4):
         (images / f"{i}.jpg").write_bytes(jpeg.tobytes())
     (images / "2.jpg").write_bytes(jpeg.tobytes()[: len(jpeg) // 2] + b"\xff\xd9")
