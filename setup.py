@@ -35,6 +35,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "bridge_node = poseflow_ros.ros.bridge_node:main",
             "action_node = poseflow_ros.ros.action_node:main",
             "poseflow_node = poseflow_ros.ros.node:main",
             "video_publisher = poseflow_ros.ros.video_publisher:main",

@@ -7,6 +7,8 @@ from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 RELIABLE = QoSProfile(depth=10)
+TRANSFORMS = QoSProfile(depth=100)
+"""Of /tf."""
 
 
 def create_publisher(
