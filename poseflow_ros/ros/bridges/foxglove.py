@@ -28,13 +28,13 @@ class FoxgloveBridge:
 
     def publish(self, image: TrackedImage) -> None:
         """Publish the skeletons and ids of the confirmed people of an image."""
-        lines, colors = skeleton_lines(image, self._min_keypoint_score)
         messages, stamp = self._messages, image.message.header.stamp
+        lines, colors = skeleton_lines(image, self._min_keypoint_score, messages.Color)
         points = messages.PointsAnnotation(
             timestamp=stamp,
             type=messages.PointsAnnotation.LINE_LIST,
             points=[self._point(x, y) for x, y in lines.reshape(-1, 2).tolist()],
-            outline_colors=[self._color(*color) for color in colors],
+            outline_colors=colors,
             thickness=_WIDTH_PX,
         )
         texts = [self._label(image, row) for row in image.confirmed.tolist()]

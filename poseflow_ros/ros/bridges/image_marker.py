@@ -22,7 +22,7 @@ class ImageMarkerBridge:
 
     def publish(self, image: TrackedImage) -> None:
         """Publish the skeletons of an image with the header of that image."""
-        lines, colors = skeleton_lines(image, self._min_keypoint_score)
+        lines, colors = skeleton_lines(image, self._min_keypoint_score, ColorRGBA)
         marker = ImageMarker(
             header=image.message.header,
             ns="skeleton",
@@ -30,7 +30,7 @@ class ImageMarkerBridge:
             action=ImageMarker.ADD,
             scale=_WIDTH_PX,
             points=[Point(x=x, y=y) for x, y in lines.reshape(-1, 2).tolist()],
-            outline_colors=[ColorRGBA(r=r, g=g, b=b, a=1.0) for r, g, b in colors],
+            outline_colors=colors,
         )
         self._publisher.publish(marker)
 
