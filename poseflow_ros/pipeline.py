@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.matcher import ImageMatcher
+from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
@@ -34,6 +35,15 @@ class Frame(Generic[Payload]):
     epoch: int
     tracked: TrackedPoses
     payload: Payload
+
+
+def as_received(frame: Frame[Payload], rotation: Rotation) -> Frame[Payload]:
+    """Return an upright image and the people in it in the orientation in which it was received."""
+    return replace(
+        frame,
+        image=rotation.received(frame.image),
+        tracked=rotation.received_people(frame.tracked, frame.image.shape[:2]),
+    )
 
 
 class Pipeline(Generic[Payload]):

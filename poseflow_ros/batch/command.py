@@ -54,6 +54,9 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
     parser.add_argument("--association", choices=choices("tracker.association"))
+    parser.add_argument(
+        "--topic", default="", help="of the images in bags (default: the only image topic)"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: cores / 2)")
     parser.add_argument("--gpus", default="", metavar="0,1", help="GPUs that the processes share")
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
@@ -75,9 +78,11 @@ def run(args: argparse.Namespace) -> None:
     n_workers = _n_workers(args.workers, gpus)
     config = _with_threads(configure(args), n_workers)
     start = perf_counter()
-    with Manifest(args.out, _settings(config, outputs)) as manifest:
+    with Manifest(args.out, _settings(config, outputs, args.topic)) as manifest:
         jobs, n_finished = manifest.jobs(expand_inputs(args.inputs))
-        make_runner = MakeVideoRunner(_track_arguments(), config, args.out.resolve(), outputs)
+        make_runner = MakeVideoRunner(
+            _track_arguments(args.topic), config, args.out.resolve(), outputs
+        )
         summary = _Summary(len(jobs), n_finished)
         try:
             with interrupted_once(), tqdm(total=len(jobs), unit="input", disable=None) as bar:
@@ -137,18 +142,19 @@ def _with_threads(config: Config, n_workers: int) -> Config:
     return replace(config, estimator=replace(config.estimator, threads=threads))
 
 
-def _settings(config: Config, outputs: tuple[str, ...]) -> str:
-    """Return what identifies the configuration and the outputs."""
+def _settings(config: Config, outputs: tuple[str, ...], topic: str) -> str:
+    """Return what identifies the configuration, the outputs and the topic of bags."""
     values = asdict(config)
     values["estimator"].pop("threads")  # the results do not depend on it
-    return sha256(repr((__version__, values, outputs)).encode()).hexdigest()
+    return sha256(repr((__version__, values, outputs, topic)).encode()).hexdigest()
 
 
-def _track_arguments() -> argparse.Namespace:
+def _track_arguments(topic: str) -> argparse.Namespace:
     return argparse.Namespace(
         rate=0.0,
         stamps="auto",
         timeout=DEFAULT_TIMEOUT_S,
+        topic=topic,
         progress=False,
         detections=None,
         show=False,

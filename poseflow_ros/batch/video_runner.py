@@ -10,6 +10,7 @@ from poseflow_ros.cli.errors import IncompleteError
 from poseflow_ros.cli.track import Report, open_input, track_source
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.factory import make_estimator
+from poseflow_ros.imaging.bag_files import is_bag
 
 OUTPUTS = {"json": ".json", "mot": ".txt", "video": ".mp4", "report": ".report.json"}
 """The outputs of `track` that a batch can write, and what their names end with."""
@@ -53,7 +54,7 @@ class VideoRunner:
         status, message = DONE, ""
         try:
             args = self._arguments(job)
-            source = open_input(args)
+            source = open_input(args, self._settings.config)
             track_source(args, self._settings.config, source, self._estimator, report)
         except IncompleteError as error:
             status, message = INCOMPLETE, str(error)
@@ -75,4 +76,5 @@ class VideoRunner:
             name: settings.folder / (job.name + ending) if name in settings.outputs else None
             for name, ending in OUTPUTS.items()
         }
-        return Namespace(**vars(settings.args) | {"input": job.input} | paths)
+        topic = settings.args.topic if is_bag(Path(job.input)) else ""
+        return Namespace(**vars(settings.args) | {"input": job.input, "topic": topic} | paths)

@@ -11,8 +11,9 @@ from poseflow_ros.parameter_group import parameters
 # Parameters of every ROS node.
 _ROS_ONLY = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 _NODE_ONLY = (
-    "cameras.", "depth.", "diagnostics.", "estimator.timeout_s", "markers.depth_m",
-    "markers.lifetime_s", "tracker.publish_lost",
+    "cameras.image_transport", "cameras.max_image_age_s", "cameras.names", "cameras.rectified",
+    "cameras.reliability", "cameras.replay", "depth.", "diagnostics.", "estimator.timeout_s",
+    "markers.depth_m", "markers.lifetime_s", "tracker.publish_lost",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from poseflow_ros.cli.errors import IncompleteError
 from poseflow_ros.cli.outputs import OutputFiles, check_outputs
 from poseflow_ros.cli.params import node_parameters, unused_parameters
 from poseflow_ros.cli.signals import StopRequest, stop_requests
-from poseflow_ros.cli.writers import AnnotatedVideoWriter, FrameWriter, JsonWriter, MotWriter
+from poseflow_ros.cli.tracked_image import ImageWriter, TrackedImage
+from poseflow_ros.cli.writers import AnnotatedVideoWriter, JsonWriter, MotWriter
 from poseflow_ros.config import Config, TrackerConfig, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
@@ -27,6 +29,10 @@ from poseflow_ros.estimation.guidance import Hint, estimate_with_hints
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
+from poseflow_ros.imaging.gray_range import GrayRange
+from poseflow_ros.imaging.read_ahead import read_ahead
+from poseflow_ros.imaging.rotation import Rotation
+from poseflow_ros.imaging.source import ImageHeader
 from poseflow_ros.imaging.video import (
     DEFAULT_TIMEOUT_S,
     Source,
@@ -35,7 +41,7 @@ from poseflow_ros.imaging.video import (
     open_source,
 )
 from poseflow_ros.imaging.window import WindowClosed, check_display
-from poseflow_ros.pipeline import Frame, Pipeline
+from poseflow_ros.pipeline import Frame, Pipeline, as_received
 from poseflow_ros.poses import Image, TrackedPoses, TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
 
@@ -50,8 +56,8 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument(
         "input",
-        help="video, image, folder of images, pattern such as img_%%04d.png, number or device of "
-        "a camera, or URL of a stream (rtsp, udp, ...)",
+        help="video, image, folder of images, ROS 2 bag, pattern such as img_%%04d.png, number or "
+        "device of a camera, or URL of a stream (rtsp, udp, ...)",
     )
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
@@ -60,6 +66,9 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, without an estimator"
     )
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images per second")
+    parser.add_argument(
+        "--topic", default="", help="of the images in a bag (default: its only image topic)"
+    )
     parser.add_argument(
         "--stamps",
         choices=("auto", "names"),
@@ -124,7 +133,7 @@ def run(args: argparse.Namespace) -> None:
     if args.show:
         check_display()
     config = configure(args)
-    source = open_input(args)
+    source = open_input(args, config)
     estimator, report = _estimator(args, config), Report()
     try:
         track_source(args, config, source, estimator, report)
@@ -134,9 +143,12 @@ def run(args: argparse.Namespace) -> None:
             print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
     if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
         _warn(f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}")
+    if source.left_out:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in source.left_out.items())
+        _warn(f"{source.left_out.total()} images of {args.input} left out: {reasons}")
 
 
-def open_input(args: argparse.Namespace) -> Source:
+def open_input(args: argparse.Namespace, config: Config) -> Source:
     """Open the input of the command.
 
     Raises:
@@ -147,6 +159,9 @@ def open_input(args: argparse.Namespace) -> Source:
         args.rate,
         stamps_from_names=args.stamps == "names",
         timeout_s=args.timeout,
+        topic=args.topic,
+        gray_range=GrayRange(config.cameras.mono16_range),
+        max_backward_s=config.cameras.max_backward_s,
     )
     if source.hint:
         _warn(source.hint)
@@ -206,17 +221,24 @@ def _track(
                 disable=None if args.progress else True,
             )
         )
-        pipeline: Pipeline[int] = Pipeline(
+        cameras = config.cameras
+        rotation = Rotation(cameras.of(cameras.names[0], cameras.rotate))
+        pipeline: Pipeline[ImageHeader | None] = Pipeline(
             config, estimator.skeleton, appearance.likelihood, log=bar.write
         )
         writers = _open_outputs(args, config, source, estimator.skeleton, files, stack)
-        frames = _frames(pipeline, estimator, appearance, bar, report)
+        upright = _upright(bar, source.headers, rotation)
+        frames = _with_last(_frames(pipeline, estimator, appearance, upright, report))
         with images.until_window_closed():
-            for frame, is_last in _with_last(frames):
-                people = frame.tracked[_written(frame.tracked, config.tracker, is_last)]
+            for index, (frame, is_last) in enumerate(frames):
+                received = as_received(frame, rotation)
+                people = received.tracked[_written(frame.tracked, config.tracker, is_last)]
                 report.add(people, frame.stamp_s)
+                result = TrackedImage(
+                    received.image, frame.stamp_s, index, frame.epoch, people, frame.payload
+                )
                 for write in writers:
-                    write(frame.image, frame.stamp_s, frame.payload, people)
+                    write(result)
     if images.failure and (str(files) or not images.window_closed):
         raise VideoError(images.failure)
 
@@ -233,8 +255,10 @@ class _Images:
         """Whether the user closed the window of `--show`."""
 
     def __iter__(self) -> Iterator[tuple[Image, float]]:
+        # A camera is read when an image is wanted, so that it is a present one.
+        read = iter(self._source) if self._source.is_live else read_ahead(self._source)
         try:
-            for image_and_stamp in self._source:
+            for image_and_stamp in read:
                 if self._stop:
                     self.failure = f"{self._source.name}: stopped by {self._stop.reason}"
                     break
@@ -255,22 +279,30 @@ class _Images:
                 self.failure = f"{self._source.name}: the window was closed"
 
 
+def _upright(
+    images: Iterable[tuple[Image, float]], headers: deque[ImageHeader], rotation: Rotation
+) -> Iterator[tuple[Image, float, ImageHeader | None]]:
+    """Yield each image upright, with its stamp and its header."""
+    for image, stamp_s in images:
+        yield rotation.upright(image), stamp_s, headers.popleft() if headers else None
+
+
 def _frames(
-    pipeline: Pipeline[int],
+    pipeline: Pipeline[ImageHeader | None],
     estimator: PoseEstimator,
     appearance: AppearanceModel,
-    images: Iterable[tuple[Image, float]],
+    images: Iterable[tuple[Image, float, ImageHeader | None]],
     report: Report,
-) -> Iterator[Frame[int]]:
-    """Yield each image with its tracks; the payload is its index."""
-    for index, (image, stamp_s) in enumerate(images):
+) -> Iterator[Frame[ImageHeader | None]]:
+    """Yield each image with its tracks; the payload is its header."""
+    for image, stamp_s, header in images:
         start = perf_counter()
         hint = Hint("", stamp_s, pipeline.predict(image, stamp_s))
         (estimate,) = estimate_with_hints(estimator, [image], [hint])
         estimated = perf_counter()
         (appearances,) = appearance.describe([image], [estimate.poses])
         frames = pipeline.track(
-            image, estimate.poses, appearances, stamp_s, index, estimate.unscanned_ids
+            image, estimate.poses, appearances, stamp_s, header, estimate.unscanned_ids
         )
         report.estimate_s += estimated - start
         report.track_s += perf_counter() - estimated
@@ -278,7 +310,9 @@ def _frames(
     yield from pipeline.flush()
 
 
-def _with_last(frames: Iterator[Frame[int]]) -> Iterator[tuple[Frame[int], bool]]:
+def _with_last(
+    frames: Iterator[Frame[ImageHeader | None]],
+) -> Iterator[tuple[Frame[ImageHeader | None], bool]]:
     """Yield each frame and whether it is the last one."""
     frame = next(frames, None)
     while frame is not None:
@@ -330,7 +364,7 @@ def _open_outputs(
     skeleton: Skeleton,
     files: OutputFiles,
     stack: ExitStack,
-) -> list[FrameWriter]:
+) -> list[ImageWriter]:
     """Return a writer for each output; the stack closes them."""
     writers: list[Any] = []
     if args.video:

@@ -1,19 +1,16 @@
 """Files of tracked people: MOTChallenge text, JSON and annotated video."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from poseflow_ros.cli.tracked_image import TrackedImage
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.video import VideoWriter
-from poseflow_ros.poses import Image, TrackedPoses, TrackState
+from poseflow_ros.poses import TrackedPoses, TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
-
-FrameWriter = Callable[[Image, float, int, TrackedPoses], None]
-"""Called with an image, its stamp, its index and the people to write."""
 
 
 class MotWriter:
@@ -28,12 +25,13 @@ class MotWriter:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Write the people of one frame."""
+    def __call__(self, result: TrackedImage) -> None:
+        """Write the people of one image."""
+        tracked = result.people
         for i in range(len(tracked)):
             x1, y1, x2, y2 = tracked.poses.boxes[i]
             self._file.write(
-                f"{index + 1},{tracked.track_ids[i]},{x1:.2f},{y1:.2f},{x2 - x1:.2f},"
+                f"{result.index + 1},{tracked.track_ids[i]},{x1:.2f},{y1:.2f},{x2 - x1:.2f},"
                 f"{y2 - y1:.2f},{tracked.poses.scores[i]:.4f},-1,-1,-1\n"
             )
 
@@ -53,9 +51,9 @@ class JsonWriter:
         with self._file:
             self._file.write("\n]}\n")
 
-    def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Write the people of one frame."""
-        poses = tracked.poses
+    def __call__(self, result: TrackedImage) -> None:
+        """Write the people of one image."""
+        tracked, poses = result.people, result.people.poses
         people = [
             {
                 "track_id": int(tracked.track_ids[i]),
@@ -73,8 +71,9 @@ class JsonWriter:
             }
             for i in range(len(tracked))
         ]
-        frame = {"frame": index, "stamp_s": round(stamp_s, 6), "people": people}
-        self._file.write((",\n" if index else "\n") + json.dumps(frame))
+        stamp_s = round(result.stamp_s, 6)
+        frame = {"frame": result.index, "stamp_s": stamp_s, "people": people}
+        self._file.write((",\n" if result.index else "\n") + json.dumps(frame))
 
 
 class AnnotatedVideoWriter(VideoWriter):
@@ -87,9 +86,14 @@ class AnnotatedVideoWriter(VideoWriter):
         self._skeleton = skeleton
         self._min_keypoint_score = min_keypoint_score
 
-    def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Write one frame."""
-        # Everybody given is drawn, tentative or not.
-        confirmed = np.full(len(tracked), int(TrackState.CONFIRMED))
-        people = replace(tracked, states=confirmed)
-        self.write(draw(image, people, self._skeleton, self._min_keypoint_score), stamp_s)
+    def __call__(self, result: TrackedImage) -> None:
+        """Write one image."""
+        image = draw(
+            result.image, everybody(result.people), self._skeleton, self._min_keypoint_score
+        )
+        self.write(image, result.stamp_s)
+
+
+def everybody(people: TrackedPoses) -> TrackedPoses:
+    """Return people as confirmed, so that tentative ones are drawn too."""
+    return replace(people, states=np.full(len(people), int(TrackState.CONFIRMED)))

@@ -1,7 +1,8 @@
 """What every kind of input is: a sequence of images with stamps."""
 
+from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from poseflow_ros.poses import Image
 
@@ -18,6 +19,21 @@ class IncompleteVideoError(VideoError):
 
 
 @dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """The header of an image in a bag.
+
+    Attributes:
+        stamp_ns: when it was taken, nanoseconds.
+        frame_id: the optical frame of the camera.
+        n_dropped: how many images were left out since the one before.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    n_dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A sequence of images; iterate it for (H, W, 3) RGB images and their stamps in seconds.
 
@@ -31,6 +47,10 @@ class Source:
         frames: the images and stamps; stamps increase.
         is_live: a camera or a stream, without an end of its own.
         hint: one line about how to read it better; empty if there is none.
+        topic: of the images in a bag; empty for other sources.
+        headers: of the images yielded so far, in their order; only of a bag. The consumer may
+            remove them.
+        left_out: how many images were left out so far, by reason; only of a bag.
     """
 
     name: str
@@ -39,6 +59,9 @@ class Source:
     frames: Iterator[tuple[Image, float]]
     is_live: bool = False
     hint: str = ""
+    topic: str = ""
+    headers: deque[ImageHeader] = field(default_factory=deque)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def __iter__(self) -> Iterator[tuple[Image, float]]:
         return self.frames

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
 from poseflow_ros.imaging.encoded_image import PNG, has_all_chunks
-from poseflow_ros.ros.inputs.images import ImageError
+from poseflow_ros.imaging.ros_image import ImageError
 
 # An enum and two parameters of the quantization, little-endian.
 _HEADER = struct.Struct("<iff")

@@ -10,10 +10,10 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from poseflow_ros.config import DepthConfig
+from poseflow_ros.imaging.ros_image import ImageError
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros.inputs.calibration import Calibration, CalibrationStore
 from poseflow_ros.ros.inputs.depth_message import DepthMessage, depth_encoding, depth_image
-from poseflow_ros.ros.inputs.images import ImageError
 from poseflow_ros.ros.inputs.input_checks import frame_problem, unit_problem
 from poseflow_ros.ros.inputs.target_frame import FrameError, TargetFrame
 from poseflow_ros.ros.stamps import seconds

@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
+from poseflow_ros.imaging.ros_image import ImageError
 from poseflow_ros.ros.inputs.compressed_depth import depth_pixels
-from poseflow_ros.ros.inputs.images import ImageError
 from poseflow_ros.spatial.depth import DepthImage, metres
 
 DepthMessage: TypeAlias = Image | CompressedImage

@@ -1,0 +1,32 @@
+"""What the outputs of `track` are written from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from poseflow_ros.imaging.source import ImageHeader
+from poseflow_ros.poses import Image, TrackedPoses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedImage:
+    """An image and the people who are written for it.
+
+    Attributes:
+        image: (H, W, 3) RGB, as received.
+        stamp_s: when it was taken, seconds.
+        index: from 0.
+        epoch: of the tracking; track ids of different epochs are unrelated.
+        people: those who are written.
+        header: of an image in a bag, otherwise None.
+    """
+
+    image: Image
+    stamp_s: float
+    index: int
+    epoch: int
+    people: TrackedPoses
+    header: ImageHeader | None
+
+
+ImageWriter = Callable[[TrackedImage], None]
+"""Writes one image and its people to an output."""

@@ -1,0 +1,124 @@
+"""The files of a ROS 2 bag, read with `rosbags`, without ROS."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from poseflow_ros.imaging.cut_mcap import CutMcap, is_cut_off
+from poseflow_ros.imaging.source import VideoError
+
+BAG_SUFFIXES = (".mcap", ".db3")
+_INSTALL = "bags need the package rosbags; to install it: python3 -m pip install rosbags"
+
+
+def is_bag(path: Path) -> bool:
+    """Return whether a path is a file of a bag, or the folder of one.
+
+    A recorder that was killed leaves a folder without metadata.yaml; its files are named after it.
+    """
+    if path.is_dir():
+        return (path / "metadata.yaml").is_file() or bool(_numbered_files(path))
+    return path.suffix.lower() in BAG_SUFFIXES
+
+
+class BagFiles:
+    """An open bag.
+
+    Attributes:
+        path: of the bag.
+        topics: message type of each topic.
+        n_messages: number of messages of each topic.
+        duration_s: from the first to the last message, seconds.
+        defect: what is missing of the bag; empty if it is complete.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a bag.
+
+        Raises:
+            VideoError: it cannot be read at all, or rosbags is not installed.
+        """
+        self.path = path
+        self.defect = ""
+        self._stack = ExitStack()
+        self._readers = [self._open(part) for part in self._parts()]
+        connections = [c for reader in self._readers for c in reader.connections]
+        self.topics: dict[str, str] = {c.topic: c.msgtype for c in connections}
+        self.n_messages = {
+            topic: sum(c.msgcount for c in connections if c.topic == topic)
+            for topic in self.topics
+        }
+        filled = [reader for reader in self._readers if reader.message_count]
+        first_ns = min((reader.start_time for reader in filled), default=0)
+        last_ns = max((reader.end_time for reader in filled), default=0)
+        self.duration_s = 1e-9 * (last_ns - first_ns)
+
+    def __enter__(self) -> "BagFiles":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def messages(self, topic: str) -> Iterator[tuple[int, bytes]]:
+        """Yield time of reception, nanoseconds, and serialized message, in this order."""
+        for reader in self._readers:
+            connections = [c for c in reader.connections if c.topic == topic]
+            if connections:
+                for _, received_ns, data in reader.messages(connections):
+                    yield received_ns, data
+
+    def _parts(self) -> list[Path]:
+        """Return what is opened by a reader each: the folder, or files."""
+        if not self.path.is_dir():
+            return [self.path]
+        if not (self.path / "metadata.yaml").is_file():
+            return _numbered_files(self.path)
+        files = _files(self.path)
+        if any(is_cut_off(file) for file in files if file.suffix == ".mcap"):
+            return files  # metadata.yaml is of the complete bag
+        return [self.path]
+
+    def _open(self, part: Path) -> Any:
+        try:
+            from rosbags.rosbag2 import Reader
+        except ImportError:
+            raise VideoError(f"{self.path} cannot be read: {_INSTALL}") from None
+        try:
+            cut_off = part.suffix == ".mcap" and part.is_file() and is_cut_off(part)
+            if cut_off:
+                self.defect = f"{part.name} is cut off"
+            return self._stack.enter_context(Reader(CutMcap(part) if cut_off else part))
+        except Exception as error:  # whatever the parsers of rosbags raise
+            self._stack.close()
+            raise VideoError(f"{part} cannot be read as a bag: {describe(error)}") from error
+
+
+def describe(error: Exception) -> str:
+    """Return one line about an error of rosbags."""
+    text = " ".join(str(error).split())
+    return text.rstrip(".") or type(error).__name__
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of a bag in the order in which they were recorded."""
+    files = [path for path in folder.iterdir() if path.suffix in BAG_SUFFIXES]
+    return sorted(files, key=lambda path: _number(path.stem))
+
+
+def _numbered_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are named as a recorder names those of a bag."""
+    name = re.compile(re.escape(folder.resolve().name) + r"_\d+")
+    return [path for path in _files(folder) if name.fullmatch(path.stem)]
+
+
+def _number(stem: str) -> tuple[int, str]:
+    digits = stem.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else 0, stem
