@@ -22,6 +22,7 @@ from poseflow_ros.batch.video_runner import OUTPUTS, MakeVideoRunner
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.cli.signals import interrupted_once
 from poseflow_ros.cli.track import configure
+from poseflow_ros.cli.track_outputs import check_formats
 from poseflow_ros.config import Config, choices
 from poseflow_ros.estimation.factory import ESTIMATORS
 from poseflow_ros.imaging.video import DEFAULT_TIMEOUT_S
@@ -76,13 +77,14 @@ def run(args: argparse.Namespace) -> None:
     """
     outputs, gpus = _outputs(args.outputs), [gpu for gpu in args.gpus.split(",") if gpu]
     n_workers = _n_workers(args.workers, gpus)
-    config = _with_threads(configure(args), n_workers)
+    config = _with_threads(configure(args, messages="bag" in outputs), n_workers)
+    make_runner = MakeVideoRunner(
+        _track_arguments(args.topic), config, args.out.resolve(), outputs
+    )
+    check_formats(make_runner.arguments(Job("", "")))
     start = perf_counter()
     with Manifest(args.out, _settings(config, outputs, args.topic)) as manifest:
         jobs, n_finished = manifest.jobs(expand_inputs(args.inputs))
-        make_runner = MakeVideoRunner(
-            _track_arguments(args.topic), config, args.out.resolve(), outputs
-        )
         summary = _Summary(len(jobs), n_finished)
         try:
             with interrupted_once(), tqdm(total=len(jobs), unit="input", disable=None) as bar:
@@ -158,6 +160,7 @@ def _track_arguments(topic: str) -> argparse.Namespace:
         progress=False,
         detections=None,
         show=False,
+        bag_images=False,
     )
 
 

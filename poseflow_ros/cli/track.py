@@ -15,13 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from poseflow_ros.cli.annotated_window import AnnotatedWindow
 from poseflow_ros.cli.errors import IncompleteError
 from poseflow_ros.cli.outputs import OutputFiles, check_outputs
 from poseflow_ros.cli.params import node_parameters, unused_parameters
 from poseflow_ros.cli.signals import StopRequest, stop_requests
-from poseflow_ros.cli.tracked_image import ImageWriter, TrackedImage
-from poseflow_ros.cli.writers import AnnotatedVideoWriter, JsonWriter, MotWriter
+from poseflow_ros.cli.track_outputs import (
+    add_output_arguments,
+    camera_rotation,
+    check_formats,
+    open_outputs,
+    output_paths,
+)
+from poseflow_ros.cli.writers.tracked_image import TrackedImage
 from poseflow_ros.config import Config, TrackerConfig, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
@@ -37,16 +42,16 @@ from poseflow_ros.imaging.video import (
     DEFAULT_TIMEOUT_S,
     Source,
     VideoError,
-    check_video_name,
     open_source,
 )
 from poseflow_ros.imaging.window import WindowClosed, check_display
 from poseflow_ros.pipeline import Frame, Pipeline, as_received
 from poseflow_ros.poses import Image, TrackedPoses, TrackState
-from poseflow_ros.skeletons.skeleton import Skeleton
 
 # What ends a run after it has begun.
 _FAILURES = (VideoError, OSError, RuntimeError)
+# As of the node after its first activation.
+_FIRST_EPOCH = 1
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -79,13 +84,10 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="S",
         help="the longest time that a stream may send nothing, seconds (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the annotated video")
     parser.add_argument(
         "--show", action="store_true", help="show them in a window: q quits, space pauses, s saves"
     )
-    parser.add_argument("--mot", type=Path, metavar="OUT.txt", help="write MOTChallenge text")
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all poses")
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the statistics")
+    add_output_arguments(parser)
     parser.set_defaults(run=run, progress=True)
 
 
@@ -127,12 +129,11 @@ def run(args: argparse.Namespace) -> None:
         CommandError, ConfigError, EstimatorError, VideoError: nothing was processed.
     """
     inputs = [Path(args.input), *(path for path in (args.detections,) if path)]
-    check_outputs((args.video, args.mot, args.json, args.report), inputs)
-    if args.video:
-        check_video_name(args.video)
+    check_outputs(output_paths(args), inputs)
+    check_formats(args)
     if args.show:
         check_display()
-    config = configure(args)
+    config = configure(args, messages=args.bag is not None)
     source = open_input(args, config)
     estimator, report = _estimator(args, config), Report()
     try:
@@ -221,12 +222,11 @@ def _track(
                 disable=None if args.progress else True,
             )
         )
-        cameras = config.cameras
-        rotation = Rotation(cameras.of(cameras.names[0], cameras.rotate))
+        rotation = camera_rotation(config)
         pipeline: Pipeline[ImageHeader | None] = Pipeline(
-            config, estimator.skeleton, appearance.likelihood, log=bar.write
+            config, estimator.skeleton, appearance.likelihood, log=bar.write, epoch=_FIRST_EPOCH
         )
-        writers = _open_outputs(args, config, source, estimator.skeleton, files, stack)
+        writers = open_outputs(args, config, source, estimator.skeleton, files, stack)
         upright = _upright(bar, source.headers, rotation)
         frames = _with_last(_frames(pipeline, estimator, appearance, upright, report))
         with images.until_window_closed():
@@ -235,7 +235,13 @@ def _track(
                 people = received.tracked[_written(frame.tracked, config.tracker, is_last)]
                 report.add(people, frame.stamp_s)
                 result = TrackedImage(
-                    received.image, frame.stamp_s, index, frame.epoch, people, frame.payload
+                    image=received.image,
+                    stamp_s=frame.stamp_s,
+                    index=index,
+                    epoch=frame.epoch,
+                    tracked=received.tracked,
+                    people=people,
+                    header=frame.payload,
                 )
                 for write in writers:
                     write(result)
@@ -331,8 +337,12 @@ def _written(tracked: TrackedPoses, config: TrackerConfig, is_last: bool) -> NDA
     return tracked.visible | tentative
 
 
-def configure(args: argparse.Namespace) -> Config:
+def configure(args: argparse.Namespace, messages: bool) -> Config:
     """Return the configuration that the command asks for.
+
+    Args:
+        args: of the command.
+        messages: whether messages of the node are written.
 
     Raises:
         CommandError, ConfigError: a parameter or its file is wrong.
@@ -340,7 +350,7 @@ def configure(args: argparse.Namespace) -> Config:
     values = node_parameters(args.params)
     options = {"estimator.name": args.estimator, "tracker.association": args.association}
     config = Config.from_parameters(values | {k: v for k, v in options.items() if v})
-    if unused := unused_parameters(args.params, config):
+    if unused := unused_parameters(args.params, config, messages=messages):
         _warn(f"parameters of the node that this command does not use: {', '.join(unused)}")
     return config
 
@@ -355,29 +365,6 @@ def _log(line: str) -> None:
 
 def _warn(line: str) -> None:
     _log(f"warning: {line}")
-
-
-def _open_outputs(
-    args: argparse.Namespace,
-    config: Config,
-    source: Source,
-    skeleton: Skeleton,
-    files: OutputFiles,
-    stack: ExitStack,
-) -> list[ImageWriter]:
-    """Return a writer for each output; the stack closes them."""
-    writers: list[Any] = []
-    if args.video:
-        score = config.markers.min_keypoint_score
-        path = files.add(args.video)
-        writers.append(AnnotatedVideoWriter(path, source.rate_hz, skeleton, score))
-    if args.mot:
-        writers.append(MotWriter(files.add(args.mot)))
-    if args.json:
-        writers.append(JsonWriter(files.add(args.json), skeleton))
-    if args.show:
-        writers.append(AnnotatedWindow(skeleton, config.markers.min_keypoint_score))
-    return [stack.enter_context(writer) for writer in writers]
 
 
 def _write_figures(path: Path | None, report: Report, files: OutputFiles) -> None:

@@ -53,7 +53,7 @@ def open_folder(
     stamps_s = [i / rate_hz for i in range(len(paths))]
     return Source(
         str(folder), rate_hz, len(paths), _read(paths, stamps_s, gray_range),
-        hint=_hint(folder, paths),
+        hint=_hint(folder, paths), files=paths,
     )  # fmt: skip
 
 
@@ -75,7 +75,8 @@ def open_numbered(pattern: Path, rate_hz: float, gray_range: GrayRange | None) -
     first = numbered[0][0]
     stamps_s = [(n - first) / rate_hz for n, _ in numbered]
     paths = [path for _, path in numbered]
-    return Source(str(pattern), rate_hz, len(paths), _read(paths, stamps_s, gray_range))
+    images = _read(paths, stamps_s, gray_range)
+    return Source(str(pattern), rate_hz, len(paths), images, files=paths)
 
 
 def open_image(path: Path, gray_range: GrayRange | None) -> Source:
@@ -84,7 +85,8 @@ def open_image(path: Path, gray_range: GrayRange | None) -> Source:
     Raises:
         VideoError: it cannot be read.
     """
-    return Source(str(path), FALLBACK_RATE_HZ, 1, iter([(_load(path, 0.0, gray_range), 0.0)]))
+    images = iter([(_load(path, 0.0, gray_range), 0.0)])
+    return Source(str(path), FALLBACK_RATE_HZ, 1, images, files=[path])
 
 
 def is_pattern(name: str) -> bool:
@@ -128,8 +130,9 @@ def _source_with_named_stamps(
         path = stamped[steps_s.index(0.0) + 1][1]
         raise VideoError(f"{path} has the stamp of another image, {stamps_s[steps_s.index(0.0)]}")
     rate_hz = 1 / median(steps_s) if steps_s else FALLBACK_RATE_HZ
-    images = _read([path for _, path in stamped], stamps_s, gray_range)
-    return Source(name, rate_hz, len(paths), images)
+    files = [path for _, path in stamped]
+    images = _read(files, stamps_s, gray_range)
+    return Source(name, rate_hz, len(files), images, files=files)
 
 
 def _stamp_s(path: Path) -> float:

@@ -1,8 +1,9 @@
 """What every kind of input is: a sequence of images with stamps."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from poseflow_ros.poses import Image
 
@@ -47,6 +48,7 @@ class Source:
         frames: the images and stamps; stamps increase.
         is_live: a camera or a stream, without an end of its own.
         hint: one line about how to read it better; empty if there is none.
+        files: of the images, in their order; only of a folder or numbered images.
         topic: of the images in a bag; empty for other sources.
         headers: of the images yielded so far, in their order; only of a bag. The consumer may
             remove them.
@@ -59,6 +61,7 @@ class Source:
     frames: Iterator[tuple[Image, float]]
     is_live: bool = False
     hint: str = ""
+    files: Sequence[Path] = ()
     topic: str = ""
     headers: deque[ImageHeader] = field(default_factory=deque)
     left_out: Counter[str] = field(default_factory=Counter)

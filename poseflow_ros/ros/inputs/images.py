@@ -1,10 +1,11 @@
 """ROS image messages of RGB arrays."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
+
+from poseflow_ros.imaging.encoded_image import encode_jpeg
 
 
 def to_message(image: NDArray[np.uint8], header: Header, encoding: str = "rgb8") -> Image:
@@ -34,7 +35,6 @@ def to_message(image: NDArray[np.uint8], header: Header, encoding: str = "rgb8")
 
 def to_jpeg(image: NDArray[np.uint8], header: Header) -> CompressedImage:
     """Return (H, W, 3) uint8 RGB as a JPEG, as compressed_image_transport publishes it."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
     message = CompressedImage(header=header, format="rgb8; jpeg compressed bgr8")
-    message.data.frombytes(data)
+    message.data.frombytes(encode_jpeg(image))
     return message

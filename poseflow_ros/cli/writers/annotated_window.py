@@ -2,7 +2,7 @@
 
 from tqdm import tqdm
 
-from poseflow_ros.cli.tracked_image import TrackedImage
+from poseflow_ros.cli.writers.tracked_image import TrackedImage
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.window import Window
 from poseflow_ros.skeletons.skeleton import Skeleton
