@@ -1,4 +1,4 @@
-"""What is drawn in space for tracked people, before it becomes messages."""
+"""What is drawn in 3D for tracked people, before it becomes messages."""
 
 from dataclasses import dataclass
 
