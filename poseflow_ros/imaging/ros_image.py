@@ -57,7 +57,7 @@ _TIFF = (b"II*\0", b"MM\0*")
 _FILES = "a JPEG, PNG, WebP or TIFF"
 # compressed_image_transport writes "<encoding>; png compressed <converted to>", and nothing after
 # "compressed" when it kept the values: then 16UC1 are depths, and colors are a Bayer pattern.
-_NO_PICTURE = re.compile(r".*compressedDepth|(16|32|64)[USF]|bayer_\w+;.*compressed\s*$")
+_NOT_AN_IMAGE = re.compile(r".*compressedDepth|(16|32|64)[USF]|bayer_\w+;.*compressed\s*$")
 
 
 class ImageError(ValueError):
@@ -255,7 +255,7 @@ def _decode(
     data, name = bytes(message.data), f"compressed image of format {message.format!r}"
     if not data:
         raise ImageError(f"{name} has no data; allowed: {_FILES}")
-    if _NO_PICTURE.match(message.format):
+    if _NOT_AN_IMAGE.match(message.format):
         raise ImageError(f"{name} is a depth or Bayer image; allowed: a gray or color image")
     if not (data.startswith((JPEG, PNG, *_TIFF)) or is_webp(data)):
         raise ImageError(f"{name} begins with {data[:8].hex(' ')}; allowed: {_FILES}")

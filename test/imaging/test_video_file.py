@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from made_video import encode, make_avi, make_recording, make_video, picture
+from made_video import encode, made_image, make_avi, make_recording, make_video
 
 from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.video import (
@@ -145,7 +145,7 @@ def test_uneven_stamps_are_written_and_read(suffix, tmp_path):
     path = tmp_path / f"v{suffix}"
     with VideoWriter(path, 10.0) as writer:
         for index, stamp_s in enumerate(UNEVEN):
-            writer.write(picture(index), 100.0 + stamp_s)
+            writer.write(made_image(index), 100.0 + stamp_s)
     stamps_s, error = read(path)
     assert error is None
     np.testing.assert_allclose(stamps_s, UNEVEN, atol=1e-6 if suffix != ".mkv" else 0.0006)
@@ -188,7 +188,7 @@ def test_a_phone_s_rotation_is_applied(turn, tmp_path):
         stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
         stream.set_display_rotation(turn)
         for _ in range(3):
-            frame = av.VideoFrame.from_ndarray(picture(0), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(made_image(0), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     ok, bgr = cv2.VideoCapture(str(path)).read()  # an independent reader, which applies it too
@@ -238,7 +238,7 @@ def test_a_file_that_exists_is_read_whatever_its_name(name, tmp_path, monkeypatc
 def test_a_video_is_written_to_a_name_that_is_not_utf_8(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
     with VideoWriter(path, 10.0) as writer:
-        writer.write(picture(0))
+        writer.write(made_image(0))
     assert len(read(path)[0]) == 1
 
 
@@ -267,7 +267,7 @@ def test_a_title_that_is_not_utf_8_is_no_error(name, tmp_path):
     assert (len(stamps_s), error) == (5, None)
 
 
-JPEGS = [cv2.imencode(".jpg", picture(i))[1].tobytes() for i in range(20)]
+JPEGS = [cv2.imencode(".jpg", made_image(i))[1].tobytes() for i in range(20)]
 
 
 @pytest.mark.parametrize(

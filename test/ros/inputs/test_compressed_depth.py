@@ -82,7 +82,7 @@ def test_damaged_rvl_gives_an_image_or_an_image_error(data, cut, place):
 
 
 REFUSED = [
-    pytest.param("jpeg", b"\xff\xd8\xff", "format 'jpeg'; allowed: 16UC1; comp", id="a picture"),
+    pytest.param("jpeg", b"\xff\xd8\xff", "format 'jpeg'; allowed: 16UC1; comp", id="a image"),
     pytest.param("bgr8; jpeg compressed bgr8", b"\xff", "allowed: 16UC1", id="colors"),
     pytest.param("16UC1; compressedDepth png", HEADER, "has 12 bytes", id="a header alone"),
     pytest.param("16UC1; compressedDepth png", HEADER + png(DEPTH)[:-9], "no whole", id="cut"),

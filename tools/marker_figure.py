@@ -6,7 +6,7 @@ The video has none, so they are made: a flat ground, and everybody upright where
 Needs `make setup`, Debian's mesa-vulkan-drivers, and rerun in an environment of its own:
 
     python3 -m venv ~/rerun && ~/rerun/bin/pip install 'rerun-sdk==0.41.*'
-    . tools/env.sh && python tools/marker_picture.py ~/rerun
+    . tools/env.sh && python tools/marker_figure.py ~/rerun
 """
 
 import math
@@ -100,12 +100,14 @@ def show(images: list[Image], depths: list[DepthImage]) -> Display:
     with ExitStack() as stack:
         rclpy.init()
         stack.callback(rclpy.try_shutdown)
-        node, display = rclpy.create_node("camera", namespace="/picture"), Display()
+        node, display = rclpy.create_node("camera", namespace="/figure"), Display()
         node.create_subscription(MarkerArray, "poseflow/markers", display.take, 100)
         inputs = {"image": ImageMessage, "depth": ImageMessage, "camera_info": CameraInfo}
         send = {topic: node.create_publisher(kind, topic, 5) for topic, kind in inputs.items()}
-        poseflow = start(stack, executable("poseflow_node"), "/picture", ["estimator:=movenet"])
-        bring_up(node, poseflow, "/picture/poseflow")
+        poseflow = start(
+            stack, executable("poseflow_node"), "/figure", ["estimator.name:=movenet"]
+        )
+        bring_up(node, poseflow, "/figure/poseflow")
         until(node, lambda: all(p.get_subscription_count() for p in send.values()))
         for i, image in enumerate(images):
             header, stamp = Header(frame_id="camera"), duration(1 + i / 10)
@@ -154,7 +156,7 @@ def log(rr: Any, place: str, display: Display) -> None:
 
 
 def draw(rerun: Path, space: Display, plane: Display, image: Image, depth: DepthImage) -> Image:
-    """Return a picture of both worlds side by side, BGR."""
+    """Return a figure of both worlds side by side, BGR."""
     import rerun as rr
     import rerun.blueprint as rrb
 
@@ -172,7 +174,7 @@ def draw(rerun: Path, space: Display, plane: Display, image: Image, depth: Depth
     layout = rrb.Horizontal(*views, column_shares=[5, 3])
     blueprint = rrb.Blueprint(layout, *(panel(state="hidden") for panel in panels))
     with tempfile.TemporaryDirectory() as folder:
-        file, picture = Path(folder, "markers.rrd"), Path(folder, "markers.png")
+        file, figure = Path(folder, "markers.rrd"), Path(folder, "markers.png")
         rr.init("markers")
         rr.save(file, default_blueprint=blueprint)
         seen = depth < 30
@@ -188,14 +190,14 @@ def draw(rerun: Path, space: Display, plane: Display, image: Image, depth: Depth
         log(rr, "plane", plane)
         rr.disconnect()
         command = [str(rerun / "bin" / "rerun"), str(file), "--headless", "--renderer", "vulkan"]
-        command += ["--window-size", "1200x480", "--screenshot-to", str(picture)]
-        quiet = os.environ | {"RUST_LOG": "off"}  # its lines would lie over the picture
+        command += ["--window-size", "1200x480", "--screenshot-to", str(figure)]
+        quiet = os.environ | {"RUST_LOG": "off"}  # its lines would lie over the figure
         subprocess.run(command, check=True, env=quiet, timeout=PATIENCE_S)
-        return cv2.imread(str(picture))
+        return cv2.imread(str(figure))
 
 
 def main() -> None:
-    """Make the picture."""
+    """Make the figure."""
     rerun = Path(sys.argv[1])
     for folder in rerun.glob("lib/python3*/site-packages"):
         site.addsitedir(str(folder))
@@ -206,8 +208,8 @@ def main() -> None:
     depths = [make_depth(estimator.estimate(image)) for image in images]
     use_large_images_profile()
     space, plane = show(images, depths), show(images, [])
-    picture = draw(rerun, space, plane, images[-1], depths[-1])[80:880]
-    half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    figure = draw(rerun, space, plane, images[-1], depths[-1])[80:880]
+    half = cv2.resize(figure, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(ROOT / "docs" / "markers.jpg"), half, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
