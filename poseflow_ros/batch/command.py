@@ -19,6 +19,7 @@ from poseflow_ros.batch.manifest import Manifest
 from poseflow_ros.batch.outcome import DONE, FAILED, INCOMPLETE, Job, Outcome
 from poseflow_ros.batch.ray_engine import run_ray
 from poseflow_ros.batch.video_runner import OUTPUTS, MakeVideoRunner
+from poseflow_ros.cli.bag_options import OPTIONS, add_bag_arguments
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.cli.signals import interrupted_once
 from poseflow_ros.cli.track import configure
@@ -55,9 +56,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
     parser.add_argument("--association", choices=choices("tracker.association"))
-    parser.add_argument(
-        "--topic", default="", help="of the images in bags (default: the only image topic)"
-    )
+    add_bag_arguments(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: cores / 2)")
     parser.add_argument("--gpus", default="", metavar="0,1", help="GPUs that the processes share")
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
@@ -78,12 +77,11 @@ def run(args: argparse.Namespace) -> None:
     outputs, gpus = _outputs(args.outputs), [gpu for gpu in args.gpus.split(",") if gpu]
     n_workers = _n_workers(args.workers, gpus)
     config = _with_threads(configure(args, messages="bag" in outputs), n_workers)
-    make_runner = MakeVideoRunner(
-        _track_arguments(args.topic), config, args.out.resolve(), outputs
-    )
+    topics = {name: getattr(args, name) for name in OPTIONS}
+    make_runner = MakeVideoRunner(_track_arguments(topics), config, args.out.resolve(), outputs)
     check_formats(make_runner.arguments(Job("", "")))
     start = perf_counter()
-    with Manifest(args.out, _settings(config, outputs, args.topic)) as manifest:
+    with Manifest(args.out, _settings(config, outputs, topics)) as manifest:
         jobs, n_finished = manifest.jobs(expand_inputs(args.inputs))
         summary = _Summary(len(jobs), n_finished)
         try:
@@ -144,19 +142,19 @@ def _with_threads(config: Config, n_workers: int) -> Config:
     return replace(config, estimator=replace(config.estimator, threads=threads))
 
 
-def _settings(config: Config, outputs: tuple[str, ...], topic: str) -> str:
-    """Return what identifies the configuration, the outputs and the topic of bags."""
+def _settings(config: Config, outputs: tuple[str, ...], topics: dict[str, str]) -> str:
+    """Return what identifies the configuration, the outputs and the topics of bags."""
     values = asdict(config)
     values["estimator"].pop("threads")  # the results do not depend on it
-    return sha256(repr((__version__, values, outputs, topic)).encode()).hexdigest()
+    return sha256(repr((__version__, values, outputs, topics)).encode()).hexdigest()
 
 
-def _track_arguments(topic: str) -> argparse.Namespace:
+def _track_arguments(topics: dict[str, str]) -> argparse.Namespace:
     return argparse.Namespace(
         rate=0.0,
         stamps="auto",
         timeout=DEFAULT_TIMEOUT_S,
-        topic=topic,
+        **topics,
         progress=False,
         detections=None,
         show=False,

@@ -11,11 +11,13 @@ from poseflow_ros.parameter_group import parameters
 # Parameters of every ROS node.
 _ROS_ONLY = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 _NODE_ONLY = (
-    "cameras.image_transport", "cameras.max_image_age_s", "cameras.rectified",
-    "cameras.reliability", "cameras.replay", "depth.", "diagnostics.", "estimator.timeout_s",
+    "cameras.image_transport", "cameras.max_image_age_s", "cameras.reliability",
+    "cameras.replay", "depth.image_transport", "depth.wait_s", "diagnostics.",
+    "estimator.timeout_s",
 )  # fmt: skip
 _MESSAGES_ONLY = (
-    "cameras.names", "markers.depth_m", "markers.lifetime_s", "tracker.publish_lost",
+    "cameras.names", "cameras.rectified", "depth.", "markers.depth_m", "markers.lifetime_s",
+    "tracker.publish_lost",
 )  # fmt: skip
 
 

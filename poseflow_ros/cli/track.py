@@ -3,21 +3,21 @@
 import argparse
 import json
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from poseflow_ros.cli.bag_options import add_bag_arguments
 from poseflow_ros.cli.errors import IncompleteError
 from poseflow_ros.cli.outputs import OutputFiles, check_outputs
 from poseflow_ros.cli.params import node_parameters, unused_parameters
+from poseflow_ros.cli.results import Origin, Results
 from poseflow_ros.cli.signals import StopRequest, stop_requests
 from poseflow_ros.cli.track_outputs import (
     add_output_arguments,
@@ -26,8 +26,7 @@ from poseflow_ros.cli.track_outputs import (
     open_outputs,
     output_paths,
 )
-from poseflow_ros.cli.writers.tracked_image import TrackedImage
-from poseflow_ros.config import Config, TrackerConfig, choices
+from poseflow_ros.config import Config, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
 from poseflow_ros.estimation.guidance import Hint, estimate_with_hints
@@ -36,8 +35,6 @@ from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
 from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.read_ahead import read_ahead
-from poseflow_ros.imaging.rotation import Rotation
-from poseflow_ros.imaging.source import ImageHeader
 from poseflow_ros.imaging.video import (
     DEFAULT_TIMEOUT_S,
     Source,
@@ -45,8 +42,10 @@ from poseflow_ros.imaging.video import (
     open_source,
 )
 from poseflow_ros.imaging.window import WindowClosed, check_display
-from poseflow_ros.pipeline import Frame, Pipeline, as_received
-from poseflow_ros.poses import Image, TrackedPoses, TrackState
+from poseflow_ros.pipeline import Frame, Pipeline
+from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.ros_data.bag_depth import BagDepth, BagTopics
+from poseflow_ros.skeletons.skeleton import Skeleton
 
 # What ends a run after it has begun.
 _FAILURES = (VideoError, OSError, RuntimeError)
@@ -71,9 +70,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, without an estimator"
     )
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images per second")
-    parser.add_argument(
-        "--topic", default="", help="of the images in a bag (default: its only image topic)"
-    )
+    add_bag_arguments(parser)
     parser.add_argument(
         "--stamps",
         choices=("auto", "names"),
@@ -222,27 +219,18 @@ def _track(
                 disable=None if args.progress else True,
             )
         )
-        rotation = camera_rotation(config)
-        pipeline: Pipeline[ImageHeader | None] = Pipeline(
+        pipeline: Pipeline[Origin] = Pipeline(
             config, estimator.skeleton, appearance.likelihood, log=bar.write, epoch=_FIRST_EPOCH
         )
         writers = open_outputs(args, config, source, estimator.skeleton, files, stack)
-        upright = _upright(bar, source.headers, rotation)
+        bag = stack.enter_context(_bag_depth(args, config, source, estimator.skeleton))
+        results = Results(config, camera_rotation(config), bag)
+        upright = results.upright(bar, source.headers)
         frames = _with_last(_frames(pipeline, estimator, appearance, upright, report))
         with images.until_window_closed():
-            for index, (frame, is_last) in enumerate(frames):
-                received = as_received(frame, rotation)
-                people = received.tracked[_written(frame.tracked, config.tracker, is_last)]
-                report.add(people, frame.stamp_s)
-                result = TrackedImage(
-                    image=received.image,
-                    stamp_s=frame.stamp_s,
-                    index=index,
-                    epoch=frame.epoch,
-                    tracked=received.tracked,
-                    people=people,
-                    header=frame.payload,
-                )
+            for frame, is_last in frames:
+                result = results.make(frame, is_last)
+                report.add(result.people, result.stamp_s)
                 for write in writers:
                     write(result)
     if images.failure and (str(files) or not images.window_closed):
@@ -285,30 +273,33 @@ class _Images:
                 self.failure = f"{self._source.name}: the window was closed"
 
 
-def _upright(
-    images: Iterable[tuple[Image, float]], headers: deque[ImageHeader], rotation: Rotation
-) -> Iterator[tuple[Image, float, ImageHeader | None]]:
-    """Yield each image upright, with its stamp and its header."""
-    for image, stamp_s in images:
-        yield rotation.upright(image), stamp_s, headers.popleft() if headers else None
+def _bag_depth(
+    args: argparse.Namespace, config: Config, source: Source, skeleton: Skeleton
+) -> AbstractContextManager[BagDepth | None]:
+    """Return calibration and depth of a bag, where its messages are written; otherwise None."""
+    if not (source.topic and args.bag):
+        return nullcontext()
+    topics = BagTopics(source.topic, args.camera_info, args.depth)
+    up = np.append(camera_rotation(config).up, 0.0)
+    return BagDepth(Path(args.input), topics, config, skeleton, up)
 
 
 def _frames(
-    pipeline: Pipeline[ImageHeader | None],
+    pipeline: Pipeline[Origin],
     estimator: PoseEstimator,
     appearance: AppearanceModel,
-    images: Iterable[tuple[Image, float, ImageHeader | None]],
+    images: Iterable[tuple[Image, float, Origin]],
     report: Report,
-) -> Iterator[Frame[ImageHeader | None]]:
-    """Yield each image with its tracks; the payload is its header."""
-    for image, stamp_s, header in images:
+) -> Iterator[Frame[Origin]]:
+    """Yield each image with its tracks; the payload is its origin."""
+    for image, stamp_s, origin in images:
         start = perf_counter()
         hint = Hint("", stamp_s, pipeline.predict(image, stamp_s))
         (estimate,) = estimate_with_hints(estimator, [image], [hint])
         estimated = perf_counter()
         (appearances,) = appearance.describe([image], [estimate.poses])
         frames = pipeline.track(
-            image, estimate.poses, appearances, stamp_s, header, estimate.unscanned_ids
+            image, estimate.poses, appearances, stamp_s, origin, estimate.unscanned_ids
         )
         report.estimate_s += estimated - start
         report.track_s += perf_counter() - estimated
@@ -317,24 +308,14 @@ def _frames(
 
 
 def _with_last(
-    frames: Iterator[Frame[ImageHeader | None]],
-) -> Iterator[tuple[Frame[ImageHeader | None], bool]]:
+    frames: Iterator[Frame[Origin]],
+) -> Iterator[tuple[Frame[Origin], bool]]:
     """Yield each frame and whether it is the last one."""
     frame = next(frames, None)
     while frame is not None:
         following = next(frames, None)
         yield frame, following is None
         frame = following
-
-
-def _written(tracked: TrackedPoses, config: TrackerConfig, is_last: bool) -> NDArray[np.bool_]:
-    """Return (N,), true for the people that are written.
-
-    In the last image, such as a single photo, tentative people too: no image follows that could
-    confirm them.
-    """
-    tentative = (tracked.states == TrackState.TENTATIVE) & (config.publish_tentative or is_last)
-    return tracked.visible | tentative
 
 
 def configure(args: argparse.Namespace, messages: bool) -> Config:

@@ -1,14 +1,14 @@
 """The images of a topic of a ROS 2 bag as a source."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow_ros.imaging.bag_files import BagFiles, describe
+from poseflow_ros.imaging.bag_files import BagFiles, describe, deserializer, nanoseconds
 from poseflow_ros.imaging.gray_range import FULL_RANGE, GrayRange
 from poseflow_ros.imaging.image_order import ImageOrder
 from poseflow_ros.imaging.ros_image import ImageError, to_rgb
@@ -110,7 +110,7 @@ class _BagImages:
         """
         with self._files:
             for received_ns, message in self._messages():
-                stamp_ns = _nanoseconds(message.header.stamp) or received_ns
+                stamp_ns = nanoseconds(message.header.stamp, received_ns)
                 try:
                     image, stamp_s = self._convert(message, stamp_ns)
                 except _LeftOut as reason:
@@ -124,7 +124,7 @@ class _BagImages:
 
     def _messages(self) -> Iterator[tuple[int, Any]]:
         """Yield times of reception, nanoseconds, and messages, up to a defect of the bag."""
-        deserialize = _deserializer(self._type)
+        deserialize = deserializer(self._type)
         messages = self._files.messages(self._topic)
         while True:
             try:
@@ -176,18 +176,3 @@ class _BagImages:
 
 class _LeftOut(Exception):  # noqa: N818 - not an error
     """An image is left out; the text is the reason."""
-
-
-def _nanoseconds(stamp: Any) -> int:
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
-
-
-def _deserializer(message_type: str) -> Callable[[bytes], Any]:
-    """Return a function from a serialized message to the message.
-
-    The definitions are those of ROS 2, of which older bags have none; they have not changed.
-    """
-    from rosbags.typesys import Stores, get_typestore
-
-    store = get_typestore(Stores.LATEST)
-    return lambda data: store.deserialize_cdr(data, message_type)

@@ -1,7 +1,7 @@
 """The files of a ROS 2 bag, read with `rosbags`, without ROS."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -99,6 +99,23 @@ class BagFiles:
         except Exception as error:  # whatever the parsers of rosbags raise
             self._stack.close()
             raise VideoError(f"{part} cannot be read as a bag: {describe(error)}") from error
+
+
+def nanoseconds(stamp: Any, received_ns: int) -> int:
+    """Return the stamp of a message, or the time of its reception if the stamp is zero."""
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec) or received_ns
+
+
+def deserializer(message_type: str) -> Callable[[bytes], Any]:
+    """Return a function from a serialized message to the message.
+
+    The definitions are those of ROS 2, which older bags do not contain. Those of sensor_msgs and
+    tf2_msgs are the same in all distributions.
+    """
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.LATEST)
+    return lambda data: store.deserialize_cdr(data, message_type)
 
 
 def describe(error: Exception) -> str:

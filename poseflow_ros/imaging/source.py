@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from poseflow_ros.poses import Image
 
@@ -32,6 +33,18 @@ class ImageHeader:
     stamp_ns: int
     frame_id: str
     n_dropped: int
+
+    @property
+    def stamp(self) -> "Stamp":
+        """`stamp_ns` with the fields of builtin_interfaces/Time."""
+        return Stamp(*divmod(self.stamp_ns, 10**9))
+
+
+class Stamp(NamedTuple):
+    """Seconds, and the rest in nanoseconds."""
+
+    sec: int
+    nanosec: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from poseflow_ros.ros.diagnostics import (
 from poseflow_ros.ros.frame_loop import FrameLoop
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
 from poseflow_ros.ros.inputs.camera_inputs import CameraInputs
-from poseflow_ros.ros.inputs.depth import DepthProjector
-from poseflow_ros.ros.inputs.target_frame import TargetFrame
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs.camera_outputs import CameraOutputs
+from poseflow_ros.ros_data.depth import DepthProjector
+from poseflow_ros.ros_data.frames import TargetFrame
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 

@@ -10,8 +10,8 @@ from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Frame, as_received
 from poseflow_ros.ros.diagnostics import FrameStatistics
 from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, PendingOutput
-from poseflow_ros.ros.inputs.depth import DepthContext, DepthProjector
 from poseflow_ros.ros.outputs.camera_outputs import CameraOutputs
+from poseflow_ros.ros_data.depth import DepthContext, DepthProjector
 
 _REPLAY_WAIT_S = 2.0
 # After so many images in a row that waited for nothing, none waits until something arrives.

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST_NUMBER = 100
 
 
-def picture(index):
+def made_image(index):
     noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
     return np.roll(noise, index, axis=1)
 
@@ -35,7 +35,7 @@ def made(tmp_path_factory):
     (folder / "images" / "000342_mpii").mkdir(parents=True)
     messages = []
     for i in range(N_FRAMES):
-        _, png = cv2.imencode(".png", picture(i))
+        _, png = cv2.imencode(".png", made_image(i))
         (folder / f"images/000342_mpii/{FIRST_NUMBER + i:06d}.png").write_bytes(png)
         messages.append(("/image", 100 + i / RATE_HZ, compressed_message(png, 100 + i / RATE_HZ)))
     make_bag(folder / "bag", messages)
@@ -204,7 +204,7 @@ def test_definitions_are_found_in_a_workspace_and_in_the_checkout(tmp_path, monk
 
 
 def test_a_bag_after_a_jump_back_ends_everybody(tmp_path):
-    messages = [("/image", 10.0 + i, image_message(picture(i), t))
+    messages = [("/image", 10.0 + i, image_message(made_image(i), t))
                 for i, t in enumerate([50.0, 50.1, 50.2, 20.0, 20.1])]  # fmt: skip
     bag = make_bag(tmp_path / "bag", messages)
     make_detections(tmp_path / "poses.npz", n_frames=5)

@@ -15,12 +15,12 @@ from poseflow_ros.imaging.video import open_source
 STAMPS_S = [1.7e9 + i / 3 for i in range(6)]
 
 
-def picture(index, size=(24, 32)):
+def made_image(index, size=(24, 32)):
     return np.full((*size, 3), (10 * index, 20, 30), np.uint8)
 
 
-def pictures(stamps_s=STAMPS_S, topic="/image"):
-    return [(topic, t, image_message(picture(i), t)) for i, t in enumerate(stamps_s)]
+def image_messages(stamps_s=STAMPS_S, topic="/image"):
+    return [(topic, t, image_message(made_image(i), t)) for i, t in enumerate(stamps_s)]
 
 
 def text(data):
@@ -36,12 +36,12 @@ def text(data):
 )  # fmt: skip
 def test_images_and_stamps_are_those_of_the_messages(storage, compression, tmp_path):
     others = [("/chatter", t, text("x" * 1000)) for t in STAMPS_S]
-    messages = sorted([*pictures(), *others], key=lambda row: row[1])
+    messages = sorted([*image_messages(), *others], key=lambda row: row[1])
     source = open_source(str(make_bag(tmp_path / "bag", messages, storage, compression)))
     assert (source.topic, source.n_frames) == ("/image", 6)
     assert source.rate_hz == pytest.approx(6 / (5 / 3))
     for index, (image, stamp_s) in enumerate(source):
-        np.testing.assert_array_equal(image, picture(index))
+        np.testing.assert_array_equal(image, made_image(index))
         assert stamp_s == pytest.approx(STAMPS_S[index], abs=1e-6)
     exact = [header.stamp_ns for header in source.headers]
     assert exact == [round(stamp_s * 1e9) for stamp_s in STAMPS_S]
@@ -50,16 +50,16 @@ def test_images_and_stamps_are_those_of_the_messages(storage, compression, tmp_p
 @pytest.mark.parametrize("name", ["bag/bag.mcap", "bag/bag.db3"])
 def test_a_file_of_a_bag_is_read_alone(name, tmp_path):
     storage = "mcap" if name.endswith("mcap") else "sqlite3"
-    make_bag(tmp_path / "bag", pictures(), storage)
+    make_bag(tmp_path / "bag", image_messages(), storage)
     assert len(list(open_source(str(tmp_path / name)))) == 6
 
 
 def test_jpegs_are_decoded(tmp_path):
-    _, data = cv2.imencode(".jpg", picture(5)[:, :, ::-1])
+    _, data = cv2.imencode(".jpg", made_image(5)[:, :, ::-1])
     bag = make_bag(tmp_path / "bag", [("/image/compressed", 1.0, compressed_message(data, 1.0))])
     ((image, stamp_s),) = open_source(str(bag))
     assert stamp_s == 1.0
-    assert np.abs(image.astype(int) - picture(5)).max() <= 3
+    assert np.abs(image.astype(int) - made_image(5)).max() <= 3
 
 
 def test_16_bit_images_get_the_range_that_is_given(tmp_path):
@@ -72,7 +72,7 @@ def test_16_bit_images_get_the_range_that_is_given(tmp_path):
 def test_late_and_repeated_images_are_left_out_and_counted(tmp_path):
     stamps_s = [1.0, 1.1, 1.1, 1.05, 1.2]
     messages = [
-        ("/image", 5 + 0.1 * i, image_message(picture(i), t)) for i, t in enumerate(stamps_s)
+        ("/image", 5 + 0.1 * i, image_message(made_image(i), t)) for i, t in enumerate(stamps_s)
     ]
     source = open_source(str(make_bag(tmp_path / "bag", messages)))
     assert [stamp_s for _, stamp_s in source] == pytest.approx([1.0, 1.1, 1.2])
@@ -81,13 +81,13 @@ def test_late_and_repeated_images_are_left_out_and_counted(tmp_path):
 
 
 def test_a_stamp_of_zero_is_replaced_by_the_time_of_reception(tmp_path):
-    messages = [("/image", 7.0 + i, image_message(picture(i), 0.0)) for i in range(3)]
+    messages = [("/image", 7.0 + i, image_message(made_image(i), 0.0)) for i in range(3)]
     source = open_source(str(make_bag(tmp_path / "bag", messages)))
     assert [stamp_s for _, stamp_s in source] == [7.0, 8.0, 9.0]
 
 
 def test_the_topic_is_chosen_with_and_without_a_slash(tmp_path):
-    messages = pictures(topic="/left") + pictures(STAMPS_S[:2], "/right")
+    messages = image_messages(topic="/left") + image_messages(STAMPS_S[:2], "/right")
     bag = str(make_bag(tmp_path / "bag", messages))
     assert len(list(open_source(bag, topic="/right"))) == 2
     assert len(list(open_source(bag, topic="left"))) == 6
@@ -97,7 +97,7 @@ def test_the_topic_is_chosen_with_and_without_a_slash(tmp_path):
     ("messages", "topic", "line"),
     [
         pytest.param(
-            [*pictures(topic="/left"), *pictures(topic="/right")], "",
+            [*image_messages(topic="/left"), *image_messages(topic="/right")], "",
             "has 2 image topics, set --topic: /left, /right", id="two image topics",
         ),
         pytest.param(
@@ -106,12 +106,12 @@ def test_the_topic_is_chosen_with_and_without_a_slash(tmp_path):
         ),
         pytest.param([], "", "has no images; its topics: none", id="nothing"),
         pytest.param(
-            [*pictures(), ("/chatter", 1.7e9, text("a"))], "/chatter",
+            [*image_messages(), ("/chatter", 1.7e9, text("a"))], "/chatter",
             "topic /chatter is of type std_msgs/msg/String; its image topics: /image", id="type",
         ),
         pytest.param(
-            pictures(), "/picture",
-            "topic /picture is not in the bag; its image topics: /image", id="unknown topic",
+            image_messages(), "/made_image",
+            "topic /made_image is not in the bag; its image topics: /image", id="unknown topic",
         ),
     ],
 )  # fmt: skip
@@ -124,7 +124,7 @@ def test_a_topic_that_cannot_be_read_is_one_line(messages, topic, line, tmp_path
 
 
 def test_types_that_nobody_knows_do_not_matter(tmp_path):
-    bag = make_bag(tmp_path / "bag", [*pictures(), ("/chatter", 1.7e9, text("a"))])
+    bag = make_bag(tmp_path / "bag", [*image_messages(), ("/chatter", 1.7e9, text("a"))])
     file = bag / "bag.mcap"
     # In the schema and the channel; both names have the same length.
     file.write_bytes(file.read_bytes().replace(b"std_msgs/msg/String", b"our_pkg/msg/Unknown"))
@@ -181,7 +181,7 @@ def test_a_bag_that_is_damaged_in_the_middle_is_read_up_to_there(tmp_path):
 
 
 def test_an_image_that_is_malformed_is_reported_at_the_end(tmp_path):
-    messages = pictures()
+    messages = image_messages()
     messages[2][2].encoding = "8UC3"
     source = open_source(str(make_bag(tmp_path / "bag", messages)))
     with pytest.raises(IncompleteVideoError, match="1 images cannot be converted: encoding"):
@@ -190,7 +190,7 @@ def test_an_image_that_is_malformed_is_reported_at_the_end(tmp_path):
 
 
 def test_a_bag_of_malformed_images_only_is_one_line(tmp_path):
-    bag = make_bag(tmp_path / "bag", [("/image", 1.0, image_message(picture(1), 1.0, "8UC3"))])
+    bag = make_bag(tmp_path / "bag", [("/image", 1.0, image_message(made_image(1), 1.0, "8UC3"))])
     with pytest.raises(VideoError, match="no image can be converted: encoding '8UC3'"):
         list(open_source(str(bag)))
 
@@ -204,7 +204,7 @@ def test_a_file_that_is_no_bag_is_one_line(name, tmp_path):
 
 
 def test_missing_rosbags_is_one_line(tmp_path, monkeypatch):
-    bag = make_bag(tmp_path / "bag", pictures())
+    bag = make_bag(tmp_path / "bag", image_messages())
     monkeypatch.setitem(sys.modules, "rosbags.rosbag2", None)
     with pytest.raises(VideoError, match="bags need the package rosbags; to install it: "):
         open_source(str(bag))
@@ -212,4 +212,4 @@ def test_missing_rosbags_is_one_line(tmp_path, monkeypatch):
 
 def test_a_rate_is_rejected(tmp_path):
     with pytest.raises(VideoError, match="is a bag, whose stamps are used"):
-        open_source(str(make_bag(tmp_path / "bag", pictures())), 10.0)
+        open_source(str(make_bag(tmp_path / "bag", image_messages())), 10.0)

@@ -17,8 +17,8 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.encoded_image import encode_jpeg
 from poseflow_ros.pipeline import published
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
+from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
-from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.marker_shapes import MarkerShapes
 
 _FRAME_ID = "camera"
@@ -72,12 +72,12 @@ class BagWriter:
             self._write(f"{_NODE}/skeleton", self._messages.skeleton(), result)
         elif last.epoch != result.epoch:
             self._write_removed(last)
-        tracked = result.tracked[published(result.tracked, self._config.tracker, lost=False)]
-        self._write_poses(tracked, result, result.header.n_dropped if result.header else 0)
-        self._write_markers(tracked, result)
+        n_dropped = result.header.n_dropped if result.header else 0
+        self._write_poses(result.published, result.located, result, n_dropped)
+        self._write_markers(result)
         if self._images:
             score = self._config.markers.min_keypoint_score
-            image = draw(result.image, tracked, self._skeleton, score)
+            image = draw(result.image, result.published, self._skeleton, score)
             message = self._messages.jpeg(encode_jpeg(image), _header(result))
             self._write(f"{self._prefix}/annotated/compressed", message, result)
 
@@ -87,11 +87,18 @@ class BagWriter:
         everybody = present[published(present, self._config.tracker, lost=True)]
         if len(everybody):
             states = np.full_like(everybody.states, TrackState.REMOVED)
-            self._write_poses(replace(everybody, states=states), last, 0)
+            self._write_poses(replace(everybody, states=states), None, last, 0)
 
-    def _write_poses(self, tracked: TrackedPoses, result: TrackedImage, n_dropped: int) -> None:
+    def _write_poses(
+        self,
+        tracked: TrackedPoses,
+        located: People3D | None,
+        result: TrackedImage,
+        n_dropped: int,
+    ) -> None:
         message = self._messages.poses(
             tracked,
+            located,
             _header(result),
             result.image.shape[:2],
             epoch=result.epoch,
@@ -101,12 +108,16 @@ class BagWriter:
         self._sequence += 1
         self._write(f"{self._prefix}/tracked_poses", message, result)
 
-    def _write_markers(self, tracked: TrackedPoses, result: TrackedImage) -> None:
-        height, width = result.image.shape[:2]
-        shapes = self._shapes.on_plane(tracked, Lens.assumed(width, height))
+    def _write_markers(self, result: TrackedImage) -> None:
+        tracked, located, header = result.published, result.located, _header(result)
+        if located is None:
+            shapes = self._shapes.on_plane(tracked, result.lens)
+        else:
+            shapes = self._shapes.in_3d(tracked, located.points.points, located.up)
+            header = replace(header, frame_id=located.frame)
         gone = self._shapes.replace_shown(shapes)
         lifetime_s = self._config.markers.lifetime_s
-        message = self._messages.markers(shapes, gone, _header(result), lifetime_s)
+        message = self._messages.markers(shapes, gone, header, lifetime_s)
         self._write(f"{self._prefix}/markers", message, result)
 
     def _write(self, topic: str, message: Any, result: TrackedImage) -> None:

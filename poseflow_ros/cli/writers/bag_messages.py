@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from poseflow_ros.cli.writers.message_definitions import MessageDefinitions
 from poseflow_ros.imaging.annotate import track_color
-from poseflow_ros.poses import TrackedPoses
+from poseflow_ros.poses import FloatArray, TrackedPoses
+from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.marker_shapes import MarkerShape
 
@@ -41,7 +42,9 @@ class BagMessages:
         store = definitions.store
         # Made for every keypoint, with all of their fields.
         self._keypoint = store.types["poseflow_msgs/msg/Keypoint"]
+        self._keypoint_3d = store.types["poseflow_msgs/msg/Keypoint3D"]
         self._point = store.types["geometry_msgs/msg/Point"]
+        self._point_32 = store.types["geometry_msgs/msg/Point32"]
         marker = store.types["visualization_msgs/msg/Marker"]
         self._marker_types = {
             "skeleton": marker.LINE_LIST,
@@ -63,24 +66,34 @@ class BagMessages:
         )
 
     def poses(
-        self, tracked: TrackedPoses, header: MessageHeader, size: tuple[int, int], **counts: int
+        self,
+        tracked: TrackedPoses,
+        located: People3D | None,
+        header: MessageHeader,
+        size: tuple[int, int],
+        **counts: int,
     ) -> Any:
         """Return the TrackedPoseArray of an image.
 
         Args:
             tracked: the tracks to publish.
+            located: their 3D positions, if any.
             header: of the image.
             size: (height, width) of the image, pixels.
             counts: the fields epoch, sequence and dropped_since_last.
         """
+        people = list(self._people(tracked))
+        if located is not None:
+            self._set_positions(people, located)
         return self._make(
             "poseflow_msgs/msg/TrackedPoseArray",
             header=self._header(header),
             camera=self._camera,
             skeleton=self._skeleton.name,
+            frame_3d="" if located is None else located.frame,
             image_width=size[1],
             image_height=size[0],
-            poses=list(self._people(tracked)),
+            poses=people,
             **counts,
         )
 
@@ -142,6 +155,19 @@ class BagMessages:
                 velocity_3d=self._make("geometry_msgs/msg/Vector3", **nan),
             )
 
+    def _set_positions(self, people: list[Any], located: People3D) -> None:
+        """Set the fields keypoints_3d, position and velocity_3d."""
+        points = located.points
+        rows = np.concatenate([points.points, points.stddevs[..., None]], axis=2).tolist()
+        for i, person in enumerate(people):
+            person.keypoints_3d = [
+                self._keypoint_3d(point=self._point_32(x=x, y=y, z=z), stddev=stddev)
+                for x, y, z, stddev in rows[i]
+            ]
+            person.position = self._make("geometry_msgs/msg/Point", **_xyz(points.positions[i]))
+            velocity = _xyz(located.velocities[i])
+            person.velocity_3d = self._make("geometry_msgs/msg/Vector3", **velocity)
+
     def _marker(self, header: Any, **fields: Any) -> Any:
         marker = self._make("visualization_msgs/msg/Marker", header=header, **fields)
         marker.pose.orientation.w = 1.0
@@ -168,3 +194,7 @@ class BagMessages:
             marker.scale.x = marker.scale.y = shape.size_m
             marker.points = points
         return marker
+
+
+def _xyz(row: FloatArray) -> dict[str, float]:
+    return dict(zip("xyz", row.tolist(), strict=True))

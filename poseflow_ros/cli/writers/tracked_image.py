@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from poseflow_ros.imaging.source import ImageHeader
 from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.ros_data.depth import People3D
+from poseflow_ros.spatial.lens import Lens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +20,9 @@ class TrackedImage:
         epoch: of the tracking; track ids of different epochs are unrelated.
         tracked: all tracks, in pixels of the image.
         people: those who are visible, and tentative ones where they are written.
+        published: those who are in the messages of the node.
+        located: the 3D positions of those; None without depth.
+        lens: of the camera, an assumed one without calibration.
         header: of an image in a bag, otherwise None.
     """
 
@@ -27,6 +32,9 @@ class TrackedImage:
     epoch: int
     tracked: TrackedPoses
     people: TrackedPoses
+    published: TrackedPoses
+    located: People3D | None
+    lens: Lens
     header: ImageHeader | None
 
     @property

@@ -19,11 +19,11 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame, published
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
-from poseflow_ros.ros.inputs.depth import People3D
 from poseflow_ros.ros.inputs.images import to_jpeg, to_message
 from poseflow_ros.ros.outputs.markers import MarkerMaker
 from poseflow_ros.ros.outputs.pose_messages import set_positions_3d, tracked_pose_messages
 from poseflow_ros.ros.outputs.publisher import RELIABLE, create_publisher
+from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 

@@ -6,8 +6,8 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.poses import FloatArray, TrackedPoses
-from poseflow_ros.ros.inputs.depth import UP, People3D
 from poseflow_ros.ros.stamps import duration
+from poseflow_ros.ros_data.depth import UP, People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.marker_shapes import MarkerShape, MarkerShapes
