@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from poseflow_ros.batch.outcome import DONE, FAILED, INCOMPLETE, Job, Outcome
+from poseflow_ros.cli.bag_options import OPTIONS
 from poseflow_ros.cli.errors import IncompleteError
 from poseflow_ros.cli.track import Report, open_input, track_source
 from poseflow_ros.config import Config
@@ -48,8 +49,8 @@ class MakeVideoRunner:
             name: self.folder / (job.name + ending) if name in self.outputs else None
             for name, ending in OUTPUTS.items()
         }
-        topic = self.args.topic if is_bag(Path(job.input)) else ""
-        return Namespace(**vars(self.args) | {"input": job.input, "topic": topic} | paths)
+        topics = {} if is_bag(Path(job.input)) else dict.fromkeys(OPTIONS, "")
+        return Namespace(**vars(self.args) | {"input": job.input} | topics | paths)
 
     def __call__(self) -> "VideoRunner":
         """Load the network.

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from poseflow_ros.cli.bag_options import add_bag_arguments
-from poseflow_ros.cli.errors import IncompleteError
+from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.cli.outputs import OutputFiles, check_outputs
 from poseflow_ros.cli.params import node_parameters, unused_parameters
 from poseflow_ros.cli.results import Origin, Results
@@ -48,7 +48,7 @@ from poseflow_ros.ros_data.bag_depth import BagDepth, BagTopics
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 # What ends a run after it has begun.
-_FAILURES = (VideoError, OSError, RuntimeError)
+_FAILURES = (CommandError, VideoError, OSError, RuntimeError)
 # As of the node after its first activation.
 _FIRST_EPOCH = 1
 
@@ -177,7 +177,7 @@ def track_source(
 
     Raises:
         IncompleteError: only a part of the input was processed; the outputs have partial names.
-        VideoError, OSError, RuntimeError: nothing was processed.
+        CommandError, VideoError, OSError, RuntimeError: nothing was processed.
     """
     files = OutputFiles()
     try:
@@ -277,6 +277,8 @@ def _bag_depth(
     args: argparse.Namespace, config: Config, source: Source, skeleton: Skeleton
 ) -> AbstractContextManager[BagDepth | None]:
     """Return calibration and depth of a bag, where its messages are written; otherwise None."""
+    if not source.topic and (args.depth or args.camera_info):
+        raise CommandError(f"--depth and --camera-info need a bag; {args.input} is not one")
     if not (source.topic and args.bag):
         return nullcontext()
     topics = BagTopics(source.topic, args.camera_info, args.depth)

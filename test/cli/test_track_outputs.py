@@ -13,8 +13,11 @@ from made_bag import compressed_message, image_message, make_bag
 from made_recording import N_FRAMES, RATE_HZ, SIZE, corner, make_detections, sightings
 
 from poseflow_ros.__main__ import main
+from poseflow_ros.cli.errors import CommandError
+from poseflow_ros.cli.writers.coco import CocoWriter
 from poseflow_ros.cli.writers.message_definitions import MessageDefinitions, message_folder
 from poseflow_ros.cli.writers.posetrack import posetrack_keypoints
+from poseflow_ros.imaging.source import Source
 from poseflow_ros.poses import Poses
 from poseflow_ros.skeletons.crowdpose14 import CROWDPOSE_14
 from poseflow_ros.skeletons.halpe26 import HALPE_26
@@ -104,6 +107,12 @@ def test_empty_coco_results_are_a_list(made, tmp_path):
     options = ["--detections", str(tmp_path / "nobody.npz"), "--coco", str(tmp_path / "c.json")]
     assert main(["track", str(made / "bag"), *options]) == 0
     assert json.loads((tmp_path / "c.json").read_text()) == []
+
+
+def test_coco_results_of_a_skeleton_without_its_keypoints_are_one_line(tmp_path):
+    with pytest.raises(CommandError, match="skeleton crowdpose14 has no left_ear, left_eye"):
+        CocoWriter(tmp_path / "c.json", Source("", 1.0, 0, iter(())), CROWDPOSE_14)
+    assert not list(tmp_path.iterdir())
 
 
 def test_posetrack_annotations_refer_to_the_images(made, tmp_path):
@@ -264,15 +273,33 @@ def test_a_missing_package_is_one_line(option, missing, line, made, monkeypatch,
     [
         pytest.param(["--table=t.xlsx"], "the name must end in .csv or .parquet", id="table"),
         pytest.param(["--bag=t.bag"], "the name must end in .mcap", id="bag"),
-        pytest.param(["--bag-images"], "--bag-images needs --bag", id="images without a bag"),
+        pytest.param(
+            ["--bag-images"],
+            "--bag-images, --depth and --camera-info need --bag",
+            id="images without a bag",
+        ),
+        pytest.param(
+            ["--depth=/d"],
+            "--bag-images, --depth and --camera-info need --bag",
+            id="depth without a bag",
+        ),
+        pytest.param(
+            ["--depth=/d", "--bag=out.mcap"],
+            "--depth and --camera-info need a bag; ",
+            id="depth of a folder",
+        ),
         pytest.param(["--topic=/image"], "a topic needs a bag; ", id="topic"),
     ],
 )
-def test_outputs_that_cannot_be_written_are_one_line(options, line, made, capfd):
+def test_outputs_that_cannot_be_written_are_one_line(
+    options, line, made, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.chdir(tmp_path)
     assert images(made, *options) == 2
     err = capfd.readouterr().err
     assert line in err
     assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_truncated_bag_is_processed_up_to_the_defect(made, tmp_path, capfd):

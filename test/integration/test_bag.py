@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import yaml
-from made_bag import image_message, make_bag
+from made_bag import camera_info_message, image_message, make_bag
 from made_recording import make_detections
 from poseflow_msgs.msg import SkeletonDefinition, TrackedPoseArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import MarkerArray
 
 from poseflow_ros.__main__ import main
@@ -41,13 +41,32 @@ def sideways(index):
     return np.rot90(np.roll(noise, 2 * index, axis=1))
 
 
+def depth(index):
+    """Return (160, 120) metres: a wall that comes nearer."""
+    return np.full((160, 120), 5 - 0.1 * index, np.float32)
+
+
+@pytest.fixture(params=[False, True], ids=["2D", "3D"])
+def with_depth(request):
+    """Whether the bag has depth images and a calibration."""
+    return request.param
+
+
 @pytest.fixture
-def bag(tmp_path):
+def bag(with_depth, tmp_path):
     """A bag of images, the poses in them, and parameters of one camera."""
     messages = []
     for index in range(N_IMAGES):
-        message = image_message(sideways(index), stamp_s(index), "mono16", "/front_optical")
-        messages.append(("/front/image", stamp_s(index) + 0.01, message))
+        time_s, frame_id = stamp_s(index), "/front_optical"
+        image = image_message(sideways(index), time_s, "mono16", frame_id)
+        messages.append(("/front/image", time_s + 0.01, image))
+        if with_depth:
+            info = camera_info_message((160, 120), 150.0, time_s, frame_id)
+            messages.append(("/front/camera_info", time_s + 0.011, info))
+        if with_depth and index != 3:
+            # Depth comes after its image, 4 ms apart; one is missing.
+            image = image_message(depth(index), time_s + 0.004, "32FC1", frame_id)
+            messages.append(("/front/depth", time_s + 0.02, image))
     make_detections(tmp_path / "poses.npz", n_frames=N_IMAGES - 2)  # both are lost at the end
     parameters = {"poseflow": {"ros__parameters": PARAMETERS}}
     (tmp_path / "parameters.yaml").write_text(yaml.safe_dump(parameters))
@@ -55,7 +74,7 @@ def bag(tmp_path):
 
 
 @pytest.fixture
-def heard(bag, driver, start_node, tmp_path, monkeypatch):
+def heard(bag, with_depth, driver, start_node, tmp_path, monkeypatch):
     """Play the bag to a node; return the messages of each topic."""
     monkeypatch.setattr(
         "poseflow_ros.ros.node.make_estimator", lambda *_: RecordedPoses(tmp_path / "poses.npz")
@@ -68,19 +87,25 @@ def heard(bag, driver, start_node, tmp_path, monkeypatch):
         for topic, kind in TOPICS.items()
     }
     assert driver.change("activate")
-    publisher = driver.camera(Image, "front/image", QoSProfile(depth=100))
+    kinds = {"/front/image": Image}
+    if with_depth:
+        kinds |= {"/front/camera_info": CameraInfo, "/front/depth": Image}
+    burst = QoSProfile(depth=100)
+    publishers = {topic: driver.camera(kind, topic, burst) for topic, kind in kinds.items()}
     with Reader(bag) as reader:
-        for _, _, data in reader.messages():
-            publisher.publish(deserialize_message(data, Image))
+        for connection, _, data in reader.messages():
+            message = deserialize_message(data, kinds[connection.topic])
+            publishers[connection.topic].publish(message)
     driver.until(lambda: all(len(lists[topic]) == N_IMAGES for topic in list(TOPICS)[:2]), "all")
     return lists
 
 
-def test_messages_of_track_equal_those_of_the_node(bag, heard, tmp_path):
+def test_messages_of_track_equal_those_of_the_node(bag, with_depth, heard, tmp_path):
     out = {name: tmp_path / f"out.{name}" for name in ("mcap", "json")}
     options = [f"--detections={tmp_path / 'poses.npz'}", f"--bag={out['mcap']}"]
     options += [f"--params={tmp_path / 'parameters.yaml'}", f"--json={out['json']}"]
-    assert main(["track", str(bag), *options]) == 0
+    options += ["--depth=/front/depth"] if with_depth else []
+    assert main(["track", str(bag), "--topic=/front/image", *options]) == 0
     written = {topic: [] for topic in TOPICS}
     with Reader(out["mcap"]) as reader:
         for connection, _, data in reader.messages():
@@ -91,6 +116,11 @@ def test_messages_of_track_equal_those_of_the_node(bag, heard, tmp_path):
         assert [repr(message) for message in messages] == [repr(m) for m in heard[topic]], topic
     arrays = heard["/poseflow/front/tracked_poses"]
     assert {pose.state for array in arrays for pose in array.poses} >= {1, 2}
+    if with_depth:
+        assert {array.frame_3d for array in arrays} == {"front_optical"}
+        distances_m = [pose.position.z for pose in arrays[4].poses]
+        assert distances_m == pytest.approx([4.6] * len(distances_m), abs=1e-3)
+        assert all(np.isnan(pose.position.z) for pose in arrays[3].poses)
     check_json(json.loads(out["json"].read_text())["frames"], arrays)
 
 

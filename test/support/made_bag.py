@@ -38,6 +38,44 @@ def compressed_message(data, stamp_s, form="jpeg"):
     )
 
 
+def camera_info_message(size, focal_px, stamp_s, frame_id="camera"):
+    """Return the calibration of a pinhole camera with images of this (height, width)."""
+    height, width = size
+    k = np.array([focal_px, 0, (width - 1) / 2, 0, focal_px, (height - 1) / 2, 0, 0, 1])
+    roi = message(
+        "sensor_msgs/msg/RegionOfInterest",
+        x_offset=0, y_offset=0, height=0, width=0, do_rectify=False,
+    )  # fmt: skip
+    return message(
+        "sensor_msgs/msg/CameraInfo",
+        header=header(stamp_s, frame_id), height=height, width=width,
+        distortion_model="plumb_bob", d=np.zeros(5), k=k, r=np.eye(3).ravel(),
+        p=np.insert(k, [3, 6, 9], 0.0), binning_x=0, binning_y=0, roi=roi,
+    )  # fmt: skip
+
+
+def transform_message(transforms):
+    """Return a TFMessage of (parent, child, stamp in seconds, translation, quaternion x y z w)."""
+    stamped = [
+        message(
+            "geometry_msgs/msg/TransformStamped",
+            header=header(stamp_s, parent),
+            child_frame_id=child,
+            transform=message(
+                "geometry_msgs/msg/Transform",
+                translation=message(
+                    "geometry_msgs/msg/Vector3", **dict(zip("xyz", shift, strict=True))
+                ),
+                rotation=message(
+                    "geometry_msgs/msg/Quaternion", **dict(zip("xyzw", turn, strict=True))
+                ),
+            ),
+        )
+        for parent, child, stamp_s, shift, turn in transforms
+    ]
+    return message("tf2_msgs/msg/TFMessage", transforms=stamped)
+
+
 def make_bag(path, messages, storage="mcap", compression=None):
     """Write a bag; return its path, a folder.
 
