@@ -51,12 +51,12 @@ def as_received(frame: Frame[Payload], rotation: Rotation) -> Frame[Payload]:
 
 def published(tracked: TrackedPoses, config: TrackerConfig, lost: bool) -> NDArray[np.bool_]:
     """Return (N,), true for the tracks that are in a message; with `lost`, all lost ones too."""
-    published = np.ones(len(tracked), bool)
+    chosen = np.ones(len(tracked), bool)
     if not (config.publish_lost or lost):
-        published &= tracked.states != TrackState.LOST
+        chosen &= tracked.states != TrackState.LOST
     if not config.publish_tentative:
-        published &= tracked.states != TrackState.TENTATIVE
-    return published
+        chosen &= tracked.states != TrackState.TENTATIVE
+    return chosen
 
 
 class Pipeline(Generic[Payload]):

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,10 @@ def open_bag(
     Raises:
         VideoError: the bag cannot be read, or the topic is not one of images.
     """
-    files = BagFiles(path)
-    try:
+    with ExitStack() as stack:
+        files = stack.enter_context(BagFiles(path))
         topic = _image_topic(files, topic)
-    except VideoError:
-        files.__exit__(None, None, None)
-        raise
+        stack.pop_all()  # closed after the last image
     n_images = files.n_messages[topic]
     rate_hz = n_images / files.duration_s if files.duration_s else FALLBACK_RATE_HZ
     images = _BagImages(files, topic, gray_range, max_backward_s)
@@ -64,11 +63,12 @@ def _image_topic(files: BagFiles, topic: str) -> str:
     images = {name for name, kind in types.items() if kind in _IMAGE_TYPES}
     if topic:
         full = topic if topic in types else f"/{topic}"
-        if full in images:
+        if full in images and files.n_messages[full]:
             return full
         kind = types.get(full)
-        wrong = f"of type {kind}" if kind else "not in the bag"
-        raise VideoError(f"{files.path}: topic {topic} is {wrong}; {_choices(files, images)}")
+        wrong = f"is of type {kind}" if kind else "is not in the bag"
+        wrong = "has no messages" if full in images else wrong
+        raise VideoError(f"{files.path}: topic {topic} {wrong}; {_choices(files, images)}")
     filled = [name for name in images if files.n_messages[name]]
     if len(filled) == 1:
         return filled[0]

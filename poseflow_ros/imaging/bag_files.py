@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,9 @@ def is_bag(path: Path) -> bool:
     A recorder that was killed leaves a folder without metadata.yaml; its files are named after it.
     """
     if path.is_dir():
-        return (path / "metadata.yaml").is_file() or bool(_numbered_files(path))
+        with suppress(OSError):  # without the right to list it
+            return (path / "metadata.yaml").is_file() or bool(_numbered_files(path))
+        return False
     return path.suffix.lower() in BAG_SUFFIXES
 
 
@@ -44,7 +46,7 @@ class BagFiles:
         self.path = path
         self.defect = ""
         self._stack = ExitStack()
-        self._readers = [self._open(part) for part in self._parts()]
+        self._readers = self._open_parts()
         connections = [c for reader in self._readers for c in reader.connections]
         self.topics: dict[str, str] = {c.topic: c.msgtype for c in connections}
         self.n_messages = {
@@ -75,30 +77,46 @@ class BagFiles:
                 for _, received_ns, data in reader.messages(connections):
                     yield received_ns, data
 
-    def _parts(self) -> list[Path]:
-        """Return what is opened by a reader each: the folder, or files."""
-        if not self.path.is_dir():
-            return [self.path]
-        if not (self.path / "metadata.yaml").is_file():
-            return _numbered_files(self.path)
-        files = _files(self.path)
-        if any(is_cut_off(file) for file in files if file.suffix == ".mcap"):
-            return files  # metadata.yaml is of the complete bag
-        return [self.path]
+    def _open_parts(self) -> list[Any]:
+        """Return a reader of the folder, or where that fails one of each file that can be read.
 
-    def _open(self, part: Path) -> Any:
+        Raises:
+            VideoError: none can be read, or rosbags is not installed.
+        """
         try:
-            from rosbags.rosbag2 import Reader
+            import rosbags.rosbag2  # noqa: F401
         except ImportError:
             raise VideoError(f"{self.path} cannot be read: {_INSTALL}") from None
+        for parts in self._ways():
+            if readers := [reader for part in parts if (reader := self._open(part))]:
+                return readers
+        raise VideoError(f"{self.path} cannot be read as a bag: {self.defect}")
+
+    def _ways(self) -> list[list[Path]]:
+        """Return in which ways the bag may be opened: as a folder, and file by file."""
+        if not self.path.is_dir():
+            return [[self.path]]
+        files = _files(self.path)
+        if any(file.suffix == ".mcap" and is_cut_off(file) for file in files):
+            return [files]  # metadata.yaml is of the complete bag
+        has_metadata = (self.path / "metadata.yaml").is_file()
+        return [[self.path], files] if has_metadata else [_numbered_files(self.path)]
+
+    def _open(self, part: Path) -> Any:
+        """Return a reader; None if the part cannot be read, which is then the defect."""
+        from rosbags.rosbag2 import Reader
+
+        defect = ""
         try:
             cut_off = part.suffix == ".mcap" and part.is_file() and is_cut_off(part)
             if cut_off:
-                self.defect = f"{part.name} is cut off"
+                defect = f"{part.name} is cut off"
             return self._stack.enter_context(Reader(CutMcap(part) if cut_off else part))
         except Exception as error:  # whatever the parsers of rosbags raise
-            self._stack.close()
-            raise VideoError(f"{part} cannot be read as a bag: {describe(error)}") from error
+            defect = f"{part.name}: {describe(error)}"
+            return None
+        finally:
+            self.defect = self.defect or defect
 
 
 def nanoseconds(stamp: Any, received_ns: int) -> int:

@@ -52,13 +52,19 @@ class BagDepth:
             up: (3,) the images' upward direction in the camera's optical frame.
 
         Raises:
-            VideoError: the bag cannot be read, or has no such topic of the right type.
+            VideoError: the bag cannot be read, has no such topic of the right type, or no
+                calibration for its depth.
         """
         self._config = config
         with ExitStack() as stack:
             files = stack.enter_context(BagFiles(path))
             info = _camera_info(files, topics)
             depth = topics.depth and _checked(files, topics.depth, _DEPTHS)
+            if depth and not info:
+                raise VideoError(
+                    f"{path}: depth needs a calibration, and there is no camera_info beside "
+                    f"{topics.image}; set --camera-info"
+                )
             target = BagFrames(files, config.depth.target_frame) if depth else None
             self._stack = stack.pop_all()
         self._infos, self._depths = _Messages(files, info), _Messages(files, depth)
@@ -84,8 +90,9 @@ class BagDepth:
         """
         for info in self._infos.until(header.stamp_ns, at_least_one=True):
             self._projector.calibrate(info)
-        for depth in self._depths.until(header.stamp_ns, one_more=True):
-            self._projector.add_depth(depth)
+        if self._projector.calibration is not None:  # otherwise they would only be kept
+            for depth in self._depths.until(header.stamp_ns, one_more=True):
+                self._projector.add_depth(depth)
         return self._projector.context(header, image_size, self._config.depth, wait_s=0.0)
 
     def lens(self, header: ImageHeader, image_size: tuple[int, int]) -> Lens:

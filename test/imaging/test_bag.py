@@ -5,6 +5,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import yaml
 from made_bag import compressed_message, image_message, make_bag, message
 
 from poseflow_ros.imaging.gray_range import GrayRange
@@ -167,6 +168,20 @@ def read_until_error(path):
             images.append(image)
     assert "\n" not in str(caught.value)
     return images, str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["empty", "missing"])
+def test_the_other_files_of_a_bag_are_read(damage, tmp_path):
+    bag = make_bag(tmp_path / "bag", noisy(3))
+    (bag / "bag.mcap").rename(bag / "bag_0.mcap")
+    metadata = yaml.safe_load((bag / "metadata.yaml").read_text())
+    metadata["rosbag2_bagfile_information"]["relative_file_paths"] = ["bag_0.mcap", "bag_1.mcap"]
+    (bag / "metadata.yaml").write_text(yaml.safe_dump(metadata))
+    if damage == "empty":
+        (bag / "bag_1.mcap").touch()
+    images, error = read_until_error(bag)
+    assert len(images) == 3
+    assert "bag_1.mcap" in error
 
 
 def test_a_bag_that_is_damaged_in_the_middle_is_read_up_to_there(tmp_path):
