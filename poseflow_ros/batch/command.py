@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     config = _with_threads(configure(args, messages="bag" in outputs), n_workers)
     topics = {name: getattr(args, name) for name in OPTIONS}
     make_runner = MakeVideoRunner(_track_arguments(topics), config, args.out.resolve(), outputs)
-    check_formats(make_runner.arguments(Job("", "")))
+    check_formats(make_runner.arguments(Job("", "input")))
     start = perf_counter()
     with Manifest(args.out, _settings(config, outputs, topics)) as manifest:
         jobs, n_finished = manifest.jobs(expand_inputs(args.inputs))

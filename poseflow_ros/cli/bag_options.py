@@ -5,7 +5,7 @@ import argparse
 OPTIONS = {
     "topic": "of the images in a bag (default: its only image topic)",
     "camera_info": "of the calibration in a bag (default: camera_info beside the images)",
-    "depth": "of the depth images in a bag, registered to the images: for 3D positions in --bag",
+    "depth": "of the depth images in a bag, registered to its images: 3D for --bag and --rrd",
 }
 """Option and help."""
 

@@ -276,10 +276,10 @@ class _Images:
 def _bag_depth(
     args: argparse.Namespace, config: Config, source: Source, skeleton: Skeleton
 ) -> AbstractContextManager[BagDepth | None]:
-    """Return calibration and depth of a bag, where its messages are written; otherwise None."""
+    """Return calibration and depth of a bag, where they are written; otherwise None."""
     if not source.topic and (args.depth or args.camera_info):
         raise CommandError(f"--depth and --camera-info need a bag; {args.input} is not one")
-    if not (source.topic and args.bag):
+    if not source.topic or not (args.bag or args.rrd):
         return nullcontext()
     topics = BagTopics(source.topic, args.camera_info, args.depth)
     up = np.append(camera_rotation(config).up, 0.0)

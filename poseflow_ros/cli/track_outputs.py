@@ -70,8 +70,10 @@ def check_formats(args: argparse.Namespace) -> None:
     if args.bag:
         _check_suffix(args.bag, (".mcap",))
         MessageDefinitions()
-    elif args.bag_images or args.depth or args.camera_info:
-        raise CommandError("--bag-images, --depth and --camera-info need --bag")
+    elif args.bag_images:
+        raise CommandError("--bag-images needs --bag")
+    if (args.depth or args.camera_info) and not (args.bag or args.rrd):
+        raise CommandError("--depth and --camera-info need --bag or --rrd")
     if args.rrd:
         _check_package(args.rrd, "rerun", "rerun-sdk")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_bag import compressed_message, image_message, make_bag
+from made_bag import camera_info_message, compressed_message, image_message, make_bag
 from made_recording import N_FRAMES, RATE_HZ, SIZE, corner, make_detections, sightings
 
 from poseflow_ros.__main__ import main
@@ -242,6 +242,25 @@ def test_a_rerun_recording_has_images_people_and_lanes(made, tmp_path):
         assert entity in result.stdout
 
 
+def test_a_rerun_recording_of_a_bag_with_depth_has_positions(made, tmp_path):
+    pytest.importorskip("rerun", reason="rerun does not import: pip install rerun-sdk")
+    messages = []
+    for i in range(N_FRAMES):
+        messages += [
+            ("/c/camera_info", 1.0 + i, camera_info_message((120, 160), 150.0, 1.0 + i)),
+            ("/c/depth", 1.0 + i, image_message(np.full((120, 160), 2000, np.uint16), 1.0 + i,
+                                                "16UC1")),
+            ("/c/image", 1.0 + i, image_message(made_image(i), 1.0 + i)),
+        ]  # fmt: skip
+    make_bag(tmp_path / "bag", messages)
+    options = ["--detections", str(made / "poses.npz"), "--rrd", str(tmp_path / "out.rrd")]
+    options += ["--topic", "c/image", "--depth", "c/depth", "--association", "classic"]
+    assert main(["track", str(tmp_path / "bag"), *options]) == 0
+    command = [sys.executable, "-m", "rerun", "rrd", "print", "-v", tmp_path / "out.rrd"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "/positions" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("option", "missing", "line"),
     [
@@ -275,12 +294,12 @@ def test_a_missing_package_is_one_line(option, missing, line, made, monkeypatch,
         pytest.param(["--bag=t.bag"], "the name must end in .mcap", id="bag"),
         pytest.param(
             ["--bag-images"],
-            "--bag-images, --depth and --camera-info need --bag",
+            "--bag-images needs --bag",
             id="images without a bag",
         ),
         pytest.param(
             ["--depth=/d"],
-            "--bag-images, --depth and --camera-info need --bag",
+            "--depth and --camera-info need --bag or --rrd",
             id="depth without a bag",
         ),
         pytest.param(

@@ -11,10 +11,11 @@ from poseflow_ros.imaging.encoded_image import encode_jpeg
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 _TIMELINE = "image time"
+_RADIUS_M = 0.03
 
 
 class RerunWriter:
-    """Writes images, skeletons, boxes with track ids, and the identities over time.
+    """Writes images, skeletons, boxes with track ids, 3D keypoints, and the identities over time.
 
     Each track is a lane of points at the height of its id, from its first image to its last.
     """
@@ -63,6 +64,7 @@ class RerunWriter:
             rerun.Boxes2D(array=boxes, array_format=xyxy, colors=colors, labels=labels),
         )
         self._log_skeletons(result, colors)
+        self._log_positions(result)
         self._log_lanes(ids)
 
     def _log_skeletons(self, result: TrackedImage, colors: list[Any]) -> None:
@@ -78,6 +80,18 @@ class RerunWriter:
             "image/keypoints", rerun.Points2D(poses.keypoints[found], colors=point_colors, radii=2)
         )
 
+    def _log_positions(self, result: TrackedImage) -> None:
+        """Write the keypoints that have 3D positions, in metres."""
+        if result.located is None:
+            return
+        points = result.located.points.points
+        person, keypoint = np.nonzero(np.isfinite(points).all(axis=2))
+        colors = [
+            track_color(track_id) for track_id in result.published.track_ids[person].tolist()
+        ]
+        spheres = self._rerun.Points3D(points[person, keypoint], colors=colors, radii=_RADIUS_M)
+        self._stream.log("positions", spheres)
+
     def _log_lanes(self, ids: list[int]) -> None:
         for track_id in ids:
             path = f"identities/{track_id}"
@@ -91,12 +105,15 @@ class RerunWriter:
 
 
 def _layout() -> Any:
-    """Return the views: the image above, the identities below."""
+    """Return the views: image and 3D positions above, the identities below."""
     from rerun import blueprint
 
     return blueprint.Blueprint(
         blueprint.Vertical(
-            blueprint.Spatial2DView(origin="image", name="image"),
+            blueprint.Horizontal(
+                blueprint.Spatial2DView(origin="image", name="image"),
+                blueprint.Spatial3DView(origin="positions", name="positions"),
+            ),
             blueprint.TimeSeriesView(origin="identities", name="identities"),
             row_shares=[3, 1],
         )
