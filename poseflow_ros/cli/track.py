@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from poseflow_ros.cli.bag_cameras import camera_runs
 from poseflow_ros.cli.bag_options import add_bag_arguments
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.cli.outputs import OutputFiles, check_outputs
@@ -72,6 +73,10 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images per second")
     add_bag_arguments(parser)
     parser.add_argument(
+        "--camera", action="append", default=[], metavar="NAME=TOPIC",
+        help="a camera of a bag, once or more: each writes outputs with its name",
+    )  # fmt: skip
+    parser.add_argument(
         "--stamps",
         choices=("auto", "names"),
         default="auto",
@@ -125,18 +130,35 @@ def run(args: argparse.Namespace) -> None:
         IncompleteError: only a part of the input was processed; the outputs have partial names.
         CommandError, ConfigError, EstimatorError, VideoError: nothing was processed.
     """
+    config = configure(args, messages=args.bag is not None)
+    runs = camera_runs(args, config)
     inputs = [Path(args.input), *(path for path in (args.detections,) if path)]
-    check_outputs(output_paths(args), inputs)
+    check_outputs([path for each, _ in runs for path in output_paths(each)], inputs)
     check_formats(args)
     if args.show:
         check_display()
-    config = configure(args, messages=args.bag is not None)
-    source = open_input(args, config)
-    estimator, report = _estimator(args, config), Report()
+    sources = [open_input(*each) for each in runs]
+    estimator, incomplete = _estimator(args, config), []
+    try:
+        for (each, camera_config), source in zip(runs, sources, strict=True):
+            try:
+                _track_camera(each, camera_config, source, estimator)
+            except IncompleteError as error:
+                incomplete.append(str(error))
+    finally:
+        estimator.close()
+    if incomplete:
+        raise IncompleteError("; ".join(incomplete))
+
+
+def _track_camera(
+    args: argparse.Namespace, config: Config, source: Source, estimator: PoseEstimator
+) -> None:
+    """Track the people in a source, print the statistics and what is remarkable."""
+    report = Report()
     try:
         track_source(args, config, source, estimator, report)
     finally:
-        estimator.close()
         if report.frames:
             print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
     if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:

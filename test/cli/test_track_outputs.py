@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from made_bag import camera_info_message, compressed_message, image_message, make_bag
 from made_recording import N_FRAMES, RATE_HZ, SIZE, corner, make_detections, sightings
 
@@ -319,6 +320,57 @@ def test_outputs_that_cannot_be_written_are_one_line(
     assert line in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_cameras_of_a_bag_have_outputs_of_their_own(pedestrians, tmp_path):
+    people = pedestrians[0]
+    views = {"front": people, "rear": np.rot90(people)}
+    messages = [
+        (f"/{name}/image", 1.0 + i, image_message(np.ascontiguousarray(view), 1.0 + i))
+        for i in range(3)
+        for name, view in views.items()
+    ]
+    bag = make_bag(tmp_path / "bag", messages)
+    parameters = {"movenet": {"input_size": 256}, "cameras": {"names": ["front", "rear"]}}
+    parameters["cameras"]["rotate"] = [0, 90]
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump({"poseflow": {"ros__parameters": parameters}}))
+    options = ["--camera=front=/front/image", "--camera=rear=/rear/image", "--estimator=movenet"]
+    options += [f"--params={tmp_path / 'p.yaml'}", f"--json={tmp_path / 'out.json'}"]
+    assert main(["track", str(bag), *options, f"--bag={tmp_path / 'out.mcap'}"]) == 0
+    front, rear = (
+        json.loads((tmp_path / f"out.{name}.json").read_text())["frames"][2]["people"]
+        for name in views
+    )
+    assert len(front) == len(rear) >= 1
+    width = people.shape[1]
+    for upright, turned in zip(front, rear, strict=True):
+        x, y, score = np.array(upright["keypoints"]).T
+        np.testing.assert_allclose(
+            turned["keypoints"], np.stack([y, width - 1 - x, score], axis=1), atol=0.02
+        )
+    highlevel = pytest.importorskip("rosbags.highlevel")
+    with highlevel.AnyReader([tmp_path / "out.rear.mcap"]) as reader:
+        assert "/poseflow/rear/tracked_poses" in {c.topic for c in reader.connections}
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        pytest.param(["--camera=front"], "--camera is 'front', must be NAME=TOPIC", id="no topic"),
+        pytest.param(["--camera=a=/image", "--topic=/image"],
+                     "--topic cannot be used with --camera", id="a topic too"),
+        pytest.param(["--camera=a=/image", "--camera=a=/image", "--mot=out.txt"],
+                     "is an input or another output", id="the same name twice"),
+    ],
+)  # fmt: skip
+def test_cameras_that_cannot_be_read_are_one_line(
+    options, line, made, monkeypatch, tmp_path, capfd
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["track", str(made / "bag"), *options]) == 2
+    err = capfd.readouterr().err
+    assert line in err
+    assert err.count("\n") == 1
 
 
 def test_a_truncated_bag_is_processed_up_to_the_defect(made, tmp_path, capfd):
