@@ -165,7 +165,10 @@ class _BagImages:
         name, n_malformed = f"{self._files.path}, {self._topic}", self.left_out["malformed"]
         if n_malformed and not self._n_read:
             raise VideoError(f"{name}: no image can be converted: {self._malformed}")
+        n_missing = self._files.n_messages[self._topic] - self._n_read - self.left_out.total()
         causes = [self._files.defect] if self._files.defect else []
+        if n_missing > 0 and not causes:
+            causes.append(f"{n_missing} are missing")
         if n_malformed:
             causes.append(f"{n_malformed} images cannot be converted: {self._malformed}")
         if causes:

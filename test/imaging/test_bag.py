@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from made_bag import compressed_message, image_message, make_bag, message
+from made_bag import STORE, compressed_message, image_message, make_bag, message
 
 from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.source import IncompleteVideoError, VideoError
@@ -193,6 +193,17 @@ def test_a_bag_that_is_damaged_in_the_middle_is_read_up_to_there(tmp_path):
     images, error = read_until_error(bag)
     assert "is incomplete: " in error
     assert 1 <= len(images) < 6
+
+
+def test_images_that_the_index_counts_but_a_chunk_lacks_are_reported(tmp_path):
+    file = make_bag(tmp_path / "bag", noisy(3)) / "bag.mcap"
+    data = file.read_bytes()
+    # The kind of a message's record becomes one that readers skip.
+    _, _, last = noisy(3)[-1]
+    length = 22 + len(STORE.serialize_cdr(last, last.__msgtype__))
+    place = data.rindex(b"\x05" + length.to_bytes(8, "little"))
+    file.write_bytes(data[:place] + b"\x80" + data[place + 1 :])
+    assert "2 images were read, 1 are missing" in read_until_error(file)[1]
 
 
 def test_an_image_that_is_malformed_is_reported_at_the_end(tmp_path):
