@@ -19,14 +19,14 @@ def read_ahead(items: Iterable[Item]) -> Iterator[Item]:
     What the iterable raises is raised after the items before it. The thread ends with the
     iterator.
     """
-    reader = _Reader(items)
+    reader = _ReaderThread(items)
     try:
         yield from reader.items()
     finally:
         reader.stop()
 
 
-class _Reader(Generic[Item]):
+class _ReaderThread(Generic[Item]):
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = items
         self._queue = Queue[list[Item]](_MAX_WAITING)

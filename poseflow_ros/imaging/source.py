@@ -35,12 +35,12 @@ class ImageHeader:
     n_dropped: int
 
     @property
-    def stamp(self) -> "Stamp":
+    def stamp(self) -> "MessageStamp":
         """`stamp_ns` with the fields of builtin_interfaces/Time."""
-        return Stamp(*divmod(self.stamp_ns, 10**9))
+        return MessageStamp(*divmod(self.stamp_ns, 10**9))
 
 
-class Stamp(NamedTuple):
+class MessageStamp(NamedTuple):
     """Seconds, and the rest in nanoseconds."""
 
     sec: int

@@ -5,7 +5,7 @@ import pytest
 from made_bag import make_bag, transform_message
 
 from poseflow_ros.imaging.bag_files import BagFiles
-from poseflow_ros.imaging.source import Stamp
+from poseflow_ros.imaging.source import MessageStamp
 from poseflow_ros.ros_data.bag_frames import BagFrames
 from poseflow_ros.ros_data.frames import FrameError
 
@@ -37,7 +37,7 @@ def moved(transform, point):
 
 
 def test_a_static_transform_holds_at_any_time(frames):
-    for stamp in (Stamp(1, 0), Stamp(10_000, 0)):
+    for stamp in (MessageStamp(1, 0), MessageStamp(10_000, 0)):
         np.testing.assert_allclose(moved(frames("base").lookup("camera", stamp), [1, 0, 0]),
                                    [-1, 0, 1], atol=1e-12)  # fmt: skip
 
@@ -45,7 +45,7 @@ def test_a_static_transform_holds_at_any_time(frames):
 def test_transforms_are_interpolated(frames):
     # Halfway: at (1, 0), turned by 45 degrees.
     np.testing.assert_allclose(
-        moved(frames("odom").lookup("base", Stamp(11, 0)), [1, 0, 0]), [1 + HALF, HALF, 0],
+        moved(frames("odom").lookup("base", MessageStamp(11, 0)), [1, 0, 0]), [1 + HALF, HALF, 0],
         atol=1e-12,
     )  # fmt: skip
 
@@ -53,18 +53,22 @@ def test_transforms_are_interpolated(frames):
 def test_transforms_are_chained_to_an_ancestor(frames):
     # In base (-1, 0, 1); at the end in odom (2, -1, 1), in map (5 + 1, 2, 1).
     np.testing.assert_allclose(
-        moved(frames("map").lookup("camera", Stamp(12, 0)), [1, 0, 0]), [6, 2, 1], atol=1e-12
+        moved(frames("map").lookup("camera", MessageStamp(12, 0)), [1, 0, 0]),
+        [6, 2, 1],
+        atol=1e-12,
     )
 
 
 def test_transforms_are_inverted_towards_a_descendant(frames):
     np.testing.assert_allclose(
-        moved(frames("camera").lookup("map", Stamp(12, 0)), [6, 2, 1]), [1, 0, 0], atol=1e-12
+        moved(frames("camera").lookup("map", MessageStamp(12, 0)), [6, 2, 1]),
+        [1, 0, 0],
+        atol=1e-12,
     )
 
 
 def test_the_target_frame_itself_needs_no_transform(frames):
-    rotation, translation = frames("moon").lookup("moon", Stamp(1, 0))
+    rotation, translation = frames("moon").lookup("moon", MessageStamp(1, 0))
     assert rotation.tolist() == np.eye(3).tolist()
     assert not translation.any()
 
@@ -72,11 +76,11 @@ def test_the_target_frame_itself_needs_no_transform(frames):
 @pytest.mark.parametrize(
     ("target", "stamp", "reason"),
     [
-        pytest.param("odom", Stamp(9, 0), "those to 'odom' are from 10.000 to 12.000 s",
+        pytest.param("odom", MessageStamp(9, 0), "those to 'odom' are from 10.000 to 12.000 s",
                      id="before"),
-        pytest.param("odom", Stamp(12, 1), "those to 'odom' are from 10.000 to 12.000 s",
+        pytest.param("odom", MessageStamp(12, 1), "those to 'odom' are from 10.000 to 12.000 s",
                      id="after"),
-        pytest.param("moon", Stamp(11, 0), "the bag does not connect them", id="unknown"),
+        pytest.param("moon", MessageStamp(11, 0), "the bag does not connect them", id="unknown"),
     ],
 )  # fmt: skip
 def test_a_missing_transform_is_one_line(target, stamp, reason, frames):
