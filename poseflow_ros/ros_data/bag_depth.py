@@ -66,8 +66,12 @@ class BagDepth:
                     f"{topics.image}; set --camera-info"
                 )
             target = BagFrames(files, config.depth.target_frame) if depth else None
+            # A bag without an index has one place at which it is read: each topic opens it.
+            self._infos, self._depths = (
+                _Messages(stack.enter_context(BagFiles(path)) if topic else files, topic)
+                for topic in (info, depth)
+            )
             self._stack = stack.pop_all()
-        self._infos, self._depths = _Messages(files, info), _Messages(files, depth)
         cameras = config.cameras
         self._projector = DepthProjector(
             skeleton, target if target and target.name else None, keep_all=True, up=up

@@ -322,6 +322,33 @@ def test_outputs_that_cannot_be_written_are_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_people_of_a_truncated_bag_are_located(made, tmp_path):
+    highlevel = pytest.importorskip("rosbags.highlevel")
+    messages = []
+    for i in range(N_FRAMES):
+        stamp_s, distance_mm = 1.0 + i, 2000 + 100 * i
+        depth = np.full((120, 160), distance_mm, np.uint16)
+        messages += [
+            ("/c/image", stamp_s, image_message(made_image(i), stamp_s)),
+            ("/c/camera_info", stamp_s, camera_info_message((120, 160), 150.0, stamp_s)),
+            ("/c/depth", stamp_s, image_message(depth, stamp_s, "16UC1")),
+            ("/noise", stamp_s, image_message(np.zeros((700, 700, 3), np.uint8), stamp_s)),
+        ]
+    file = make_bag(tmp_path / "bag", messages) / "bag.mcap"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    options = ["--detections", str(made / "poses.npz"), "--association", "classic"]
+    options += ["--topic", "c/image", "--depth", "c/depth", "--bag", str(tmp_path / "out.mcap")]
+    assert main(["track", str(file), *options]) == 3
+    with highlevel.AnyReader([tmp_path / "out.partial.mcap"]) as reader:
+        (poses,) = (c for c in reader.connections if c.topic.endswith("tracked_poses"))
+        arrays = [reader.deserialize(data, poses.msgtype) for *_, data in reader.messages([poses])]
+    assert len(arrays) >= 6
+    for i, array in enumerate(arrays):
+        assert [pose.position.z for pose in array.poses] == pytest.approx(
+            [2.0 + 0.1 * i] * (1 if i == 0 else 2), abs=1e-3
+        )
+
+
 def test_cameras_of_a_bag_have_outputs_of_their_own(pedestrians, tmp_path):
     people = pedestrians[0]
     views = {"front": people, "rear": np.rot90(people)}
