@@ -38,8 +38,9 @@ from poseflow_ros.estimation.factory import make_estimator
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.ros.inputs.images import to_message
-from poseflow_ros.ros.stamps import duration, seconds
+from poseflow_ros.ros.stamps import duration
 from poseflow_ros.ros.video_publisher import camera_info
+from poseflow_ros.ros_data.header import seconds
 from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.depth import DepthImage
 

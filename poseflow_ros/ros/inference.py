@@ -12,11 +12,11 @@ from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
 from poseflow_ros.estimation.estimator import PoseEstimator, ReportsValues
 from poseflow_ros.estimation.guidance import Estimate, Hint, estimate_with_hints
 from poseflow_ros.imaging.appearance import AppearanceModel
+from poseflow_ros.imaging.ros_image import ImageError, to_rgb
 from poseflow_ros.poses import FloatArray, Image
 from poseflow_ros.ros.camera import Camera
 from poseflow_ros.ros.diagnostics import Alert, StageTimer, make_status
 from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, ImageJob, PendingOutput
-from poseflow_ros.ros.inputs.images import ImageError, to_rgb
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.memory import resident_bytes
 from poseflow_ros.ros.worker import Worker

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_video import encode, made_image, make_avi, make_recording, make_video
 
+from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.video import (
     IncompleteVideoError,
     VideoError,
@@ -293,3 +294,15 @@ def test_a_damaged_image_in_an_avi_is_left_out_and_reported(end, tmp_path):
     assert "19 of 20 images were read, 1 damaged" in str(error)
     expected_s = [i / 25 for i in range(20) if i != 7]
     np.testing.assert_allclose(stamps_s, expected_s, atol=1e-6)
+
+
+def test_16_bit_gray_videos_get_the_range_that_is_given(tmp_path):
+    values = np.full((32, 32), 100, np.uint16)
+    values[:, 16:] = 150
+    with av.open(str(tmp_path / "v.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 32, 32, "gray16le"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="gray16le")))
+        container.mux(stream.encode(None))
+    ((image, _),) = open_source(str(tmp_path / "v.mkv"), gray_range=GrayRange((100, 200)))
+    assert image[0, ::31].tolist() == [[0, 0, 0], [127, 127, 127]]

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from poseflow_ros.__main__ import main
 from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.bench.node_trial import cpu_s
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,8 @@ pytest.importorskip("sensor_msgs", reason="sensor_msgs does not import: no ROS 2
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.inputs.images import ImageError, to_message, to_rgb
+from poseflow_ros.imaging.ros_image import ImageError, to_rgb
+from poseflow_ros.ros.inputs.images import to_message
 
 RED, GREEN, BLUE = [255, 0, 0], [0, 255, 0], [0, 0, 255]
 BLACK, GREY, WHITE = [0, 0, 0], [128, 128, 128], [255, 255, 255]

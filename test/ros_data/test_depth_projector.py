@@ -12,7 +12,7 @@ from depth_rig import SIZE, calibration, wall
 from ros_driver import depth_message, stamped
 
 from poseflow_ros.config import DepthConfig
-from poseflow_ros.ros.inputs.depth import DepthProjector
+from poseflow_ros.ros_data.depth import DepthProjector
 from poseflow_ros.skeletons.coco17 import COCO_17
 
 SLOP_S = 0.02

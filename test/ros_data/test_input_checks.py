@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from poseflow_ros.ros.inputs.input_checks import (
+from poseflow_ros.ros_data.input_checks import (
     clock_problem,
     frame_problem,
     is_rectified,

@@ -5,10 +5,9 @@ import struct
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage
 
 from poseflow_ros.imaging.encoded_image import PNG, has_all_chunks
-from poseflow_ros.ros.inputs.images import ImageError
+from poseflow_ros.imaging.ros_image import EncodedImage, ImageError
 
 # An enum and two parameters of the quantization, little-endian.
 _HEADER = struct.Struct("<iff")
@@ -17,7 +16,7 @@ _RVL_SIZE = struct.Struct("<ii")
 _MAX_PIXELS = 2**26
 
 
-def depth_pixels(message: CompressedImage) -> NDArray[np.generic]:
+def depth_pixels(message: EncodedImage) -> NDArray[np.generic]:
     """Return a depth image.
 
     The format is "ENCODING; compressedDepth", perhaps with "png" or "rvl", whose data begin with

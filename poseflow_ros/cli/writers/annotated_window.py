@@ -2,9 +2,9 @@
 
 from tqdm import tqdm
 
+from poseflow_ros.cli.writers.tracked_image import TrackedImage
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.window import Window
-from poseflow_ros.poses import Image, TrackedPoses
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 
@@ -22,12 +22,12 @@ class AnnotatedWindow:
     def __exit__(self, *_: object) -> None:
         self._window.close()
 
-    def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
-        """Show the people of one frame.
+    def __call__(self, result: TrackedImage) -> None:
+        """Show the people of one image.
 
         Raises:
             WindowClosed: the user quits.
             WindowError: the image cannot be saved.
         """
-        annotated = draw(image, tracked, self._skeleton, self._min_keypoint_score)
-        self._window.show(annotated, index)
+        annotated = draw(result.image, result.people, self._skeleton, self._min_keypoint_score)
+        self._window.show(annotated, result.index)

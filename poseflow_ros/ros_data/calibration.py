@@ -1,11 +1,11 @@
-"""The calibration of a camera from sensor_msgs/CameraInfo."""
+"""The calibration of a camera from sensor_msgs/CameraInfo, of any class."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo
 
-from poseflow_ros.ros.inputs.input_checks import frame_problem, size_problem
+from poseflow_ros.ros_data.input_checks import frame_problem, size_problem
 from poseflow_ros.spatial.distortion import standard_model
 from poseflow_ros.spatial.lens import Lens
 
@@ -25,7 +25,7 @@ class Calibration:
     frame_id: str = ""
 
     @classmethod
-    def of(cls, info: CameraInfo, rectified: bool = False) -> "Calibration | None":
+    def of(cls, info: Any, rectified: bool = False) -> "Calibration | None":
         """Return the calibration of a message; None if it is uncalibrated (zeros, by convention).
 
         K and P are those of the whole sensor: a region of interest and binning come on top.
@@ -77,7 +77,7 @@ class CalibrationStore:
         self.problem = "no calibrated camera_info received yet"
         """Why there is no calibration; empty if there is one."""
 
-    def update(self, info: CameraInfo) -> None:
+    def update(self, info: Any) -> None:
         """Use this calibration from now on."""
         try:
             calibration = Calibration.of(info, self.rectified)
@@ -93,12 +93,12 @@ class CalibrationStore:
         return self.calibration.problem(frame_id, size, check_frames)
 
 
-def _raw(info: CameraInfo) -> tuple[np.ndarray, str, tuple[float, ...]]:
+def _raw(info: Any) -> tuple[np.ndarray, str, tuple[float, ...]]:
     model, coefficients = standard_model(info.distortion_model, info.d)
     return np.reshape(info.k, (3, 3)), model, coefficients
 
 
-def _rectified(info: CameraInfo) -> tuple[np.ndarray, str, tuple[float, ...]]:
+def _rectified(info: Any) -> tuple[np.ndarray, str, tuple[float, ...]]:
     """Return P, or K if P is zero and there is no distortion, in which case they are equal."""
     projection = np.reshape(info.p, (3, 4))
     if projection[0, 0] and projection[1, 1]:

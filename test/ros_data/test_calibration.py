@@ -7,7 +7,7 @@ pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.inputs.calibration import Calibration, CalibrationStore
+from poseflow_ros.ros_data.calibration import Calibration, CalibrationStore
 from poseflow_ros.spatial.lens import Lens
 
 

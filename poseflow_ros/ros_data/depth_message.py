@@ -1,15 +1,12 @@
 """Depth images in metres from their messages."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CompressedImage, Image
 
-from poseflow_ros.ros.inputs.compressed_depth import depth_pixels
-from poseflow_ros.ros.inputs.images import ImageError
+from poseflow_ros.imaging.ros_image import EncodedImage, ImageError, RawImage
+from poseflow_ros.ros_data.compressed_depth import depth_pixels
 from poseflow_ros.spatial.depth import DepthImage, metres
-
-DepthMessage: TypeAlias = Image | CompressedImage
 
 _TYPES: dict[str, np.dtype[Any]] = {
     "16UC1": np.dtype(np.uint16),
@@ -18,20 +15,20 @@ _TYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def depth_encoding(message: DepthMessage) -> str:
+def depth_encoding(message: RawImage | EncodedImage) -> str:
     """Return the encoding of the depths, also of a compressed message."""
-    if isinstance(message, CompressedImage):
+    if isinstance(message, EncodedImage):
         return str(message.format).partition(";")[0].strip()
     return str(message.encoding)
 
 
-def depth_image(message: DepthMessage) -> DepthImage:
+def depth_image(message: RawImage | EncodedImage) -> DepthImage:
     """Return a depth message in metres.
 
     Raises:
         ImageError: its encoding is not a depth encoding, or size and data disagree.
     """
-    if isinstance(message, CompressedImage):
+    if isinstance(message, EncodedImage):
         return metres(depth_pixels(message))
     kind: Any = _TYPES.get(message.encoding)
     if kind is None:

@@ -13,8 +13,8 @@ pytest.importorskip("sensor_msgs", reason="sensor_msgs does not import: no ROS 2
 from compressed_depth_files import png, quantized, rvl
 from sensor_msgs.msg import CompressedImage
 
-from poseflow_ros.ros.inputs.compressed_depth import decode_rvl, depth_pixels
-from poseflow_ros.ros.inputs.images import ImageError
+from poseflow_ros.imaging.ros_image import ImageError
+from poseflow_ros.ros_data.compressed_depth import decode_rvl, depth_pixels
 
 HEADER = bytes(12)
 DEPTH = np.array([[0, 0, 1500, 1502], [1499, 0, 0, 65535], [1, 2, 3, 0]], np.uint16)

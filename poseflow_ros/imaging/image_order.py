@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-
-from poseflow_ros.ros.image_job import DroppedImageError, ImageJob
+from typing import Protocol
 
 OUT_OF_ORDER, DUPLICATE = "out of order", "duplicate stamp"
 FOREIGN_SIZE, FOREIGN_STAMP = "another image size", "stamps of another publisher"
@@ -20,6 +19,18 @@ _REPORTED_S = 10.0
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
+
+
+class WaitingImage(Protocol):
+    """An image that was received and not converted yet."""
+
+    @property
+    def stamp_s(self) -> float:
+        """Its stamp, seconds."""
+
+    @property
+    def size(self) -> Size | None:
+        """Its size; None where it is not known before decoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +78,19 @@ class ImageOrder:
         """Whether images of two sizes have alternated lately."""
         return monotonic() - self._alternated_s < _REPORTED_S
 
-    def inferior(self, job: ImageJob, waiting: ImageJob, max_backward_s: float) -> str:
+    def inferior(self, image: WaitingImage, waiting: WaitingImage, max_backward_s: float) -> str:
         """Return why an image must not replace the one that waits; empty if it may."""
-        if 0 <= waiting.stamp_s - job.stamp_s <= max_backward_s:
-            return DUPLICATE if waiting.stamp_s == job.stamp_s else OUT_OF_ORDER
-        if self.size and waiting.size == self.size and job.size not in (None, self.size):
-            self._alternate(job.size)
+        if 0 <= waiting.stamp_s - image.stamp_s <= max_backward_s:
+            return DUPLICATE if waiting.stamp_s == image.stamp_s else OUT_OF_ORDER
+        if self.size and waiting.size == self.size and image.size not in (None, self.size):
+            self._alternate(image.size)
             return FOREIGN_SIZE
         return ""
 
     def check(
         self, generation: int, stamp_s: float, size: Size, time_s: float, max_backward_s: float
-    ) -> None:
-        """Accept the next image of the stream.
+    ) -> str:
+        """Accept the next image of the stream; return why it is not part of it, empty if it is.
 
         Args:
             generation: of the job queue; a new one begins a new stream.
@@ -87,9 +98,6 @@ class ImageOrder:
             size: of the image.
             time_s: its arrival, or its stamp in a replay, seconds.
             max_backward_s: how much older than the last image it may be without being a jump.
-
-        Raises:
-            DroppedImageError: the image is not part of the stream.
         """
         if generation != self._generation:
             self._generation, self._last, self._n_foreign = generation, None, 0
@@ -98,11 +106,12 @@ class ImageOrder:
             if foreign := self._foreign(last, stamp_s, size, time_s, max_backward_s):
                 self._n_foreign += 1
                 if not self._lasts(abs(time_s - last.time_s)):
-                    raise DroppedImageError(foreign)
-            else:
-                self._continue(last, stamp_s, time_s, max_backward_s)
+                    return foreign
+            elif late := self._late(last, stamp_s, time_s, max_backward_s):
+                return late
         self._n_foreign = 0
         self._last = _Accepted(stamp_s, size, time_s)
+        return ""
 
     def _foreign(
         self, last: _Accepted, stamp_s: float, size: Size, time_s: float, max_backward_s: float
@@ -120,19 +129,18 @@ class ImageOrder:
         needed_s = min(max(_MIN_GAP_S, _MIN_GAP_INTERVALS * self._interval_s), _PAUSE_S)
         return gap_s >= _PAUSE_S or (gap_s >= needed_s and self._n_foreign >= _MIN_FOREIGN)
 
-    def _continue(
-        self, last: _Accepted, stamp_s: float, time_s: float, max_backward_s: float
-    ) -> None:
-        """Raise DroppedImageError for a late image or a duplicate."""
+    def _late(self, last: _Accepted, stamp_s: float, time_s: float, max_backward_s: float) -> str:
+        """Return why an image of the stream is late or a duplicate; empty if it is neither."""
         if self._n_foreign:
             self._alternate(self.foreign_size)
         self._n_foreign = 0
         if stamp_s == last.stamp_s:
-            raise DroppedImageError(DUPLICATE)
+            return DUPLICATE
         if 0 < last.stamp_s - stamp_s <= max_backward_s:
-            raise DroppedImageError(OUT_OF_ORDER)
+            return OUT_OF_ORDER
         weight = _SMOOTHING if self._interval_s else 1.0
         self._interval_s += weight * (max(0.0, time_s - last.time_s) - self._interval_s)
+        return ""
 
     def _alternate(self, size: Size | None) -> None:
         self.foreign_size, self._alternated_s = size, monotonic()

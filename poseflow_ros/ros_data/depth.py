@@ -4,19 +4,18 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Header
 
 from poseflow_ros.config import DepthConfig
+from poseflow_ros.imaging.ros_image import ImageError
 from poseflow_ros.poses import FloatArray, TrackedPoses
-from poseflow_ros.ros.inputs.calibration import Calibration, CalibrationStore
-from poseflow_ros.ros.inputs.depth_message import DepthMessage, depth_encoding, depth_image
-from poseflow_ros.ros.inputs.images import ImageError
-from poseflow_ros.ros.inputs.input_checks import frame_problem, unit_problem
-from poseflow_ros.ros.inputs.target_frame import FrameError, TargetFrame
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.calibration import Calibration, CalibrationStore
+from poseflow_ros.ros_data.depth_message import depth_encoding, depth_image
+from poseflow_ros.ros_data.frames import FrameError, TargetFrame
+from poseflow_ros.ros_data.header import Header, seconds
+from poseflow_ros.ros_data.input_checks import frame_problem, unit_problem
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points, lift
@@ -53,7 +52,7 @@ class DepthContext:
     stamp_s: float
     image_size: tuple[int, int]
     calibration: Calibration
-    depth: DepthMessage | None
+    depth: Any | None
     max_m: float
     frame: str
     rotation: FloatArray
@@ -103,7 +102,7 @@ class DepthProjector:
         self._target = target
         self._up = up
         self._changed = threading.Condition()
-        self._depths: deque[DepthMessage] = deque(maxlen=None if keep_all else _MAX_DEPTHS)
+        self._depths: deque[Any] = deque(maxlen=None if keep_all else _MAX_DEPTHS)
         self._velocity = SpatialVelocity()
         self._epoch = -1
         self.calibrations = CalibrationStore(rectified=False)
@@ -139,14 +138,14 @@ class DepthProjector:
             return Lens.assumed(*image_size[::-1])
         return calibration.lens
 
-    def calibrate(self, info: CameraInfo) -> None:
+    def calibrate(self, info: Any) -> None:
         """Use this calibration from now on."""
         with self._changed:
             self.n_received += not self.calibrations.received
             self.calibrations.update(info)
             self._changed.notify_all()
 
-    def add_depth(self, message: DepthMessage) -> None:
+    def add_depth(self, message: Any) -> None:
         """Keep a depth image until its colour image is processed."""
         with self._changed:
             self._depths.append(message)
@@ -294,7 +293,7 @@ class DepthProjector:
             sideways=bool(self._up[0]),
         )
 
-    def _take(self, stamp_s: float, slop_s: float) -> DepthMessage:
+    def _take(self, stamp_s: float, slop_s: float) -> Any:
         """Return the depth image whose stamp is nearest, and discard the older ones.
 
         Raises:
@@ -315,7 +314,7 @@ class DepthProjector:
             return self._depths[0]
 
 
-def _stamp_s(message: DepthMessage) -> float:
+def _stamp_s(message: Any) -> float:
     return seconds(message.header.stamp)
 
 
