@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.cpu_threads import cpu_threads
+from poseflow_ros.estimation.device_messages import says_device_lost, says_out_of_memory
 from poseflow_ros.estimation.errors import (
     DeviceLostError,
     EstimatorError,
@@ -16,7 +17,6 @@ from poseflow_ros.estimation.errors import (
     first_line,
 )
 from poseflow_ros.estimation.libraries import require
-from poseflow_ros.estimation.onnx_failures import is_device_lost, is_out_of_memory
 from poseflow_ros.estimation.onnx_providers import (
     GPU,
     active_precision,
@@ -209,13 +209,13 @@ class OnnxSession:
     def failure(self, error: Exception, n_images: int) -> Exception:
         """Return the failure of a run as an error of this package, if it is of the device."""
         reason = first_line(error)
-        if is_out_of_memory(str(error)):
+        if says_out_of_memory(str(error)):
             self.max_batch = max(1, n_images // 2)
             return OutOfMemoryError(
                 f"out of memory with a batch of {n_images} on {self.provider} ({reason}); the "
                 f"next batches have at most {self.max_batch}"
             )
-        if is_device_lost(str(error)):
+        if says_device_lost(str(error)):
             return DeviceLostError(f"{self.provider} failed: {reason}")
         return error
 
