@@ -2,7 +2,7 @@
 
 import pytest
 
-from poseflow_ros.estimation.onnx_failures import is_device_lost, is_out_of_memory
+from poseflow_ros.estimation.device_messages import says_device_lost, says_out_of_memory
 
 HEAD = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running "
 
@@ -22,6 +22,21 @@ HEAD = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code return
         ),
         pytest.param(
             "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", True, False, id="cuBLAS"
+        ),
+        pytest.param(
+            "CUDNN_FE failure 11: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0",
+            True,
+            False,
+            id="cuDNN 9",
+        ),
+        pytest.param(
+            "CUBLAS failure 1: CUBLAS_STATUS_NOT_INITIALIZED ; GPU=0", True, False, id="workspace"
+        ),
+        pytest.param(
+            "CUDA failure 1: invalid argument ; GPU=0 ; expr=cudaMemcpyAsync",
+            False,
+            False,
+            id="the argument of one call",
         ),
         pytest.param("std::bad_alloc", True, False, id="the CPU"),
         pytest.param(
@@ -47,4 +62,4 @@ HEAD = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code return
     ],
 )
 def test_the_text_distinguishes_failures_of_the_device(text, no_memory, lost):
-    assert (is_out_of_memory(text), is_device_lost(text)) == (no_memory, lost)
+    assert (says_out_of_memory(text), says_device_lost(text)) == (no_memory, lost)
