@@ -2,7 +2,8 @@
 
 from tqdm import tqdm
 
-from poseflow_ros.imaging.annotate import draw
+from poseflow_ros.cli.annotator import Annotator
+from poseflow_ros.config import MarkersConfig
 from poseflow_ros.imaging.window import Window
 from poseflow_ros.poses import Image, TrackedPoses
 from poseflow_ros.skeletons.skeleton import Skeleton
@@ -11,9 +12,8 @@ from poseflow_ros.skeletons.skeleton import Skeleton
 class AnnotatedWindow:
     """Shows images with their people in a window, until the user quits."""
 
-    def __init__(self, skeleton: Skeleton, min_keypoint_score: float) -> None:
-        self._skeleton = skeleton
-        self._min_keypoint_score = min_keypoint_score
+    def __init__(self, skeleton: Skeleton, config: MarkersConfig) -> None:
+        self._annotate = Annotator(skeleton, config)
         self._window = Window("poseflow_ros", tqdm.write)
 
     def __enter__(self) -> "AnnotatedWindow":
@@ -29,5 +29,4 @@ class AnnotatedWindow:
             WindowClosed: the user quits.
             WindowError: the image cannot be saved.
         """
-        annotated = draw(image, tracked, self._skeleton, self._min_keypoint_score)
-        self._window.show(annotated, index)
+        self._window.show(self._annotate(image, stamp_s, tracked), index)

@@ -334,15 +334,14 @@ def _open_outputs(
     """Return a writer for each output; the stack closes them."""
     writers: list[Any] = []
     if args.video:
-        score = config.markers.min_keypoint_score
         path = files.add(args.video)
-        writers.append(AnnotatedVideoWriter(path, source.rate_hz, skeleton, score))
+        writers.append(AnnotatedVideoWriter(path, source.rate_hz, skeleton, config.markers))
     if args.mot:
         writers.append(MotWriter(files.add(args.mot)))
     if args.json:
-        writers.append(JsonWriter(files.add(args.json), skeleton))
+        writers.append(JsonWriter(files.add(args.json), skeleton, config.markers))
     if args.show:
-        writers.append(AnnotatedWindow(skeleton, config.markers.min_keypoint_score))
+        writers.append(AnnotatedWindow(skeleton, config.markers))
     return [stack.enter_context(writer) for writer in writers]
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from poseflow_ros.imaging.annotate import draw
+from poseflow_ros.actions.frame import PoseFrame
+from poseflow_ros.cli.annotator import Annotator, behavior_recognizer
+from poseflow_ros.config import MarkersConfig
 from poseflow_ros.imaging.video import VideoWriter
 from poseflow_ros.poses import Image, TrackedPoses, TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
@@ -41,7 +43,8 @@ class MotWriter:
 class JsonWriter:
     """Writes one object: the skeleton and a list of frames, each with its people."""
 
-    def __init__(self, path: Path, skeleton: Skeleton) -> None:
+    def __init__(self, path: Path, skeleton: Skeleton, config: MarkersConfig) -> None:
+        self._recognizer = behavior_recognizer(skeleton, config)
         self._file = path.open("w")
         head = {"skeleton": skeleton.name, "keypoint_names": skeleton.keypoint_names}
         self._file.write(json.dumps(head)[:-1] + ', "frames": [')
@@ -73,6 +76,12 @@ class JsonWriter:
             }
             for i in range(len(tracked))
         ]
+        if self._recognizer:
+            seen = PoseFrame.from_tracked(tracked, stamp_s, image.shape[:2])
+            behaviors = self._recognizer.update(seen)
+            rows = {track_id: row for row, track_id in enumerate(behaviors.track_ids.tolist())}
+            for person in people:
+                person["behaviors"] = behaviors.names(rows[person["track_id"]])
         frame = {"frame": index, "stamp_s": round(stamp_s, 6), "people": people}
         self._file.write((",\n" if index else "\n") + json.dumps(frame))
 
@@ -81,15 +90,14 @@ class AnnotatedVideoWriter(VideoWriter):
     """Writes the images with the people drawn on them; the stamps of the images are kept."""
 
     def __init__(
-        self, path: Path, rate_hz: float, skeleton: Skeleton, min_keypoint_score: float
+        self, path: Path, rate_hz: float, skeleton: Skeleton, config: MarkersConfig
     ) -> None:
         super().__init__(path, rate_hz)
-        self._skeleton = skeleton
-        self._min_keypoint_score = min_keypoint_score
+        self._annotate = Annotator(skeleton, config)
 
     def __call__(self, image: Image, stamp_s: float, index: int, tracked: TrackedPoses) -> None:
         """Write one frame."""
         # Everybody given is drawn, tentative or not.
         confirmed = np.full(len(tracked), int(TrackState.CONFIRMED))
         people = replace(tracked, states=confirmed)
-        self.write(draw(image, people, self._skeleton, self._min_keypoint_score), stamp_s)
+        self.write(self._annotate(image, stamp_s, people), stamp_s)

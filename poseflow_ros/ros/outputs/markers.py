@@ -1,5 +1,7 @@
 """Tracked people as RViz markers."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from geometry_msgs.msg import Point
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from poseflow_ros.spatial.lens import Lens
 # that near and far people look alike.
 _LINE_WIDTH_M, _JOINT_SIZE_M, _LABEL_SIZE_M = 0.03, 0.06, 0.15
 _USUAL_HEIGHT_M = 1.7
+_LABELS = "labels"  # namespace
 _LEAST_SCALE = 0.01  # RViz does not show markers of size 0
 
 
@@ -141,7 +144,7 @@ class MarkerMaker:
         return marker
 
     def _label(self, track_id: int, place: FloatArray, size_m: float) -> Marker:
-        marker = self._marker("labels", track_id, Marker.TEXT_VIEW_FACING)
+        marker = self._marker(_LABELS, track_id, Marker.TEXT_VIEW_FACING)
         marker.text = str(track_id)
         marker.scale.z = size_m
         x, y, z = place.tolist()
@@ -155,3 +158,10 @@ class MarkerMaker:
         marker.lifetime = self._lifetime
         marker.pose.orientation.w = 1.0
         return marker
+
+
+def set_label_texts(array: MarkerArray, texts: Mapping[int, str]) -> None:
+    """Replace the track ids in the labels of an array by the texts of these track ids."""
+    for marker in array.markers:
+        if marker.ns == _LABELS and marker.action == Marker.ADD:
+            marker.text = texts[marker.id]
