@@ -82,7 +82,12 @@ class JsonWriter:
             rows = {track_id: row for row, track_id in enumerate(behaviors.track_ids.tolist())}
             for person in people:
                 person["behaviors"] = behaviors.names(rows[person["track_id"]])
-        frame = {"frame": index, "stamp_s": round(stamp_s, 6), "people": people}
+        frame = {
+            "frame": index,
+            "stamp_s": round(stamp_s, 6),
+            "image_size": image.shape[:2],
+            "people": people,
+        }
         self._file.write((",\n" if index else "\n") + json.dumps(frame))
 
 
