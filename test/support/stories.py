@@ -28,7 +28,9 @@ def camera_stops(stopped_s):
     """One stands and one sits; for some time there are no images."""
     present, stopped = round(PRESENT_S * RATE_HZ), round(stopped_s * RATE_HZ)
     there = detections((standing(), STANDING_X), (sitting(), SITTING_X))
-    return [(i, there) for i in [*range(present), *range(present + stopped, 2 * present + stopped)]]
+    return [
+        (i, there) for i in [*range(present), *range(present + stopped, 2 * present + stopped)]
+    ]
 
 
 def two_cross():
