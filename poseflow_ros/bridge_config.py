@@ -31,8 +31,8 @@ class OutputsConfig(Group):
     )
     silence_s: float = param(
         1.0,
-        "the bodies of a camera whose tracked poses stop for so long are no longer tracked, "
-        "seconds",
+        "the bodies of a camera are no longer tracked when its tracked poses stop for this "
+        "duration, seconds",
         minimum=0.1,
         maximum=60.0,
     )

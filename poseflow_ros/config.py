@@ -436,6 +436,11 @@ class MarkersConfig(Group):
         maximum=3600.0,
         live=True,
     )
+    behaviors: bool = param(
+        False,
+        "write behaviors beside the track ids, in markers and annotated images; they are "
+        "recognized only while somebody subscribes to one of these",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,7 @@ def test_each_value_is_set_in_its_group():
         "markers.min_keypoint_score": 0.75,
         "markers.depth_m": 2.5,
         "markers.lifetime_s": 0.25,
+        "markers.behaviors": True,
     }
     config = Config.from_parameters(other)
     assert config.as_parameters() == other | {

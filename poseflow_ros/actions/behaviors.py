@@ -110,7 +110,8 @@ class _Camera:
         """Return the behaviors of the people observed in an image."""
         self.last = frame
         self._rows.release(frame.track_ids[frame.removed])
-        people = frame[np.flatnonzero(frame.observed)[: self._config.max_people]]
+        seen = np.flatnonzero(frame.observed)[: self._config.max_people]
+        people = frame if len(seen) == len(frame) else frame[seen]
         if not len(people):
             return BehaviorFrame.empty()
         rows, new = self._rows.assign(people.track_ids)

@@ -8,10 +8,12 @@ from poseflow_ros.poses import FloatArray
 
 # COCO-17, which the larger skeletons begin with.
 NOSE = 0
-EYES = [1, 2]
-SHOULDERS, ELBOWS, WRISTS = [5, 6], [7, 8], [9, 10]
-HIPS, KNEES, ANKLES = [11, 12], [13, 14], [15, 16]
+# Slices, because indexing with lists copies.
+EYES = slice(1, 3)
+SHOULDERS, ELBOWS, WRISTS = slice(5, 7), slice(7, 9), slice(9, 11)
 N_KEYPOINTS = 17
+_HIPS_AND_KNEES, _KNEES_AND_ANKLES = slice(11, 15), slice(13, 17)
+_TORSO = [5, 6, 11, 12]
 
 _THIGH, _SHANK = 0.72, 0.70
 """Lengths relative to the torso, from shoulders to hips, of people who stand upright: the medians
@@ -47,20 +49,20 @@ class Body:
             points: (N, 17, 2 or 3) pixels or metres; NaN where unknown.
             heights: (N, 17) of the same points, upwards, in the same unit.
         """
-        torso = middle(points, SHOULDERS) - middle(points, HIPS)
+        shoulders, hips = _middles(points[:, _TORSO])
+        torso = shoulders - hips
         length = np.sqrt(dot(torso, torso))
-        thighs = _longest(points, HIPS, KNEES)
-        shanks = _longest(points, KNEES, ANKLES)
-        scale = np.fmax(length, np.fmax(thighs / _THIGH, shanks / _SHANK))
-        hips = middle(heights, HIPS)
-        rise = middle(heights, SHOULDERS) - hips
-        knee, ankle = (np.fmin(*heights[:, pair].T) for pair in (KNEES, ANKLES))
+        scale = np.fmax(length, _scale_of_legs(points))
+        shoulder_heights, hip_heights = _middles(heights[:, _TORSO])
+        rise = shoulder_heights - hip_heights
+        ends = heights[:, _KNEES_AND_ANKLES]
+        knee, ankle = np.fmin(ends[:, ::2], ends[:, 1::2]).T
         return cls(
             scale=scale,
             rise=rise / scale,
-            reach=(hips - ankle) / scale,
-            drop=(hips - knee) / scale,
-            lean_deg=np.degrees(np.arccos(np.clip(rise / length, -1.0, 1.0))),
+            reach=(hip_heights - ankle) / scale,
+            drop=(hip_heights - knee) / scale,
+            lean_deg=degrees(rise / length),
         )
 
     def replaced_where_known(self, other: "Body") -> "Body":
@@ -71,24 +73,33 @@ class Body:
         )
 
 
-def middle(values: FloatArray, pair: list[int]) -> FloatArray:
-    """Return the mean of two keypoints, or the one that is known.
+def _middles(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return (N, ...) the means of two pairs of keypoints, or the one of a pair that is known.
 
     Args:
-        values: (N, K, ...).
-        pair: two indices of the second axis.
+        values: (N, 4, ...) left and right keypoint of each pair.
     """
-    left, right = values[:, pair[0]], values[:, pair[1]]
-    return 0.5 * (np.where(np.isnan(left), right, left) + np.where(np.isnan(right), left, right))
+    left, right = values[:, ::2], values[:, 1::2]
+    means = 0.5 * (np.where(np.isnan(left), right, left) + np.where(np.isnan(right), left, right))
+    return means[:, 0], means[:, 1]
 
 
-def _longest(points: FloatArray, starts: list[int], ends: list[int]) -> FloatArray:
-    """Return (N,) the longer of two limbs."""
-    limbs = points[:, starts] - points[:, ends]
-    return np.sqrt(np.fmax(*dot(limbs, limbs).T))
+def _scale_of_legs(points: FloatArray) -> FloatArray:
+    """Return (N,) the length of the torso that the longest thigh and shank correspond to."""
+    limbs = points[:, _HIPS_AND_KNEES] - points[:, _KNEES_AND_ANKLES]
+    squares = dot(limbs, limbs)
+    longest = np.sqrt(np.fmax(squares[:, ::2], squares[:, 1::2]))
+    return np.fmax(*(longest / (_THIGH, _SHANK)).T)
 
 
 def dot(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return (...,) the scalar products of (..., D) vectors."""
     products: FloatArray = np.einsum("...i,...i->...", a, b)
     return products
+
+
+def degrees(cosines: FloatArray) -> FloatArray:
+    """Return the angles of these cosines, degrees."""
+    # np.clip takes twice as long for few values.
+    angles: FloatArray = np.degrees(np.arccos(np.minimum(np.maximum(cosines, -1.0), 1.0)))
+    return angles

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from poseflow_ros.actions.body import ELBOWS, EYES, NOSE, SHOULDERS, WRISTS, dot
+from poseflow_ros.actions.body import ELBOWS, EYES, NOSE, SHOULDERS, WRISTS, degrees, dot
 from poseflow_ros.poses import FloatArray
 
 
@@ -23,7 +23,8 @@ def facing_widths(keypoints: FloatArray, scales: FloatArray) -> FloatArray:
     """
     x = keypoints[..., 0]
     face = np.isfinite(x[:, NOSE]) & np.isfinite(x[:, EYES]).any(axis=1)
-    widths = (x[:, SHOULDERS[0]] - x[:, SHOULDERS[1]]) / scales
+    left, right = x[:, SHOULDERS].T
+    widths = (left - right) / scales
     return np.where(face, widths, -np.inf)
 
 
@@ -45,12 +46,6 @@ def pointing(points: FloatArray, up: FloatArray) -> tuple[FloatArray, FloatArray
     shoulders, elbows, wrists = points[:, SHOULDERS], points[:, ELBOWS], points[:, WRISTS]
     upper_arms, forearms, arms = shoulders - elbows, wrists - elbows, wrists - shoulders
     lengths = np.sqrt(dot(upper_arms, upper_arms) * dot(forearms, forearms))
-    elbow_deg = _degrees(dot(upper_arms, forearms) / lengths)
+    elbow_deg = degrees(dot(upper_arms, forearms) / lengths)
     directions = arms / np.sqrt(dot(arms, arms))[..., None]
-    return elbow_deg, _degrees(-directions @ up), directions
-
-
-def _degrees(cosines: FloatArray) -> FloatArray:
-    """Return the angles of these cosines, degrees."""
-    degrees: FloatArray = np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))
-    return degrees
+    return elbow_deg, degrees(-directions @ up), directions

@@ -84,7 +84,7 @@ class VotedClass:
             self.current[rows] = shown
             return shown
         people = np.arange(len(rows))
-        elapsed_s = np.nan_to_num(stamp_s - self._stamps_s[rows])
+        elapsed_s = np.fmax(stamp_s - self._stamps_s[rows], 0.0)  # NaN: nothing shown yet
         kept = np.exp2(-elapsed_s / hold_s)
         votes = self._votes[rows] * kept[:, None]
         votes[people, self._shown[rows]] += 1.0 - kept

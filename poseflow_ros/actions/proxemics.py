@@ -36,12 +36,9 @@ def zones(distances_m: FloatArray, current: IntArray, config: BehaviorsConfig) -
         config: the limits.
     """
     margin = config.zone_margin_m
-    nearest, farthest = (_zone(distances_m + shift, config) for shift in (-margin, margin))
-    kept = np.clip(current, nearest, farthest)
-    zone = np.where(current == _UNKNOWN, _zone(distances_m, config), kept)
-    return np.where(np.isnan(distances_m), _UNKNOWN, zone)
-
-
-def _zone(distances_m: FloatArray, config: BehaviorsConfig) -> IntArray:
     limits = [config.personal_m, config.social_m, config.public_m]
-    return np.searchsorted(limits, distances_m, side="right") + _INTIMATE
+    shifted = distances_m + np.array([[-margin], [0.0], [margin]])
+    nearest, zone, farthest = np.searchsorted(limits, shifted, side="right") + _INTIMATE
+    kept = np.minimum(np.maximum(current, nearest), farthest)
+    zone = np.where(current == _UNKNOWN, zone, kept)
+    return np.where(np.isnan(distances_m), _UNKNOWN, zone)

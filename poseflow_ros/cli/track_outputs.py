@@ -93,9 +93,9 @@ def open_outputs(
     """
     score = config.markers.min_keypoint_score
     makers: dict[str, Any] = {
-        "video": lambda path: AnnotatedVideoWriter(path, source.rate_hz, skeleton, score),
+        "video": lambda path: AnnotatedVideoWriter(path, source.rate_hz, skeleton, config.markers),
         "mot": MotWriter,
-        "json": lambda path: JsonWriter(path, skeleton),
+        "json": lambda path: JsonWriter(path, skeleton, config.markers),
         "table": lambda path: TableWriter(path, skeleton),
         "posetrack": lambda path: PoseTrackWriter(path, source, skeleton),
         "coco": lambda path: CocoWriter(path, source, skeleton),
@@ -110,7 +110,7 @@ def open_outputs(
         if (path := getattr(args, name))
     ]
     if args.show:
-        writers.append(stack.enter_context(AnnotatedWindow(skeleton, score)))
+        writers.append(stack.enter_context(AnnotatedWindow(skeleton, config.markers)))
     return writers
 
 

@@ -12,8 +12,8 @@ from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.heatmap_parts import MAX_VALUES_CPU, MAX_VALUES_GPU, split
 from poseflow_ros.estimation.onnx_input import KEYPOINT_RCNN
 from poseflow_ros.estimation.onnx_one_stage import OneStageModel
-from poseflow_ros.estimation.onnx_providers import CPU, CUDA
-from poseflow_ros.estimation.onnx_session import OnnxSession, Outputs, open_session, run_bound
+from poseflow_ros.estimation.onnx_runtime import CPU, CUDA
+from poseflow_ros.estimation.onnx_session import OnnxSession, Outputs, open_model, run_bound
 from poseflow_ros.poses import Poses
 from poseflow_ros.skeletons.coco17 import COCO_17
 
@@ -135,7 +135,7 @@ def _open_part(path: Path, dense: OnnxSession, config: EstimatorConfig) -> Any:
             f"{path} is missing; weights {dense.path} need all files of their export: "
             + ", ".join(each.name for each in names.parts(dense.path))
         )
-    session = open_session(path, config, _PROVIDERS)
+    session = open_model(path, config, _PROVIDERS)
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     if metadata.get(names.EXPORT) != dense.metadata.get(names.EXPORT):
         raise EstimatorError(f"{path} is of another export than weights {dense.path}")

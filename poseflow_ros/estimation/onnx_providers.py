@@ -5,17 +5,19 @@ from typing import Any
 
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.onnx_runtime import (
+    CPU,
+    CUDA_OPTIONS,
+    GPU,
+    OPENVINO,
+    TENSORRT,
+    Providers,
+    check_device,
+)
 from poseflow_ros.estimation.weights import cache_folder
 
-TENSORRT, CUDA, OPENVINO, CPU = (
-    f"{name}ExecutionProvider" for name in ("Tensorrt", "CUDA", "OpenVINO", "CPU")
-)
-GPU = (TENSORRT, CUDA)
 
-
-def choose_providers(
-    config: EstimatorConfig, available: Sequence[str]
-) -> list[tuple[str, dict[str, Any]]]:
+def choose_providers(config: EstimatorConfig, available: Sequence[str]) -> Providers:
     """Return the providers for the parameters `device` and `precision`, best first, with options.
 
     Args:
@@ -25,12 +27,7 @@ def choose_providers(
     Raises:
         EstimatorError: the build has none for the device, or none that offers the precision.
     """
-    on_cuda = config.device.startswith("cuda")
-    if on_cuda and not set(GPU) & set(available):
-        raise EstimatorError(
-            f"estimator.device is {config.device!r}, but the installed ONNX Runtime has only "
-            f"{', '.join(available)}; to install: python3 -m pip install onnxruntime-gpu"
-        )
+    check_device("estimator.device", config.device, available)
     # Each provider leaves the operators that it lacks to those after it; the CPU has all.
     wanted = {"cpu": (OPENVINO, CPU), "auto": (*GPU, OPENVINO, CPU)}
     names = wanted.get(config.device, (*GPU, CPU))
@@ -61,11 +58,7 @@ def _tensorrt(config: EstimatorConfig) -> dict[str, Any]:
 
 
 def _cuda(config: EstimatorConfig) -> dict[str, Any]:
-    return {
-        # The default tries every algorithm whenever the number of people changes.
-        "cudnn_conv_algo_search": "HEURISTIC",
-        "use_tf32": config.precision != "float32",
-    }
+    return {**CUDA_OPTIONS, "use_tf32": config.precision != "float32"}
 
 
 def active_precision(config: EstimatorConfig, provider: str, file_precision: str) -> str:

@@ -16,19 +16,22 @@ from poseflow_ros.estimation.errors import (
     OutOfMemoryError,
     first_line,
 )
-from poseflow_ros.estimation.libraries import require
 from poseflow_ros.estimation.onnx_providers import (
-    GPU,
     active_precision,
     choose_providers,
     device_id,
+)
+from poseflow_ros.estimation.onnx_runtime import (
+    GPU,
+    available_providers,
+    check_started,
+    open_session,
 )
 
 _TYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 # Of models whose height and width are not fixed: the first is that of detectors and one-stage
 # models, the second that of top-down models.
 _PROBE_SIZES = ((640, 640), (256, 192))
-_ERRORS_ONLY = 3
 
 Outputs = tuple[NDArray[Any], ...]
 """The outputs of a model for one image, in the model's order, without the batch axis."""
@@ -85,9 +88,8 @@ class OnnxSession:
         self.path = path
         self.max_batch: int | None = None
         self._device_id = device_id(config)
-        self._session = open_session(path, config)
+        self._session = open_model(path, config)
         self.provider: str = self._session.get_providers()[0]
-        _check_device(self.provider, config)
         self._read_input()
         file_precision = np.dtype(self._dtype).name
         self.precision = active_precision(config, self.provider, file_precision)
@@ -220,7 +222,7 @@ class OnnxSession:
         return error
 
 
-def open_session(path: Path, config: EstimatorConfig, among: Sequence[str] | None = None) -> Any:
+def open_model(path: Path, config: EstimatorConfig, among: Sequence[str] | None = None) -> Any:
     """Return a session of ONNX Runtime.
 
     Args:
@@ -231,27 +233,10 @@ def open_session(path: Path, config: EstimatorConfig, among: Sequence[str] | Non
     Raises:
         EstimatorError: ONNX Runtime is missing, or the device or the file cannot be used.
     """
-    require(
-        "onnxruntime",
-        "to install it: python3 -m pip install onnxruntime (NVIDIA GPU: onnxruntime-gpu, Intel: "
-        "onnxruntime-openvino)",
-    )
-    import onnxruntime
-
-    available = onnxruntime.get_available_providers()
+    available = available_providers()
     providers = choose_providers(config, [x for x in available if among is None or x in among])
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = cpu_threads(config)
-    options.log_severity_level = _ERRORS_ONLY
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:
-        # ONNX Runtime's exceptions have no common type.
-        raise EstimatorError(
-            f"weights {path} cannot be loaded as an ONNX model: {first_line(error)}"
-        ) from error
-    # Otherwise a run that fails on the GPU would be repeated, and continued, on the CPU.
-    session.disable_fallback()
+    session = open_session(path, "weights", providers, cpu_threads(config))
+    check_started(session, "estimator.device", config.device)
     return session
 
 
@@ -275,14 +260,6 @@ def run_bound(
         binding.bind_output(name, *device)
     session.run_with_iobinding(binding)
     return dict(zip(devices, binding.get_outputs(), strict=True))
-
-
-def _check_device(provider: str, config: EstimatorConfig) -> None:
-    if config.device.startswith("cuda") and provider not in GPU:
-        raise EstimatorError(
-            f"estimator.device is {config.device!r}, but neither TensorRT nor CUDA could be "
-            "started; ONNX Runtime has logged the reason"
-        )
 
 
 def _described(value: Any) -> str:

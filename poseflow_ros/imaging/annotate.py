@@ -1,6 +1,7 @@
 """Drawing of tracked people on their image."""
 
 import colorsys
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -34,25 +35,40 @@ def track_color(track_id: int) -> tuple[float, float, float]:
 
 
 def draw(
-    image: Image, tracked: TrackedPoses, skeleton: Skeleton, min_keypoint_score: float
+    image: Image,
+    tracked: TrackedPoses,
+    skeleton: Skeleton,
+    min_keypoint_score: float,
+    labels: Sequence[str] | None = None,
 ) -> Image:
     """Return a copy of the (H, W, 3) RGB image with all visible people drawn on it.
 
     Lines, keypoints and labels are in proportion to the image. Labels are inside the image, and
     beside the faces where there is room.
+
+    Args:
+        image: (H, W, 3) RGB.
+        tracked: N people.
+        skeleton: of the people.
+        min_keypoint_score: keypoints below this score are not drawn, [0, 1].
+        labels: of the N people; None for their track ids.
     """
     canvas = np.ascontiguousarray(image).copy()
     visible = tracked[tracked.visible]
+    texts = [
+        str(tracked.track_ids[i]) if labels is None else labels[i]
+        for i in np.flatnonzero(tracked.visible).tolist()
+    ]
     colors = [_color(track_id) for track_id in visible.track_ids.tolist()]
     shown = _shown(visible.poses, min_keypoint_score)
     for i, color in enumerate(colors):
         _draw_person(canvas, visible.poses.keypoints[i], shown[i], skeleton, color)
     boxes = _rectangles(visible.poses.boxes)
-    labels = _labels(canvas, visible, boxes, _faces(visible.poses, shown, skeleton))
+    places = _label_places(canvas, texts, boxes, _faces(visible.poses, shown, skeleton))
     for box, color in zip(boxes, colors, strict=True):
         _draw_rectangle(canvas, box, color, _scaled(canvas, _BOX_LINE_PX))
-    for i, place in labels.items():
-        _draw_label(canvas, str(visible.track_ids[i]), place, colors[i])
+    for i, place in places.items():
+        _draw_label(canvas, texts[i], place, colors[i])
     return canvas
 
 
@@ -114,15 +130,15 @@ def _faces(poses: Poses, shown: NDArray[np.bool_], skeleton: Skeleton) -> IntArr
     return _rectangles(np.hstack([low - margin, high + margin]))
 
 
-def _labels(
-    canvas: Image, visible: TrackedPoses, boxes: IntArray, faces: IntArray
+def _label_places(
+    canvas: Image, texts: Sequence[str], boxes: IntArray, faces: IntArray
 ) -> dict[int, IntArray]:
     """Return the place of each label, by the person's index; nobody outside the image has one."""
     height, width = canvas.shape[:2]
     inside = overlaps(boxes, np.array([[0, 0, width - 1, height - 1]]))[:, 0] > 0
     places: dict[int, IntArray] = {}
     for i in np.flatnonzero(inside).tolist():
-        size = _label_size(canvas, str(visible.track_ids[i]))
+        size = _label_size(canvas, texts[i])
         occupied = np.array([*faces, *places.values()], dtype=int).reshape(-1, 4)
         places[i] = place_label(size, boxes[i], (width, height), occupied)
     return places

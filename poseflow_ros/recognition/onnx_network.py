@@ -1,14 +1,21 @@
 """Networks in ONNX files, by ONNX Runtime."""
 
 from pathlib import Path
+from typing import Any
 
 from poseflow_ros.action_config import ClassifierConfig
 from poseflow_ros.actions.windows import Float32Array
-from poseflow_ros.estimation.errors import first_line
-from poseflow_ros.estimation.libraries import import_problem
+from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.onnx_runtime import (
+    CPU,
+    CUDA,
+    CUDA_OPTIONS,
+    available_providers,
+    check_device,
+    check_started,
+    open_session,
+)
 from poseflow_ros.recognition.network import ClassifierError
-
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class OnnxNetwork:
@@ -20,21 +27,10 @@ class OnnxNetwork:
         Raises:
             ClassifierError: ONNX Runtime, the device or the file cannot be used.
         """
-        if problem := import_problem("onnxruntime"):
-            raise ClassifierError(f"{problem}; classifier.model {path} needs it: pip install it")
-        import onnxruntime
-
-        provider = _PROVIDERS[config.device]
-        if provider not in onnxruntime.get_available_providers():
-            raise ClassifierError(
-                f"classifier.device is {config.device!r}, but this ONNX Runtime has no {provider}"
-            )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = config.threads
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
-        except Exception as error:  # onnxruntime's errors have no common class of their own
-            raise ClassifierError(f"classifier.model {path}: {first_line(error)}") from error
+            self._session = _open(path, config)
+        except EstimatorError as error:
+            raise ClassifierError(str(error)) from error
         first = self._session.get_inputs()[0]
         self._input = first.name
         self.batch = first.shape[0] if isinstance(first.shape[0], int) else 0
@@ -43,3 +39,13 @@ class OnnxNetwork:
         """Return the first output."""
         output: Float32Array = self._session.run(None, {self._input: tensor})[0]
         return output
+
+
+def _open(path: Path, config: ClassifierConfig) -> Any:
+    """Return the session; TensorRT is not used, which would take minutes for each batch size."""
+    check_device("classifier.device", config.device, available_providers())
+    on_gpu = config.device == "cuda"
+    providers = [(CUDA, CUDA_OPTIONS), (CPU, {})] if on_gpu else [(CPU, {})]
+    session = open_session(path, "classifier.model", providers, config.threads)
+    check_started(session, "classifier.device", config.device)
+    return session

@@ -35,3 +35,22 @@ def test_the_network_has_the_size_of_st_gcn(tmp_path):
     figures = json.loads(report.read_text())["network"]
     assert 1.3e6 < figures["parameters"] < 1.5e6
     assert figures["windows_per_second"] > 0
+
+
+@pytest.mark.slow
+def test_the_action_node_is_measured_over_dds(tmp_path, monkeypatch):
+    pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from ros_domains import reserved_domain
+
+    report = tmp_path / "report.json"
+    arguments = ["--people", "2", "--seconds", "5", "--node", "--report", str(report)]
+    with reserved_domain() as domain_id:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain_id))
+        assert main(["bench", "actions", *arguments]) == 0
+    figures = json.loads(report.read_text())["node"]
+    # Two people have a window each twice a second, from 3 s on.
+    assert 0 < figures["windows_per_second"] <= 6
+    assert figures["latency_p50_ms"] > 0
+    assert figures["node_cpu_percent"] > 0

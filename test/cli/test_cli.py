@@ -125,6 +125,7 @@ def test_json_contains_every_frame_and_pose(output):
     assert document["keypoint_names"][:3] == ["nose", "left_eye", "right_eye"]
     frames = document["frames"]
     assert [frame["frame"] for frame in frames] == list(range(N_FRAMES))
+    assert {tuple(frame["image_size"]) for frame in frames} == {(120, 160)}
     assert [frame["stamp_s"] for frame in frames] == pytest.approx(np.arange(N_FRAMES) / RATE_HZ)
     people = [
         (frame["frame"], person["track_id"]) for frame in frames for person in frame["people"]
@@ -225,6 +226,7 @@ def test_delayed_frames_are_written_once_in_order(window_s, made, tmp_path):
     assert main([*command, "--report", str(tmp_path / "report.json")]) == 0
     frames = json.loads((tmp_path / "people.json").read_text())["frames"]
     assert [frame["frame"] for frame in frames] == list(range(N_FRAMES))
+    assert {tuple(frame["image_size"]) for frame in frames} == {(120, 160)}
     assert [frame["stamp_s"] for frame in frames] == pytest.approx(np.arange(N_FRAMES) / RATE_HZ)
     # Both are in the output from their first observation on, at their position in that frame.
     found = [(f["frame"], person["track_id"]) for f in frames for person in f["people"]]

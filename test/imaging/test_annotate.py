@@ -13,6 +13,8 @@ from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.skeletons.table import SKELETONS
 
 GREY = 60
+POSE_FIELDS = ("keypoints", "keypoint_scores", "boxes", "scores")
+TRACK_FIELDS = TrackedPoses.__slots__[1:]
 # The hue of id 1 is the golden ratio, 0.618 of the circle or 222.5 degrees: between cyan and
 # blue. Saturation 0.8: the least channel is 51; green is 255 * (1 - 0.8 * 0.708) = 110.5.
 COLOR_1 = (51, 111, 255)
@@ -266,3 +268,23 @@ def test_consecutive_ids_have_different_hues():
     for one, other in pairwise(hues):
         apart = abs(one - other)
         assert min(apart, 1 - apart) > 0.3
+
+
+def test_long_labels_are_inside_the_image():
+    at_the_edge = person({}, box=(280, 100, 299, 190))
+    image = draw(canvas(), at_the_edge, COCO_17, 0.2, ["1 standing, hand raised"])
+    filled = (image == COLOR_1).all(axis=2)
+    columns = np.flatnonzero(filled.sum(axis=0) > 5)
+    assert columns.max() == 299
+    assert np.ptp(columns) > 150  # 23 characters of 8 pixels and more
+
+
+def test_labels_belong_to_the_visible_people():
+    lost, seen = person({}, track_id=8, state=TrackState.LOST), person({})
+    both = TrackedPoses(
+        Poses(*(np.concatenate([getattr(t.poses, n) for t in (lost, seen)]) for n in POSE_FIELDS)),
+        *(np.concatenate([getattr(t, n) for t in (lost, seen)]) for n in TRACK_FIELDS),
+    )
+    labelled = draw(canvas(), both, COCO_17, 0.2, ["8 lying", "1 standing"])
+    np.testing.assert_array_equal(labelled, draw(canvas(), seen, COCO_17, 0.2, ["1 standing"]))
+    assert (labelled != draw(canvas(), seen, COCO_17, 0.2)).any()

@@ -271,10 +271,10 @@ def test_detections_have_boxes_ids_and_scores(stream):
 
 @pytest.mark.slow
 def test_people_have_positions_velocities_and_behaviors(stream):
-    from people_msgs.msg import People
+    import people_msgs.msg
 
     bridge = stream(["people"])
-    heard = bridge.listen(People, "/bridge/people")
+    heard = bridge.listen(people_msgs.msg.People, "/bridge/people")
     nowhere = person(5)[:2]
     for _ in range(8):  # until the posture is held
         message, people = bridge.answer(heard, person(4), nowhere)
@@ -373,14 +373,14 @@ def test_the_person_who_waves_is_followed(stream):
 
 @pytest.mark.slow
 def test_two_people_who_cross_keep_their_names_in_every_format(stream):
+    import people_msgs.msg
     from hri_msgs.msg import IdsList
-    from people_msgs.msg import People
     from vision_msgs.msg import Detection2DArray
 
     bridge = stream(["hri", "vision", "people", "follow"])
     tracked = bridge.listen(IdsList, "/humans/bodies/tracked")
     detections = bridge.listen(Detection2DArray, "/bridge/detections")
-    people = bridge.listen(People, "/bridge/people")
+    people = bridge.listen(people_msgs.msg.People, "/bridge/people")
     poses = bridge.listen(PoseStamped, "/bridge/followed_pose")
     bridge.answer(people, person(4, (-1.0, 1.0, 4.0)), person(9, (1.0, 1.0, 4.0)))
     assert follow(bridge, track_id=4).success

@@ -108,7 +108,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     base = config_of(tmp_path, model)
     for changes, words in (
         ({"model": "missing.onnx"}, "classifier.model is 'missing.onnx', which is not a file"),
-        ({"model": str(garbage)}, f"classifier.model {garbage}: "),
+        ({"model": str(garbage)}, f"classifier.model {garbage} cannot be loaded as an ONNX"),
         ({"model": str(other)}, "must end with .onnx, .pt, .pts"),
         ({"labels": ""}, "classifier.labels is '', which cannot be read"),
         ({"labels": str(latin)}, "which cannot be read"),

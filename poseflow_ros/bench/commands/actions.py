@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -19,6 +20,7 @@ from poseflow_ros.bench.error import BenchError
 from poseflow_ros.bench.repetition import percentile
 from poseflow_ros.bench.stgcn import write_stgcn
 from poseflow_ros.cli.outputs import check_outputs
+from poseflow_ros.cli.signals import interrupted_once
 from poseflow_ros.recognition.action_classifier import ActionClassifier
 
 _SIZE = (720, 1280)
@@ -37,6 +39,11 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
         "--network",
         action="store_true",
         help="classify the windows with a network of ST-GCN++'s size",
+    )
+    parser.add_argument(
+        "--node",
+        action="store_true",
+        help="run the action node with that network, as a separate process, connected by DDS",
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="of the network")
     parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the figures")
@@ -63,6 +70,9 @@ def run(args: argparse.Namespace) -> None:
     if args.network:
         report["network"] = _measure_network(frames, args.threads)
         print("network: " + ", ".join(f"{name} {x:g}" for name, x in report["network"].items()))
+    if args.node:
+        report["node"] = _measure_node(frames, args.threads)
+        print("node: " + ", ".join(f"{name} {x:g}" for name, x in report["node"].items()))
     if args.report:
         args.report.write_text(json.dumps(report, indent=2) + "\n")
 
@@ -95,10 +105,7 @@ def _frames(people: int, n_frames: int, fps: float) -> Iterable[PoseFrame]:
 
 def _measure_network(frames: list[PoseFrame], threads: int) -> dict[str, float]:
     """Return how many windows a network classifies a second, and its parameters."""
-    with TemporaryDirectory() as folder:
-        model, labels = Path(folder) / "stgcn.onnx", Path(folder) / "labels.txt"
-        n_parameters = write_stgcn(model)
-        labels.write_text("\n".join(f"action {i}" for i in range(60)))
+    with _network() as (model, labels, n_parameters):
         config = ClassifierConfig(model=str(model), labels=str(labels), threads=threads)
         classifier = ActionClassifier(config)
     windows = PoseWindows(WindowsConfig())
@@ -114,6 +121,28 @@ def _measure_network(frames: list[PoseFrame], threads: int) -> dict[str, float]:
         "ms_per_call": round(1e3 * seconds / len(ready), 1),
         "parameters": n_parameters,
     }
+
+
+def _measure_node(frames: list[PoseFrame], threads: int) -> dict[str, float]:
+    """Return how many windows the action node classifies a second, and how long that takes."""
+    try:
+        from poseflow_ros.bench.action_trial import ActionTrial
+    except ImportError as error:
+        message = f"--node needs ROS 2 and this package built and sourced: {error}"
+        raise BenchError(message) from error
+    with _network() as (model, labels, _), interrupted_once():
+        parameters = (f"model:={model}", f"labels:={labels}", f"threads:={threads}")
+        return ActionTrial(frames, [f"classifier.{one}" for one in parameters]).run()
+
+
+@contextmanager
+def _network() -> Iterator[tuple[Path, Path, int]]:
+    """Write a network of ST-GCN++'s size; yield its file, its labels and its parameters."""
+    with TemporaryDirectory() as folder:
+        model, labels = Path(folder) / "stgcn.onnx", Path(folder) / "labels.txt"
+        n_parameters = write_stgcn(model)
+        labels.write_text("\n".join(f"action {i}" for i in range(60)))
+        yield model, labels, n_parameters
 
 
 def _figures(step: Callable[[PoseFrame], Any], frames: list[PoseFrame]) -> dict[str, float]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from poseflow_ros.cli.writers.annotator import Annotator
 from poseflow_ros.cli.writers.tracked_image import TrackedImage
-from poseflow_ros.imaging.annotate import draw
+from poseflow_ros.config import MarkersConfig
 from poseflow_ros.imaging.video import VideoWriter
 from poseflow_ros.poses import TrackedPoses, TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
@@ -16,17 +17,14 @@ class AnnotatedVideoWriter(VideoWriter):
     """Writes the images with the people drawn on them; the stamps of the images are kept."""
 
     def __init__(
-        self, path: Path, rate_hz: float, skeleton: Skeleton, min_keypoint_score: float
+        self, path: Path, rate_hz: float, skeleton: Skeleton, config: MarkersConfig
     ) -> None:
         super().__init__(path, rate_hz)
-        self._skeleton = skeleton
-        self._min_keypoint_score = min_keypoint_score
+        self._annotate = Annotator(skeleton, config)
 
     def __call__(self, result: TrackedImage) -> None:
         """Write one image."""
-        image = draw(
-            result.image, everybody(result.people), self._skeleton, self._min_keypoint_score
-        )
+        image = self._annotate(result.image, result.stamp_s, everybody(result.people))
         self.write(image, result.stamp_s)
 
 

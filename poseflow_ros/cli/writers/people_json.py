@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+from poseflow_ros.actions.frame import PoseFrame
+from poseflow_ros.cli.writers.annotator import behavior_recognizer
 from poseflow_ros.cli.writers.tracked_image import TrackedImage
+from poseflow_ros.config import MarkersConfig
 from poseflow_ros.poses import TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
 
@@ -11,7 +14,8 @@ from poseflow_ros.skeletons.skeleton import Skeleton
 class JsonWriter:
     """Writes one object: the skeleton and a list of frames, each with its people."""
 
-    def __init__(self, path: Path, skeleton: Skeleton) -> None:
+    def __init__(self, path: Path, skeleton: Skeleton, config: MarkersConfig) -> None:
+        self._recognizer = behavior_recognizer(skeleton, config)
         self._file = path.open("w")
         head = {"skeleton": skeleton.name, "keypoint_names": skeleton.keypoint_names}
         self._file.write(json.dumps(head)[:-1] + ', "frames": [')
@@ -43,6 +47,17 @@ class JsonWriter:
             }
             for i in range(len(tracked))
         ]
-        stamp_s = round(result.stamp_s, 6)
-        frame = {"frame": result.index, "stamp_s": stamp_s, "people": people}
+        size = result.image.shape[:2]
+        if self._recognizer:
+            seen = PoseFrame.from_tracked(tracked, result.stamp_s, size)
+            behaviors = self._recognizer.update(seen)
+            rows = {track_id: row for row, track_id in enumerate(behaviors.track_ids.tolist())}
+            for person in people:
+                person["behaviors"] = behaviors.names(rows[person["track_id"]])
+        frame = {
+            "frame": result.index,
+            "stamp_s": round(result.stamp_s, 6),
+            "image_size": size,
+            "people": people,
+        }
         self._file.write((",\n" if result.index else "\n") + json.dumps(frame))

@@ -1,7 +1,7 @@
 """The publishers of one camera and their messages."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +20,8 @@ from poseflow_ros.pipeline import Frame, published
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
 from poseflow_ros.ros.inputs.images import to_jpeg, to_message
-from poseflow_ros.ros.outputs.markers import MarkerMaker
+from poseflow_ros.ros.outputs.label_maker import LabelMaker
+from poseflow_ros.ros.outputs.markers import MarkerMaker, set_label_texts
 from poseflow_ros.ros.outputs.pose_messages import set_positions_3d, tracked_pose_messages
 from poseflow_ros.ros.publisher import RELIABLE, create_publisher
 from poseflow_ros.ros_data.depth import People3D
@@ -66,8 +67,10 @@ class CameraOutputs:
             config: what is published, and how.
 
         Raises:
+            ConfigError: `markers.behaviors` is set and the skeleton has other keypoints.
             InvalidQosOverridesError: a parameter overrides a QoS with an invalid one.
         """
+        self._label_maker = LabelMaker(skeleton, up) if config.markers.behaviors else None
         self._node = node
         self._camera = camera
         self._skeleton = skeleton
@@ -122,6 +125,7 @@ class CameraOutputs:
         last = _LastFrame(header, frame.image.shape[:2], frame.epoch, frame.tracked)
         message = self._message(tracked, people, last)
         message.dropped_since_last = n_dropped
+        labels = self._labels(tracked, people, frame)
         with self._lock:
             check(generation)
             if self._last is not None and self._last.epoch != frame.epoch:
@@ -130,8 +134,11 @@ class CameraOutputs:
             self._publish_poses(message)
             if self._marker_publisher.get_subscription_count() > 0:
                 markers = self._marker_message(tracked, people, header, last.size)
+                if labels is not None:
+                    texts = dict(zip(tracked.track_ids.tolist(), labels, strict=True))
+                    set_label_texts(markers, texts)
                 self._marker_publisher.publish(markers)
-        self._publish_annotated(tracked, frame, check)
+        self._publish_annotated(tracked, labels, frame, check)
 
     def end_epochs_before(self, epoch: int, generation: int, check: Callable[[int], None]) -> None:
         """Publish the end of everybody in earlier epochs; the arguments are those of `publish`."""
@@ -168,9 +175,19 @@ class CameraOutputs:
             states = np.full_like(everybody.states, TrackState.REMOVED)
             self._publish_poses(self._message(replace(everybody, states=states), None, last))
 
+    def _labels(
+        self, tracked: TrackedPoses, people: People3D | None, frame: Frame[PendingOutput]
+    ) -> list[str] | None:
+        """Return the labels with behaviors; None where track ids do or nobody subscribes."""
+        publishers = (self._marker_publisher, self._image_publisher, self._jpeg_publisher)
+        if self._label_maker is None or not any(p.get_subscription_count() for p in publishers):
+            return None
+        return self._label_maker.labels(tracked, people, frame)
+
     def _publish_annotated(
         self,
         tracked: TrackedPoses,
+        labels: Sequence[str] | None,
         frame: Frame[PendingOutput],
         check: Callable[[int], None],
     ) -> None:
@@ -180,7 +197,7 @@ class CameraOutputs:
         if not wanted:
             return
         score = self._config.markers.min_keypoint_score
-        annotated = draw(frame.image, tracked, self._skeleton, score)
+        annotated = draw(frame.image, tracked, self._skeleton, score, labels)
         for publisher, make in wanted:
             message: Any = make(annotated, frame.payload.header)
             with self._lock, suppress(DroppedImageError):

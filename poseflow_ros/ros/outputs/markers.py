@@ -1,5 +1,7 @@
 """Tracked people as RViz markers."""
 
+from collections.abc import Mapping
+
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -12,10 +14,11 @@ from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.marker_shapes import MarkerShape, MarkerShapes
 
+_LABELS = "labels"  # namespace
 _TYPES = {
     "skeleton": Marker.LINE_LIST,
     "joints": Marker.SPHERE_LIST,
-    "labels": Marker.TEXT_VIEW_FACING,
+    _LABELS: Marker.TEXT_VIEW_FACING,
 }
 
 
@@ -95,10 +98,17 @@ class MarkerMaker:
         marker.pose.orientation.w = 1.0
         marker.scale.z = shape.size_m
         points = [Point(x=x, y=y, z=z) for x, y, z in shape.points.tolist()]
-        if shape.namespace == "labels":
+        if shape.namespace == _LABELS:
             marker.text = str(shape.track_id)
             (marker.pose.position,) = points
         else:
             marker.scale.x = marker.scale.y = shape.size_m
             marker.points = points
         return marker
+
+
+def set_label_texts(array: MarkerArray, texts: Mapping[int, str]) -> None:
+    """Replace the track ids in the labels of an array by the texts of these track ids."""
+    for marker in array.markers:
+        if marker.ns == _LABELS and marker.action == Marker.ADD:
+            marker.text = texts[marker.id]

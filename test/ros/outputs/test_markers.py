@@ -9,7 +9,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.ros.outputs.markers import MarkerMaker
+from poseflow_ros.ros.outputs.markers import MarkerMaker, set_label_texts
 from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.lens import Lens
@@ -196,3 +196,13 @@ def test_no_label_without_drawn_keypoints():
 def test_no_people_give_no_3d_markers():
     tracked = people()
     assert not maker().in_3d(tracked, HEADER, people_3d(tracked, standing(0))).markers
+
+
+def test_label_texts_replace_the_track_ids_of_labels_only():
+    markers = maker()
+    markers.on_plane(people(1, 5), HEADER, CAMERA)
+    array = markers.on_plane(people(5, 9), HEADER, CAMERA)
+    set_label_texts(array, {5: "5 standing", 9: "9"})
+    added = [m for m in array.markers if m.action == Marker.ADD]
+    assert {m.id: m.text for m in added if m.ns == "labels"} == {5: "5 standing", 9: "9"}
+    assert all(m.text == "" for m in array.markers if m.ns != "labels" or m not in added)

@@ -1,0 +1,57 @@
+"""The labels of the people in one camera's markers and annotated images."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from poseflow_ros.actions.behavior_labels import check_skeleton, track_labels
+from poseflow_ros.actions.behaviors import BehaviorRecognizer
+from poseflow_ros.actions.frame import UP_OPTICAL, PoseFrame
+from poseflow_ros.pipeline import Frame
+from poseflow_ros.poses import FloatArray, TrackedPoses
+from poseflow_ros.ros_data.depth import People3D
+from poseflow_ros.skeletons.skeleton import Skeleton
+
+
+class LabelMaker:
+    """Makes labels of track ids and behaviors; called for the images of one camera in order."""
+
+    def __init__(self, skeleton: Skeleton, up: FloatArray) -> None:
+        """Make a maker.
+
+        Args:
+            skeleton: of the people.
+            up: (3,) the image's upward direction in the camera's optical frame.
+
+        Raises:
+            ConfigError: the skeleton has other keypoints than the behaviors need.
+        """
+        check_skeleton(skeleton)
+        self._recognizer = BehaviorRecognizer()
+        x, y, _ = up
+        # From the image as received to the upright one, in which y points down.
+        self._upright = np.array([[-y, x], [-x, -y]])
+
+    def labels(
+        self, tracked: TrackedPoses, people: People3D | None, frame: Frame[Any]
+    ) -> list[str]:
+        """Return the N labels of the people published in an image.
+
+        Args:
+            tracked: N people.
+            people: their 3D positions, if any.
+            frame: the image.
+        """
+        poses = replace(tracked.poses, keypoints=tracked.poses.keypoints @ self._upright.T)
+        seen = PoseFrame.from_tracked(
+            replace(tracked, poses=poses),
+            frame.stamp_s,
+            frame.image.shape[:2],
+            epoch=frame.epoch,
+            points=people.points.points if people else None,
+            positions=people.points.positions if people else None,
+            velocities=people.velocities if people else None,
+            up=people.up if people else UP_OPTICAL,
+        )
+        return track_labels(tracked.track_ids, self._recognizer.update(seen))

@@ -1,0 +1,60 @@
+"""`track` with `markers.behaviors`: behaviors in the JSON file and in the video."""
+
+import json
+
+import numpy as np
+import pytest
+from bodies import LEFT, image_of, raised_arm, sitting, standing
+
+from poseflow_ros.__main__ import main
+from poseflow_ros.imaging.video import VideoWriter, open_source
+
+N_FRAMES, RATE_HZ, SIZE = 12, 8, (480, 640)
+PEOPLE = [(raised_arm(standing(), LEFT), -1.0), (sitting(), 1.0)]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A gray video, and the recorded poses of two people who keep still."""
+    folder = tmp_path_factory.mktemp("recording")
+    with VideoWriter(folder / "video.mp4", RATE_HZ) as writer:
+        for _ in range(N_FRAMES):
+            writer.write(np.full((*SIZE, 3), 60, np.uint8))
+    poses = np.array([image_of(body, (x, 1.0, 4.0)) for body, x in PEOPLE])
+    boxes = np.hstack([poses[..., :2].min(axis=1), poses[..., :2].max(axis=1)])
+    np.savez(
+        folder / "poses.npz",
+        frame=np.repeat(np.arange(N_FRAMES), len(PEOPLE)),
+        box=np.tile(boxes, (N_FRAMES, 1)),
+        score=np.full(N_FRAMES * len(PEOPLE), 0.9),
+        keypoints=np.tile(poses, (N_FRAMES, 1, 1)),
+        n_frames=N_FRAMES,
+    )
+    return folder
+
+
+def track(recording, out, behaviors):
+    """Return what the command writes: the JSON object and the images of the video."""
+    out.mkdir()
+    params = out / "params.yaml"
+    params.write_text(f"/**:\n  ros__parameters:\n    markers: {{behaviors: {behaviors}}}\n")
+    command = ["track", str(recording / "video.mp4"), "--association", "classic"]
+    command += ["--detections", str(recording / "poses.npz"), "--params", str(params)]
+    command += ["--json", str(out / "people.json"), "--video", str(out / "annotated.mp4")]
+    assert main(command) == 0
+    images = [image for image, _ in open_source(str(out / "annotated.mp4"))]
+    return json.loads((out / "people.json").read_text()), images
+
+
+def test_behaviors_are_written_and_drawn_where_the_parameter_is_set(recording, tmp_path):
+    with_them, drawn = track(recording, tmp_path / "with", "true")
+    without, plain = track(recording, tmp_path / "without", "false")
+    last = {len(p["behaviors"]): p["behaviors"] for p in with_them["frames"][-1]["people"]}
+    raised, seated = last[3], last[2]
+    assert raised == ["standing", "left_hand_raised", "facing_camera"]
+    assert seated == ["sitting", "facing_camera"]
+    assert all("behaviors" not in p for f in without["frames"] for p in f["people"])
+    difference = np.abs(drawn[-1].astype(int) - plain[-1]).max(axis=2) > 100
+    # The labels differ, 18 pixels high, and nothing else.
+    assert difference.sum() > 500
+    assert np.flatnonzero(difference.any(axis=1)).size < 3 * 18

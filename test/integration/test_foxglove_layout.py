@@ -1,0 +1,67 @@
+"""The example layout of Foxglove: valid JSON, whose panels show topics and fields that exist."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+LAYOUT = Path(__file__).resolve().parents[2] / "examples" / "foxglove_layout.json"
+
+
+def layout():
+    return json.loads(LAYOUT.read_text())
+
+
+def panels(node):
+    """Return the ids of the panels in a split of the window."""
+    return [node] if isinstance(node, str) else panels(node["first"]) + panels(node["second"])
+
+
+def plotted(configs):
+    """Yield topic and path, as in `/topic.field[:].other`, of each plot."""
+    for name, config in configs.items():
+        if name.startswith("Plot!"):
+            for series in config["paths"]:
+                topic, _, path = series["value"].partition(".")
+                yield topic, re.sub(r"\[:?\d*\]", "", path)
+
+
+def field_type(message_type, path):
+    """Return the type of a field of a message, of an array that of its items."""
+    for name in path.split("."):
+        if name == "@length":
+            return "uint32"
+        package, _, message = message_type.rpartition("/")
+        kind = getattr(importlib.import_module(f"{package}.msg"), message)
+        item = kind.get_fields_and_field_types()[name]
+        message_type = re.sub(r"sequence<(.*)>", r"\1", item)
+    return message_type
+
+
+def test_every_panel_of_the_window_is_configured():
+    document = layout()
+    assert sorted(panels(document["layout"])) == sorted(document["configById"])
+
+
+def test_the_panels_show_topics_that_the_node_publishes(driver, active_node):
+    active_node(movenet__input_size=512)
+    driver.wait_until_known_to("/poseflow")
+    configs = layout()["configById"]
+    image = configs["Image!poseflow"]["imageMode"]
+    topics = {image["imageTopic"], *image["annotations"]}
+    topics |= set(configs["3D!poseflow"]["topics"])
+    topics.add(configs["DiagnosticSummary!poseflow"]["topicToRender"])
+    topics |= {topic for topic, _ in plotted(configs)}
+
+    def published():
+        return {name for name, _ in driver.node.get_topic_names_and_types()}
+
+    driver.until(lambda: topics <= published(), f"{topics}")
+    for topic in topics:
+        driver.until(lambda topic=topic: driver.node.count_publishers(topic) > 0, topic)
+
+
+def test_the_plots_show_numbers_of_the_messages():
+    for topic, path in plotted(layout()["configById"]):
+        assert topic == "/poseflow/tracked_poses"
+        assert re.match("u?int|float|double", field_type("poseflow_msgs/TrackedPoseArray", path))
