@@ -24,6 +24,7 @@ from poseflow_ros.ros.inputs.pose_subscriptions import PoseSubscriptions
 from poseflow_ros.ros.managed_node import ManagedNode, run
 
 _CHECK_PERIOD_S = 0.1
+_WITH_BEHAVIORS = {"hri", "people", "follow"}
 
 _MAKERS: dict[str, Callable[["BridgeNode", BridgeConfig], Bridge]] = {
     "hri": lambda node, _: HriBridge(node),
@@ -61,8 +62,12 @@ class BridgeNode(ManagedNode[BridgeConfig]):
     def start(self) -> list[str]:
         """Subscribe to the poses."""
         assert self.config
+        behaviors = _WITH_BEHAVIORS & set(self.config.outputs.formats)
         self._subscriptions_of_poses = PoseSubscriptions(
-            self, self.config.poses.topics, self.config.behaviors, self._on_poses
+            self,
+            self.config.poses.topics,
+            self.config.behaviors if behaviors else None,
+            self._on_poses,
         )
         return self._subscriptions_of_poses.topics
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from poseflow_ros.imaging.annotate import track_color
 from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.bridges.skeleton_lines import skeleton_lines
 from poseflow_ros.ros.managed_node import ManagedNode
 
@@ -24,7 +25,7 @@ class FoxgloveBridge:
         """
         self._min_keypoint_score = min_keypoint_score
         self._messages = messages = import_messages("foxglove_msgs")
-        self._publisher = node.publisher(messages.ImageAnnotations, "~/image_annotations")
+        self._topics = CameraTopics(node, messages.ImageAnnotations, "image_annotations")
 
     def publish(self, image: TrackedImage) -> None:
         """Publish the skeletons and ids of the confirmed people of an image."""
@@ -39,13 +40,14 @@ class FoxgloveBridge:
         )
         texts = [self._label(image, row) for row in image.confirmed.tolist()]
         annotations = messages.ImageAnnotations(points=[points], texts=texts)
-        self._publisher.publish(annotations)
+        self._topics.publish(image.frame.camera, annotations)
 
     def silence(self, camera: str) -> None:
         """Publish nothing: annotations belong to the image with their stamp."""
 
     def close(self) -> None:
-        """Do nothing: the node destroys the publisher."""
+        """Destroy the publishers."""
+        self._topics.close()
 
     def _label(self, image: TrackedImage, row: int) -> Any:
         person = image.person(row)

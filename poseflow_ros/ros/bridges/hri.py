@@ -175,7 +175,7 @@ class _Body:
         return self._messages.Skeleton2D(header=image.message.header, skeleton=skeleton)
 
     def _publish_behavior(self, image: TrackedImage, row: int) -> None:
-        """Publish posture, and the gesture if there is one."""
+        """Publish posture and gesture."""
         index = image.behavior_rows.get(int(image.frame.track_ids[row]))
         if index is None:  # more people than `behaviors.max_people`
             return
@@ -184,9 +184,8 @@ class _Body:
         message = messages.BodyPosture(header=header, posture=posture)
         self._publishers["posture"].publish(message)
         gesture = _gesture(messages.Gesture, image.behaviors.active[index])
-        if gesture is not None:
-            message = messages.Gesture(header=header, gesture=gesture)
-            self._publishers["gesture"].publish(message)
+        message = messages.Gesture(header=header, gesture=gesture)
+        self._publishers["gesture"].publish(message)
 
 
 def _axes(image: TrackedImage, row: int) -> tuple[FloatArray, FloatArray]:
@@ -213,8 +212,8 @@ def _posture(kind: Any, posture: int) -> int:
     return int(constants.get(Posture(posture), kind.OTHER))
 
 
-def _gesture(kind: Any, active: Any) -> int | None:
-    """Return the constant of hri_msgs/Gesture; waving before raised hands, None for none."""
+def _gesture(kind: Any, active: Any) -> int:
+    """Return the constant of hri_msgs/Gesture; waving before raised hands."""
     if active[Behavior.LEFT_WAVING] or active[Behavior.RIGHT_WAVING]:
         return int(kind.WAVING)
     left, right = active[Behavior.LEFT_HAND_RAISED], active[Behavior.RIGHT_HAND_RAISED]
@@ -222,4 +221,4 @@ def _gesture(kind: Any, active: Any) -> int | None:
         return int(kind.BOTH_HANDS_RAISED)
     if left:
         return int(kind.LEFT_HAND_RAISED)
-    return int(kind.RIGHT_HAND_RAISED) if right else None
+    return int(kind.RIGHT_HAND_RAISED if right else kind.OTHER)

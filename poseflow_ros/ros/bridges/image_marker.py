@@ -7,6 +7,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import ImageMarker
 
 from poseflow_ros.ros.bridges.bridge import TrackedImage
+from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.bridges.skeleton_lines import skeleton_lines
 from poseflow_ros.ros.managed_node import ManagedNode
 
@@ -18,7 +19,7 @@ class ImageMarkerBridge:
 
     def __init__(self, node: ManagedNode[Any], min_keypoint_score: float) -> None:
         self._min_keypoint_score = min_keypoint_score
-        self._publisher = node.publisher(ImageMarker, "~/image_marker")
+        self._topics = CameraTopics(node, ImageMarker, "image_marker")
 
     def publish(self, image: TrackedImage) -> None:
         """Publish the skeletons of an image with the header of that image."""
@@ -32,10 +33,11 @@ class ImageMarkerBridge:
             points=[Point(x=x, y=y) for x, y in lines.reshape(-1, 2).tolist()],
             outline_colors=colors,
         )
-        self._publisher.publish(marker)
+        self._topics.publish(image.frame.camera, marker)
 
     def silence(self, camera: str) -> None:
         """Publish nothing: a marker belongs to the image with its stamp."""
 
     def close(self) -> None:
-        """Do nothing: the node destroys the publisher."""
+        """Destroy the publishers."""
+        self._topics.close()

@@ -7,6 +7,7 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 
 from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.managed_node import ManagedNode
 
 
@@ -20,19 +21,21 @@ class PeopleBridge:
             BridgeError: people_msgs is not installed.
         """
         self._messages = import_messages("people_msgs")
-        self._publisher = node.publisher(self._messages.People, "~/people")
+        self._topics = CameraTopics(node, self._messages.People, "people")
 
     def publish(self, image: TrackedImage) -> None:
         """Publish the people of an image."""
+        frame = image.frame
         header = Header(stamp=image.message.header.stamp, frame_id=image.frame_3d)
         people = [self._person(image, row) for row in image.located.tolist()]
-        self._publisher.publish(self._messages.People(header=header, people=people))
+        self._topics.publish(frame.camera, self._messages.People(header=header, people=people))
 
     def silence(self, camera: str) -> None:
         """Publish nothing: costmaps forget people by themselves."""
 
     def close(self) -> None:
-        """Do nothing: the node destroys the publisher."""
+        """Destroy the publishers."""
+        self._topics.close()
 
     def _person(self, image: TrackedImage, row: int) -> Any:
         frame, person = image.frame, image.person(row)

@@ -6,6 +6,7 @@ import numpy as np
 from std_msgs.msg import Header
 
 from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.managed_node import ManagedNode
 
 _PERSON = "person"
@@ -21,24 +22,28 @@ class VisionBridge:
             BridgeError: vision_msgs is not installed.
         """
         self._messages = messages = import_messages("vision_msgs")
-        self._detections = node.publisher(messages.Detection2DArray, "~/detections")
-        self._detections_3d = node.publisher(messages.Detection3DArray, "~/detections_3d")
+        self._detections = CameraTopics(node, messages.Detection2DArray, "detections")
+        self._detections_3d = CameraTopics(node, messages.Detection3DArray, "detections_3d")
 
     def publish(self, image: TrackedImage) -> None:
         """Publish the confirmed people of an image."""
         header, messages = image.message.header, self._messages
         detections = [self._detection(image, row) for row in image.confirmed.tolist()]
-        self._detections.publish(messages.Detection2DArray(header=header, detections=detections))
+        array = messages.Detection2DArray(header=header, detections=detections)
+        self._detections.publish(image.frame.camera, array)
         if image.message.frame_3d:
             header = Header(stamp=header.stamp, frame_id=image.message.frame_3d)
             boxes = [self._detection_3d(image, row, header) for row in image.located.tolist()]
-            self._detections_3d.publish(messages.Detection3DArray(header=header, detections=boxes))
+            array = messages.Detection3DArray(header=header, detections=boxes)
+            self._detections_3d.publish(image.frame.camera, array)
 
     def silence(self, camera: str) -> None:
         """Publish nothing: a detection is valid at the stamp of its image only."""
 
     def close(self) -> None:
-        """Do nothing: the node destroys the publishers."""
+        """Destroy the publishers."""
+        self._detections.close()
+        self._detections_3d.close()
 
     def _detection(self, image: TrackedImage, row: int) -> Any:
         person, messages = image.person(row), self._messages

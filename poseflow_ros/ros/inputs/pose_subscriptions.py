@@ -13,6 +13,7 @@ from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.ros.diagnostics import Alert
 from poseflow_ros.ros.publisher import RELIABLE
 
+NO_BEHAVIORS = BehaviorFrame.empty()
 OnPoses = Callable[[TrackedPoseArray, PoseFrame, BehaviorFrame], None]
 """Receives a message, the same as arrays, and the behaviors of the people observed."""
 
@@ -21,18 +22,23 @@ class PoseSubscriptions:
     """Receives tracked poses of several cameras; counts and refuses messages that are invalid."""
 
     def __init__(
-        self, node: Node, topics: tuple[str, ...], config: BehaviorsConfig, on_poses: OnPoses
+        self,
+        node: Node,
+        topics: tuple[str, ...],
+        config: BehaviorsConfig | None,
+        on_poses: OnPoses,
     ) -> None:
         """Subscribe.
 
         Args:
             node: owner of the subscriptions.
             topics: of poseflow_msgs/TrackedPoseArray.
-            config: of the behaviors.
+            config: of the behaviors; None: they are not needed, and skeletons may have any number
+                of keypoints.
             on_poses: called by the executor's thread.
         """
         self._node = node
-        self._recognizer = BehaviorRecognizer(config)
+        self._recognizer = BehaviorRecognizer(config) if config else None
         self._on_poses = on_poses
         self._n_received = self._n_unusable = 0
         self._problem = ""
@@ -61,7 +67,7 @@ class PoseSubscriptions:
         self._n_received += 1
         try:
             frame = PoseFrame.from_message(message)
-            behaviors = self._recognizer.update(frame)
+            behaviors = self._recognizer.update(frame) if self._recognizer else NO_BEHAVIORS
         except ValueError as error:
             self._refuse(message, str(error))
             return
