@@ -1,5 +1,6 @@
 """What Keypoint R-CNN does on a device besides its speed: first images, memory, a lost device."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,23 @@ from poseflow_ros.poses import Image
 _OTHER_SIZE = (1280, 720)
 _BATCHES = (2, 3, 4)
 _CONFIGURATIONS = 6
-_CALLS, _TIMEOUT_S = 3, 120.0
+_CALLS, _TIMEOUT_S = 3, 180.0
 _MIB = 2**20
 
 # Fails on the device, as an index out of range does, and then estimates.
 _LOSE_DEVICE = """
+import json
 import sys
 import numpy as np
 import torch
 from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.factory import make_estimator
+from poseflow_ros.estimation.torch_device import choose_device
 
-name, device, weights, width, height = sys.argv[1:]
-config = EstimatorConfig(name=name, device=device, weights=weights)
+settings, width, height = sys.argv[1:]
+config = EstimatorConfig(**json.loads(settings))
 estimator = make_estimator(Config(estimator=config))
+device = choose_device(config.device)
 try:
     torch._assert_async(torch.zeros((), dtype=torch.bool, device=device))
     estimator.estimate(np.zeros((int(height), int(width), 3), np.uint8))
@@ -109,15 +113,17 @@ def _memory_of_configurations(config: EstimatorConfig, images: Sequence[Image]) 
 
 def _lost_device(config: EstimatorConfig, workload: Workload) -> str:
     """Return what a process reports whose device fails; on a GPU it must be DeviceLostError."""
-    device = choose_device(config.device)
-    arguments = (config.name, device, config.weights, workload.width, workload.height)
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _LOSE_DEVICE, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_TIMEOUT_S,
-    )
+    arguments = (json.dumps(asdict(config)), str(workload.width), str(workload.height))
+    try:
+        result = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _LOSE_DEVICE, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_TIMEOUT_S:g} s"
     lines = (result.stdout or result.stderr).splitlines()
     return lines[-1] if lines else f"exit code {result.returncode}"
 

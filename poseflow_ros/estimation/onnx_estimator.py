@@ -15,8 +15,10 @@ from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.skeletons.table import SKELETONS
 
 _POSE_TYPES = (
-    *(onnx_mmlab.POSE_TYPE, onnx_keypoint_rcnn.POSE_TYPE),
-    *(*onnx_yolo.POSE_TYPES, *TYPES),
+    onnx_mmlab.POSE_TYPE,
+    onnx_keypoint_rcnn.POSE_TYPE,
+    *onnx_yolo.POSE_TYPES,
+    *TYPES,
 )
 _DETECTOR_TYPES = (onnx_mmlab.DETECTOR_TYPE, *onnx_yolo.DETECTOR_TYPES)
 

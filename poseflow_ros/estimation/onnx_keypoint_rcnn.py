@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation import onnx_parts as names
-from poseflow_ros.estimation.errors import EstimatorError
+from poseflow_ros.estimation.errors import EstimatorError, first_line
 from poseflow_ros.estimation.heatmap_parts import MAX_VALUES_CPU, MAX_VALUES_GPU, split
 from poseflow_ros.estimation.onnx_input import KEYPOINT_RCNN
 from poseflow_ros.estimation.onnx_one_stage import OneStageModel
@@ -52,10 +52,10 @@ class KeypointRCNNSession:
     """
 
     def __init__(self, dense: OnnxSession, config: EstimatorConfig) -> None:
-        """Load the other parts.
+        """Load the other parts and run every part once.
 
         Raises:
-            EstimatorError: a file is missing, of another export or cannot be loaded.
+            EstimatorError: a file is missing, of another export, cannot be loaded or does not run.
         """
         self._dense = dense
         _, *paths = names.parts(dense.path)
@@ -65,6 +65,13 @@ class KeypointRCNNSession:
         max_values = MAX_VALUES_GPU if dense.on_gpu else MAX_VALUES_CPU
         self._max_pixels = max_values // COCO_17.n_keypoints
         self.unsettled = 0
+        try:
+            self._warm_up()
+        except Exception as error:
+            # ONNX Runtime's exceptions have no common type.
+            raise EstimatorError(
+                f"weights {dense.path} do not run on {dense.provider}: {first_line(error)}"
+            ) from error
 
     @property
     def batches(self) -> bool:
@@ -100,10 +107,21 @@ class KeypointRCNNSession:
         self._dense.close()
         self._people = self._keypoints = None
 
-    def _run(self, image: NDArray[np.float32]) -> Outputs:
+    def _warm_up(self) -> None:
+        """Run every part once, the last one for a person in the middle of a grey image."""
+        height, width = self._dense.probe_size
+        people = self._find(np.full((1, 3, height, width), 127.5, np.float32))
+        box = np.array([[width / 4, height / 4, width / 2, height / 2]], np.float32)
+        self._poses(people[names.CANVAS], box, np.ones(1, np.float32))
+
+    def _find(self, image: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the outputs of the second part for an image (1, 3, H, W)."""
         found = self._dense.run_on_device(image) | {names.MIN_SCORE: self._min_score}
         places = dict.fromkeys(names.PEOPLE_OUTPUTS, _HOST) | {names.CANVAS: self._dense.device}
-        people = run_bound(self._people, found, places)
+        return run_bound(self._people, found, places)
+
+    def _run(self, image: NDArray[np.float32]) -> Outputs:
+        people = self._find(image)
         canvas = people[names.CANVAS]
         boxes, scores, settled = (
             people[name].numpy() for name in (names.PEOPLE, names.SCORES, names.SETTLED)
