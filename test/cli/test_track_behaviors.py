@@ -58,3 +58,24 @@ def test_behaviors_are_written_and_drawn_where_the_parameter_is_set(recording, t
     # The labels differ, 18 pixels high, and nothing else.
     assert difference.sum() > 500
     assert np.flatnonzero(difference.any(axis=1)).size < 3 * 18
+
+
+def test_a_skeleton_without_coco_keypoints_is_refused_in_one_line(recording, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    onnx_models = pytest.importorskip("onnx_models", reason="onnx is not installed")
+    no_scaling = (0.0,) * 3, (1.0,) * 3
+    pose = onnx_models.simcc_spot(*no_scaling, n_keypoints=14)
+    weights = onnx_models.save(tmp_path / "pose.onnx", pose)
+    detector = onnx_models.save(tmp_path / "detector.onnx", onnx_models.detector_spot(*no_scaling))
+    names = f"name: onnx, weights: {weights}, detector_weights: {detector}"
+    params, out = tmp_path / "params.yaml", tmp_path / "out"
+    out.mkdir()
+    params.write_text(
+        f"/**:\n  ros__parameters: {{estimator: {{{names}}}, markers: {{behaviors: true}}}}\n"
+    )
+    command = ["track", str(recording / "video.mp4"), "--params", str(params)]
+    command += ["--json", str(out / "people.json"), "--video", str(out / "annotated.mp4")]
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "markers.behaviors is true, but the skeleton crowdpose14 does not begin" in line
+    assert list(out.iterdir()) == []
