@@ -9,6 +9,10 @@ def _files(folder: str) -> list[str]:
     return sorted(str(path) for path in Path(folder).iterdir() if path.is_file())
 
 
+def _definitions() -> list[str]:
+    return sorted(str(path) for path in Path("poseflow_msgs/msg").glob("*.msg"))
+
+
 setup(
     name="poseflow_ros",
     version="0.1.0",
@@ -23,6 +27,8 @@ setup(
         ("share/poseflow_ros", ["package.xml"]),
         ("share/poseflow_ros/config", _files("config")),
         ("share/poseflow_ros/launch", _files("launch")),
+        # For `track --bag` where this package is installed without ROS.
+        ("share/poseflow_ros/msg", _definitions()),
     ],
     # numpy, scipy, OpenCV and the rest come from rosdep (package.xml), so that the
     # distribution's own builds are never shadowed by pip's. These have no rosdep key.
@@ -35,6 +41,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "bridge_node = poseflow_ros.ros.bridge_node:main",
             "action_node = poseflow_ros.ros.action_node:main",
             "poseflow_node = poseflow_ros.ros.node:main",
             "video_publisher = poseflow_ros.ros.video_publisher:main",

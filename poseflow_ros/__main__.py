@@ -7,7 +7,7 @@ from typing import Any
 
 from poseflow_ros.batch import command as batch
 from poseflow_ros.batch.worker_process import WorkerError
-from poseflow_ros.cli import track, weights
+from poseflow_ros.cli import export, track, weights
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.estimation.errors import (
     DeviceLostError,
@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     track.add_parser(commands)
     batch.add_parser(commands)
     weights.add_parser(commands)
+    export.add_parser(commands)
     _add_bench(commands)
     args = parser.parse_args(argv)
     try:

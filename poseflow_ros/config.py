@@ -123,7 +123,7 @@ class MovenetConfig(Group):
         step=32,
     )
     search_passes: int = param(
-        2,
+        1,
         "tiles auto: number of passes per image that look for new people, at most half of the "
         "tiles; more where each tile would otherwise be scanned less than twice a second",
         minimum=1,
@@ -135,6 +135,11 @@ class MovenetConfig(Group):
         "that are left out keep their state; 0: no limit",
         minimum=0,
         maximum=100,
+    )
+    keep_up: bool = param(
+        True,
+        "tiles auto: leave out up to half of the passes where otherwise images would be dropped; "
+        "without effect with cameras.replay",
     )
     input_size: int = param(
         512,

@@ -42,7 +42,7 @@ class Spec:
     def allowed(self) -> str:
         """Return the allowed values as text."""
         if self.choices:
-            return "must be one of " + ", ".join(self.choices)
+            return "must be " + "one of " * (len(self.choices) > 1) + ", ".join(self.choices)
         if self.minimum is None or self.maximum is None:
             return ""
         words = f"must be from {self.minimum:g} to {self.maximum:g}"

@@ -5,9 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from poseflow_ros.config import Config
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow_ros.config import Config, TrackerConfig
 from poseflow_ros.imaging.matcher import ImageMatcher
-from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses
+from poseflow_ros.imaging.rotation import Rotation
+from poseflow_ros.poses import FloatArray, Image, IntArray, Poses, TrackedPoses, TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 from poseflow_ros.tracking.delayed_output import DelayedOutput
@@ -34,6 +38,25 @@ class Frame(Generic[Payload]):
     epoch: int
     tracked: TrackedPoses
     payload: Payload
+
+
+def as_received(frame: Frame[Payload], rotation: Rotation) -> Frame[Payload]:
+    """Return an upright image and the people in it in the orientation in which it was received."""
+    return replace(
+        frame,
+        image=rotation.received(frame.image),
+        tracked=rotation.received_people(frame.tracked, frame.image.shape[:2]),
+    )
+
+
+def published(tracked: TrackedPoses, config: TrackerConfig, lost: bool) -> NDArray[np.bool_]:
+    """Return (N,), true for the tracks that are in a message; with `lost`, all lost ones too."""
+    chosen = np.ones(len(tracked), bool)
+    if not (config.publish_lost or lost):
+        chosen &= tracked.states != TrackState.LOST
+    if not config.publish_tentative:
+        chosen &= tracked.states != TrackState.TENTATIVE
+    return chosen
 
 
 class Pipeline(Generic[Payload]):

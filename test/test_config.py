@@ -155,6 +155,7 @@ def test_each_value_is_set_in_its_group():
         "movenet.tile_size": 320,
         "movenet.search_passes": 3,
         "movenet.max_passes": 9,
+        "movenet.keep_up": False,
         "tracker.confident_pose_score": 0.6,
         "tracker.max_lost_s": 3.0,
         "tracker.flow_window_s": 0.5,

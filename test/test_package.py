@@ -11,13 +11,15 @@ from catkin_pkg.package import parse_package
 
 import poseflow_ros
 from poseflow_ros.action_config import ActionConfig
+from poseflow_ros.bridge_config import BridgeConfig
 from poseflow_ros.config import Config
 from poseflow_ros.parameter_group import parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMETER_FILES = pytest.mark.parametrize(
-    ("file", "config"), [("poseflow.yaml", Config), ("action.yaml", ActionConfig)]
-)
+    ("file", "config"), [("poseflow.yaml", Config), ("action.yaml", ActionConfig),
+     ("bridge.yaml", BridgeConfig)],
+)  # fmt: skip
 
 
 def test_versions_are_equal():

@@ -19,6 +19,8 @@ COLUMNS = {
     "library p50 ms": "plain_p50_ms",
     "library MiB": "plain_peak_memory_mib",
     "no TF32 p50 ms": "ieee_p50_ms",
+    "decode ms": "decode_p50_ms",
+    "library decode ms": "plain_decode_p50_ms",
 }
 
 

@@ -100,9 +100,14 @@ def _phrases(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _names(text: str) -> Iterator[tuple[int, str, str]]:
+    before = ""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.NAME and (instead := _instead_of(token.string)):
+        # A class after a dot may be one of another package, as people_msgs.msg.People.
+        foreign = before == "." and token.string[:1].isupper()
+        named_here = token.type == tokenize.NAME and not foreign
+        if named_here and (instead := _instead_of(token.string)):
             yield token.start[0], token.string, instead
+        before = token.string
 
 
 def _instead_of(name: str) -> str:

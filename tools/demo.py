@@ -40,7 +40,7 @@ from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source
 from poseflow_ros.poses import Image, Poses, TrackedPoses
 from poseflow_ros.ros.outputs.pose_messages import tracked_poses
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 from poseflow_ros.skeletons.coco17 import COCO_17
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -129,7 +129,7 @@ def fit(truth: Frames, recorded: RecordedPoses) -> dict[str, Any]:
         "duplicate_score": double["score"].mean() - found["score"].mean(),
         "duplicate_keypoint_score": (double["points"] - usual).mean(),
         "duplicate_height": 1 + (double["error"][:, 3] - double["error"][:, 1]).mean(),
-        "false_per_picture": len(false["frame"]) / len(recorded),
+        "false_per_image": len(false["frame"]) / len(recorded),
         "false_seen": often,
         "false_life_s": life_s,
         "false_size": (size.mean(), size.std()),

@@ -19,9 +19,11 @@ from poseflow_ros.batch.manifest import Manifest
 from poseflow_ros.batch.outcome import DONE, FAILED, INCOMPLETE, Job, Outcome
 from poseflow_ros.batch.ray_engine import run_ray
 from poseflow_ros.batch.video_runner import OUTPUTS, MakeVideoRunner
+from poseflow_ros.cli.bag_options import OPTIONS, add_bag_arguments
 from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.cli.signals import interrupted_once
 from poseflow_ros.cli.track import configure
+from poseflow_ros.cli.track_outputs import check_formats
 from poseflow_ros.config import Config, choices
 from poseflow_ros.estimation.factory import ESTIMATORS
 from poseflow_ros.imaging.video import DEFAULT_TIMEOUT_S
@@ -54,6 +56,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
     parser.add_argument("--association", choices=choices("tracker.association"))
+    add_bag_arguments(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: cores / 2)")
     parser.add_argument("--gpus", default="", metavar="0,1", help="GPUs that the processes share")
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
@@ -73,11 +76,13 @@ def run(args: argparse.Namespace) -> None:
     """
     outputs, gpus = _outputs(args.outputs), [gpu for gpu in args.gpus.split(",") if gpu]
     n_workers = _n_workers(args.workers, gpus)
-    config = _with_threads(configure(args), n_workers)
+    config = _with_threads(configure(args, messages="bag" in outputs), n_workers)
+    topics = {name: getattr(args, name) for name in OPTIONS}
+    make_runner = MakeVideoRunner(_track_arguments(topics), config, args.out.resolve(), outputs)
+    check_formats(make_runner.arguments(Job("", "input")))
     start = perf_counter()
-    with Manifest(args.out, _settings(config, outputs)) as manifest:
+    with Manifest(args.out, _settings(config, outputs, topics)) as manifest:
         jobs, n_finished = manifest.jobs(expand_inputs(args.inputs))
-        make_runner = MakeVideoRunner(_track_arguments(), config, args.out.resolve(), outputs)
         summary = _Summary(len(jobs), n_finished)
         try:
             with interrupted_once(), tqdm(total=len(jobs), unit="input", disable=None) as bar:
@@ -137,21 +142,23 @@ def _with_threads(config: Config, n_workers: int) -> Config:
     return replace(config, estimator=replace(config.estimator, threads=threads))
 
 
-def _settings(config: Config, outputs: tuple[str, ...]) -> str:
-    """Return what identifies the configuration and the outputs."""
+def _settings(config: Config, outputs: tuple[str, ...], topics: dict[str, str]) -> str:
+    """Return what identifies the configuration, the outputs and the topics of bags."""
     values = asdict(config)
     values["estimator"].pop("threads")  # the results do not depend on it
-    return sha256(repr((__version__, values, outputs)).encode()).hexdigest()
+    return sha256(repr((__version__, values, outputs, topics)).encode()).hexdigest()
 
 
-def _track_arguments() -> argparse.Namespace:
+def _track_arguments(topics: dict[str, str]) -> argparse.Namespace:
     return argparse.Namespace(
         rate=0.0,
         stamps="auto",
         timeout=DEFAULT_TIMEOUT_S,
+        **topics,
         progress=False,
         detections=None,
         show=False,
+        bag_images=False,
     )
 
 

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator
 from glob import glob
 from pathlib import Path
 
+from poseflow_ros.imaging.bag_files import BAG_SUFFIXES, is_bag
 from poseflow_ros.imaging.video import IMAGE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"))
-BAG_SUFFIXES = frozenset((".db3", ".mcap"))
 _PATTERN = frozenset("*?[")
 
 
 def expand_inputs(arguments: Iterable[str]) -> Iterator[str]:
     """Yield each input once, as an absolute path, in the order of the arguments.
 
-    A folder that has images, or `metadata.yaml`, is one input; of any other folder, all videos,
-    bags and image folders below it are inputs. A path that does not exist is yielded as it is,
+    A bag and a folder that has images are one input; of any other folder, all videos, bags and
+    image folders below it are inputs. A path that does not exist is yielded as it is,
     so that the batch reports it like any other failure.
 
     Args:
@@ -55,16 +55,14 @@ def _walk(path: Path) -> Iterator[Path]:
         yield path
         return
     for child in sorted(path.iterdir()):
-        is_input = child.is_dir() or child.suffix.lower() in VIDEO_SUFFIXES | BAG_SUFFIXES
+        is_input = child.is_dir() or child.suffix.lower() in VIDEO_SUFFIXES.union(BAG_SUFFIXES)
         if is_input and not child.name.startswith("."):
             yield from _walk(child)
 
 
 def _is_one_input(folder: Path) -> bool:
     """Return whether a folder is a bag or a sequence of images."""
-    if (folder / "metadata.yaml").exists():
-        return True
-    return any(
+    return is_bag(folder) or any(
         path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
         for path in folder.iterdir()
     )

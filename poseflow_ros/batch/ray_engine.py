@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from poseflow_ros.batch.outcome import FAILED, Job, Outcome
-from poseflow_ros.batch.worker_process import JobRunner, MakeRunner
+from poseflow_ros.batch.worker_process import JobRunner, MakeRunner, WorkerError
 from poseflow_ros.cli.errors import CommandError
 
 _MAX_RETRIES = 1
@@ -36,7 +36,8 @@ def run_ray(
         gpus: GPUs of each actor.
 
     Raises:
-        CommandError: Ray is not installed, cannot be reached, or cannot place the actors.
+        CommandError: Ray is not installed or cannot be reached.
+        WorkerError: a worker cannot make its network.
     """
     ray = _connect(address)
     try:
@@ -51,9 +52,16 @@ def run_ray(
 
 class _Actor:
     def __init__(self, make_runner: MakeRunner) -> None:
-        self._runner: JobRunner = make_runner()
+        self._runner: JobRunner | None = None
+        self._error = ""
+        try:
+            self._runner = make_runner()
+        except Exception as error:  # Ray would only say that the actor died
+            self._error = f"a worker cannot start: {error}"
 
     def run(self, job: Job) -> Outcome:
+        if self._runner is None:
+            raise WorkerError(self._error)
         return self._runner.run(job)
 
 
@@ -101,6 +109,8 @@ def _outcome(ray: Any, reference: Any, job: Job) -> Outcome:
     except ray.exceptions.RayActorError as error:
         return Outcome(job, FAILED, f"its worker died: {str(error).splitlines()[0]}")
     except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, WorkerError):
+            raise error.cause from None
         return Outcome(job, FAILED, str(error.cause))
     assert isinstance(outcome, Outcome)
     return outcome

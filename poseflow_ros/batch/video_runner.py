@@ -6,12 +6,24 @@ from pathlib import Path
 from time import perf_counter
 
 from poseflow_ros.batch.outcome import DONE, FAILED, INCOMPLETE, Job, Outcome
+from poseflow_ros.cli.bag_options import OPTIONS
 from poseflow_ros.cli.errors import IncompleteError
 from poseflow_ros.cli.track import Report, open_input, track_source
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.factory import make_estimator
+from poseflow_ros.imaging.bag_files import is_bag
 
-OUTPUTS = {"json": ".json", "mot": ".txt", "video": ".mp4", "report": ".report.json"}
+OUTPUTS = {
+    "json": ".json",
+    "table": ".parquet",
+    "bag": ".mcap",
+    "mot": ".txt",
+    "posetrack": ".posetrack.json",
+    "coco": ".coco.json",
+    "rrd": ".rrd",
+    "video": ".mp4",
+    "report": ".report.json",
+}
 """The outputs of `track` that a batch can write, and what their names end with."""
 
 
@@ -30,6 +42,15 @@ class MakeVideoRunner:
     config: Config
     folder: Path
     outputs: tuple[str, ...]
+
+    def arguments(self, job: Job) -> Namespace:
+        """Return the arguments of `track` for a job."""
+        paths = {
+            name: self.folder / (job.name + ending) if name in self.outputs else None
+            for name, ending in OUTPUTS.items()
+        }
+        topics = {} if is_bag(Path(job.input)) else dict.fromkeys(OPTIONS, "")
+        return Namespace(**vars(self.args) | {"input": job.input} | topics | paths)
 
     def __call__(self) -> "VideoRunner":
         """Load the network.
@@ -52,8 +73,8 @@ class VideoRunner:
         report, start = Report(), perf_counter()
         status, message = DONE, ""
         try:
-            args = self._arguments(job)
-            source = open_input(args)
+            args = self._settings.arguments(job)
+            source = open_input(args, self._settings.config)
             track_source(args, self._settings.config, source, self._estimator, report)
         except IncompleteError as error:
             status, message = INCOMPLETE, str(error)
@@ -68,11 +89,3 @@ class VideoRunner:
             recorded_s=round(report.duration_s, 3),
             work_s=round(perf_counter() - start, 3),
         )
-
-    def _arguments(self, job: Job) -> Namespace:
-        settings = self._settings
-        paths = {
-            name: settings.folder / (job.name + ending) if name in settings.outputs else None
-            for name, ending in OUTPUTS.items()
-        }
-        return Namespace(**vars(settings.args) | {"input": job.input} | paths)

@@ -20,8 +20,9 @@ from poseflow_ros.bench.processes import (
     executable,
     start,
 )
-from poseflow_ros.ros.outputs.publisher import RELIABLE
-from poseflow_ros.ros.stamps import duration, seconds
+from poseflow_ros.ros.publisher import RELIABLE
+from poseflow_ros.ros.stamps import duration
+from poseflow_ros.ros_data.header import seconds
 
 _PATIENCE_S = 60.0
 # The diagnostics of the last second arrive in it.

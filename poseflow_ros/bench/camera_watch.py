@@ -11,7 +11,7 @@ from sensor_msgs.msg import Image
 
 from poseflow_ros.bench.processes import DiagnosticsListener
 from poseflow_ros.poses import FloatArray
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 
 WARM_UP_S = 1.0
 _COUNTS = ("received", "processed", "dropped")

@@ -13,7 +13,7 @@ from poseflow_ros.poses import FloatArray, Poses
 MIN_VISIBLE = 0.25
 """People with a smaller visible share are neither detected nor counted as missed."""
 _COVERED = 0.4  # hidden share from which the box errors are those of an occluded person
-_PICTURE_PX = 768 * 576
+_FITTED_PX = 768 * 576
 _SITES_PER_FALSE = 4  # sites per false positive that exists on average
 _OUTSIDE_SCORE = -1.5  # logit of a keypoint outside the image, instead of the model's
 _NARROWEST = 0.1  # box, as a share of the height
@@ -27,8 +27,8 @@ class Detector:
 
     def __init__(self, model: DetectorModel, camera: Camera, rng: np.random.Generator) -> None:
         self._model, self._camera, self._rng = model, camera, rng
-        self._false = model.false_per_picture / model.false_seen
-        self._false *= camera.size_px.prod() / _PICTURE_PX
+        self._false = model.false_per_image / model.false_seen
+        self._false *= camera.size_px.prod() / _FITTED_PX
         sites = int(np.ceil(_SITES_PER_FALSE * self._false))
         self._n, rows = camera.people, 2 * camera.people + sites
         self._shifts = rng.standard_normal((rows, 2))
@@ -56,8 +56,8 @@ class Detector:
         order = order[np.argsort(-scores[order], kind="stable")]
         boxes = cut(boxes[order], self._camera.size_px)
         poses = Poses(keypoints[order], keypoint_scores[order], boxes, scores[order])
-        in_picture: NDArray[np.bool_] = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
-        return poses[in_picture]
+        in_image: NDArray[np.bool_] = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+        return poses[in_image]
 
     def _outside(self, keypoints: FloatArray) -> NDArray[np.bool_]:
         """Return (R, 17), true where the image border truncates a person at a keypoint."""

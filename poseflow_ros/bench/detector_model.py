@@ -32,7 +32,7 @@ class DetectorModel:
         duplicate_score: added to the person's score.
         duplicate_keypoint_score: added to `keypoint_score`.
         duplicate_height: height of a duplicate's box, relative to the person's.
-        false_per_picture: number of false positives per image of 768 x 576.
+        false_per_image: number of false positives per image of 768 x 576.
         false_seen: share of images in which an existing false positive is detected.
         false_life_s: mean lifetime of a false positive.
         false_size: log of the height relative to people's: mean and standard deviation.
@@ -61,7 +61,7 @@ class DetectorModel:
     duplicate_score: float
     duplicate_keypoint_score: float
     duplicate_height: float
-    false_per_picture: float
+    false_per_image: float
     false_seen: float
     false_life_s: float
     false_size: tuple[float, float]
@@ -92,7 +92,7 @@ MOVENET_TILED = DetectorModel(
     duplicate_score=-0.44,
     duplicate_keypoint_score=-0.728,
     duplicate_height=0.68,
-    false_per_picture=1.053,
+    false_per_image=1.053,
     false_seen=0.749,
     false_life_s=1.377,
     false_size=(-0.621, 0.401),
@@ -121,7 +121,7 @@ ONE_STAGE = DetectorModel(
     duplicate_score=0.535,
     duplicate_keypoint_score=-0.637,
     duplicate_height=0.925,
-    false_per_picture=0.16,
+    false_per_image=0.16,
     false_seen=1.0,
     false_life_s=0.156,
     false_size=(0.163, 0.206),

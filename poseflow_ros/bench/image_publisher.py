@@ -61,7 +61,7 @@ def publish(node: Node, stream: ImageStream, n_subscriptions: int) -> dict[str, 
     Returns:
         The number of published images of each camera.
     """
-    messages = [to_message(p, Header(frame_id="camera"), "bgr8") for p in stream.pictures()]
+    messages = [to_message(p, Header(frame_id="camera"), "bgr8") for p in stream.images()]
     cameras = _cameras(node, stream, n_subscriptions)
     begin_s = time.monotonic()
     while (camera := min(cameras, key=lambda c: c.due)).next < stream.n_images:

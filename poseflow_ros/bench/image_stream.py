@@ -8,7 +8,7 @@ from poseflow_ros.bench.error import BenchError
 from poseflow_ros.poses import Image
 
 QOS = ("best_effort", "reliable")
-_N_PICTURES = 4
+_N_IMAGES = 4
 _TILE_PX, _STEP_PX = 16, 4
 
 
@@ -57,18 +57,18 @@ class ImageStream:
         numbers = range(1, self.cameras + 1)
         return [f"camera{i}" for i in numbers] if self.cameras > 1 else [""]
 
-    def pictures(self) -> list[Image]:
+    def images(self) -> list[Image]:
         """Return the images, which are repeated: colored tiles that move back and forth.
 
         Returns:
             (height, width, 3) uint8 BGR images without people; consecutive images are shifted by
             4 pixels.
         """
-        margin = _STEP_PX * (_N_PICTURES - 1)
+        margin = _STEP_PX * (_N_IMAGES - 1)
         y = np.arange(self.height)[:, None] // _TILE_PX
         x = np.arange(self.width + margin)[None] // _TILE_PX
         scene = np.stack([x * a + y * b + x * y * c for a, b, c in
                           ((53, 97, 11), (89, 31, 7), (17, 71, 13))], axis=2)  # fmt: skip
         pixels = (scene % 256).astype(np.uint8)
-        shifts = [_STEP_PX * i for i in range(_N_PICTURES)]
+        shifts = [_STEP_PX * i for i in range(_N_IMAGES)]
         return [pixels[:, s : s + self.width] for s in shifts + shifts[-2:0:-1]]

@@ -16,7 +16,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.node import Node
 
 from poseflow_ros.bench.error import BenchError
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0

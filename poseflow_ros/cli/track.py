@@ -4,43 +4,54 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from poseflow_ros.cli.annotated_window import AnnotatedWindow
-from poseflow_ros.cli.errors import IncompleteError
+from poseflow_ros.cli.bag_cameras import camera_runs
+from poseflow_ros.cli.bag_options import add_bag_arguments
+from poseflow_ros.cli.errors import CommandError, IncompleteError
 from poseflow_ros.cli.outputs import OutputFiles, check_outputs
 from poseflow_ros.cli.params import node_parameters, unused_parameters
+from poseflow_ros.cli.results import Origin, Results
 from poseflow_ros.cli.signals import StopRequest, stop_requests
-from poseflow_ros.cli.writers import AnnotatedVideoWriter, FrameWriter, JsonWriter, MotWriter
-from poseflow_ros.config import Config, TrackerConfig, choices
+from poseflow_ros.cli.track_outputs import (
+    add_output_arguments,
+    camera_rotation,
+    check_formats,
+    open_outputs,
+    output_paths,
+)
+from poseflow_ros.config import Config, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.factory import ESTIMATORS, make_estimator
 from poseflow_ros.estimation.guidance import Hint, estimate_with_hints
 from poseflow_ros.estimation.recorded import RecordedPoses
 from poseflow_ros.imaging.appearance import AppearanceModel
 from poseflow_ros.imaging.appearance_factory import make_appearance_model
+from poseflow_ros.imaging.gray_range import GrayRange
+from poseflow_ros.imaging.read_ahead import read_ahead
 from poseflow_ros.imaging.video import (
     DEFAULT_TIMEOUT_S,
     Source,
     VideoError,
-    check_video_name,
     open_source,
 )
 from poseflow_ros.imaging.window import WindowClosed, check_display
 from poseflow_ros.pipeline import Frame, Pipeline
-from poseflow_ros.poses import Image, TrackedPoses, TrackState
+from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.ros_data.bag_depth import BagDepth, BagTopics
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 # What ends a run after it has begun.
-_FAILURES = (VideoError, OSError, RuntimeError)
+_FAILURES = (CommandError, VideoError, OSError, RuntimeError)
+# As of the node after its first activation.
+_FIRST_EPOCH = 1
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -50,8 +61,8 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument(
         "input",
-        help="video, image, folder of images, pattern such as img_%%04d.png, number or device of "
-        "a camera, or URL of a stream (rtsp, udp, ...)",
+        help="video, image, folder of images, ROS 2 bag, pattern such as img_%%04d.png, number or "
+        "device of a camera, or URL of a stream (rtsp, udp, ...)",
     )
     parser.add_argument("--params", type=Path, metavar="FILE.yaml", help="parameters of the node")
     parser.add_argument("--estimator", choices=ESTIMATORS)
@@ -60,6 +71,11 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--detections", type=Path, metavar="FILE.npz", help="recorded poses, without an estimator"
     )
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="images per second")
+    add_bag_arguments(parser)
+    parser.add_argument(
+        "--camera", action="append", default=[], metavar="NAME=TOPIC",
+        help="a camera of a bag, once or more: each writes outputs with its name",
+    )  # fmt: skip
     parser.add_argument(
         "--stamps",
         choices=("auto", "names"),
@@ -70,13 +86,10 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="S",
         help="the longest time that a stream may send nothing, seconds (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the annotated video")
     parser.add_argument(
         "--show", action="store_true", help="show them in a window: q quits, space pauses, s saves"
     )
-    parser.add_argument("--mot", type=Path, metavar="OUT.txt", help="write MOTChallenge text")
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all poses")
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the statistics")
+    add_output_arguments(parser)
     parser.set_defaults(run=run, progress=True)
 
 
@@ -117,26 +130,45 @@ def run(args: argparse.Namespace) -> None:
         IncompleteError: only a part of the input was processed; the outputs have partial names.
         CommandError, ConfigError, EstimatorError, VideoError: nothing was processed.
     """
+    config = configure(args, messages=args.bag is not None)
+    runs = camera_runs(args, config)
     inputs = [Path(args.input), *(path for path in (args.detections,) if path)]
-    check_outputs((args.video, args.mot, args.json, args.report), inputs)
-    if args.video:
-        check_video_name(args.video)
+    check_outputs([path for each, _ in runs for path in output_paths(each)], inputs)
+    check_formats(args)
     if args.show:
         check_display()
-    config = configure(args)
-    source = open_input(args)
-    estimator, report = _estimator(args, config), Report()
+    sources = [open_input(*each) for each in runs]
+    estimator, incomplete = _estimator(args, config), []
+    try:
+        for (each, camera_config), source in zip(runs, sources, strict=True):
+            try:
+                _track_camera(each, camera_config, source, estimator)
+            except IncompleteError as error:
+                incomplete.append(str(error))
+    finally:
+        estimator.close()
+    if incomplete:
+        raise IncompleteError("; ".join(incomplete))
+
+
+def _track_camera(
+    args: argparse.Namespace, config: Config, source: Source, estimator: PoseEstimator
+) -> None:
+    """Track the people in a source, print the statistics and what is remarkable."""
+    report = Report()
     try:
         track_source(args, config, source, estimator, report)
     finally:
-        estimator.close()
         if report.frames:
             print("  ".join(f"{name} {value}" for name, value in report.figures().items()))
     if isinstance(estimator, RecordedPoses) and len(estimator) != report.frames:
         _warn(f"{len(estimator)} frames in {args.detections}, {report.frames} in {args.input}")
+    if source.left_out:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in source.left_out.items())
+        _warn(f"{source.left_out.total()} images of {args.input} left out: {reasons}")
 
 
-def open_input(args: argparse.Namespace) -> Source:
+def open_input(args: argparse.Namespace, config: Config) -> Source:
     """Open the input of the command.
 
     Raises:
@@ -147,6 +179,9 @@ def open_input(args: argparse.Namespace) -> Source:
         args.rate,
         stamps_from_names=args.stamps == "names",
         timeout_s=args.timeout,
+        topic=args.topic,
+        gray_range=GrayRange(config.cameras.mono16_range),
+        max_backward_s=config.cameras.max_backward_s,
     )
     if source.hint:
         _warn(source.hint)
@@ -164,7 +199,7 @@ def track_source(
 
     Raises:
         IncompleteError: only a part of the input was processed; the outputs have partial names.
-        VideoError, OSError, RuntimeError: nothing was processed.
+        CommandError, VideoError, OSError, RuntimeError: nothing was processed.
     """
     files = OutputFiles()
     try:
@@ -206,17 +241,20 @@ def _track(
                 disable=None if args.progress else True,
             )
         )
-        pipeline: Pipeline[int] = Pipeline(
-            config, estimator.skeleton, appearance.likelihood, log=bar.write
+        pipeline: Pipeline[Origin] = Pipeline(
+            config, estimator.skeleton, appearance.likelihood, log=bar.write, epoch=_FIRST_EPOCH
         )
-        writers = _open_outputs(args, config, source, estimator.skeleton, files, stack)
-        frames = _frames(pipeline, estimator, appearance, bar, report)
+        writers = open_outputs(args, config, source, estimator.skeleton, files, stack)
+        bag = stack.enter_context(_bag_depth(args, config, source, estimator.skeleton))
+        results = Results(config, camera_rotation(config), bag)
+        upright = results.upright(bar, source.headers)
+        frames = _with_last(_frames(pipeline, estimator, appearance, upright, report))
         with images.until_window_closed():
-            for frame, is_last in _with_last(frames):
-                people = frame.tracked[_written(frame.tracked, config.tracker, is_last)]
-                report.add(people, frame.stamp_s)
+            for frame, is_last in frames:
+                result = results.make(frame, is_last)
+                report.add(result.people, result.stamp_s)
                 for write in writers:
-                    write(frame.image, frame.stamp_s, frame.payload, people)
+                    write(result)
     if images.failure and (str(files) or not images.window_closed):
         raise VideoError(images.failure)
 
@@ -233,8 +271,10 @@ class _Images:
         """Whether the user closed the window of `--show`."""
 
     def __iter__(self) -> Iterator[tuple[Image, float]]:
+        # A camera is read when an image is wanted, so that it is a present one.
+        read = iter(self._source) if self._source.is_live else read_ahead(self._source)
         try:
-            for image_and_stamp in self._source:
+            for image_and_stamp in read:
                 if self._stop:
                     self.failure = f"{self._source.name}: stopped by {self._stop.reason}"
                     break
@@ -255,22 +295,35 @@ class _Images:
                 self.failure = f"{self._source.name}: the window was closed"
 
 
+def _bag_depth(
+    args: argparse.Namespace, config: Config, source: Source, skeleton: Skeleton
+) -> AbstractContextManager[BagDepth | None]:
+    """Return calibration and depth of a bag, where they are written; otherwise None."""
+    if not source.topic and (args.depth or args.camera_info):
+        raise CommandError(f"--depth and --camera-info need a bag; {args.input} is not one")
+    if not source.topic or not (args.bag or args.rrd):
+        return nullcontext()
+    topics = BagTopics(source.topic, args.camera_info, args.depth)
+    up = np.append(camera_rotation(config).up, 0.0)
+    return BagDepth(Path(args.input), topics, config, skeleton, up)
+
+
 def _frames(
-    pipeline: Pipeline[int],
+    pipeline: Pipeline[Origin],
     estimator: PoseEstimator,
     appearance: AppearanceModel,
-    images: Iterable[tuple[Image, float]],
+    images: Iterable[tuple[Image, float, Origin]],
     report: Report,
-) -> Iterator[Frame[int]]:
-    """Yield each image with its tracks; the payload is its index."""
-    for index, (image, stamp_s) in enumerate(images):
+) -> Iterator[Frame[Origin]]:
+    """Yield each image with its tracks; the payload is its origin."""
+    for image, stamp_s, origin in images:
         start = perf_counter()
         hint = Hint("", stamp_s, pipeline.predict(image, stamp_s))
         (estimate,) = estimate_with_hints(estimator, [image], [hint])
         estimated = perf_counter()
         (appearances,) = appearance.describe([image], [estimate.poses])
         frames = pipeline.track(
-            image, estimate.poses, appearances, stamp_s, index, estimate.unscanned_ids
+            image, estimate.poses, appearances, stamp_s, origin, estimate.unscanned_ids
         )
         report.estimate_s += estimated - start
         report.track_s += perf_counter() - estimated
@@ -278,7 +331,9 @@ def _frames(
     yield from pipeline.flush()
 
 
-def _with_last(frames: Iterator[Frame[int]]) -> Iterator[tuple[Frame[int], bool]]:
+def _with_last(
+    frames: Iterator[Frame[Origin]],
+) -> Iterator[tuple[Frame[Origin], bool]]:
     """Yield each frame and whether it is the last one."""
     frame = next(frames, None)
     while frame is not None:
@@ -287,18 +342,12 @@ def _with_last(frames: Iterator[Frame[int]]) -> Iterator[tuple[Frame[int], bool]
         frame = following
 
 
-def _written(tracked: TrackedPoses, config: TrackerConfig, is_last: bool) -> NDArray[np.bool_]:
-    """Return (N,), true for the people that are written.
-
-    In the last image, such as a single photo, tentative people too: no image follows that could
-    confirm them.
-    """
-    tentative = (tracked.states == TrackState.TENTATIVE) & (config.publish_tentative or is_last)
-    return tracked.visible | tentative
-
-
-def configure(args: argparse.Namespace) -> Config:
+def configure(args: argparse.Namespace, messages: bool) -> Config:
     """Return the configuration that the command asks for.
+
+    Args:
+        args: of the command.
+        messages: whether messages of the node are written.
 
     Raises:
         CommandError, ConfigError: a parameter or its file is wrong.
@@ -306,7 +355,7 @@ def configure(args: argparse.Namespace) -> Config:
     values = node_parameters(args.params)
     options = {"estimator.name": args.estimator, "tracker.association": args.association}
     config = Config.from_parameters(values | {k: v for k, v in options.items() if v})
-    if unused := unused_parameters(args.params, config):
+    if unused := unused_parameters(args.params, config, messages=messages):
         _warn(f"parameters of the node that this command does not use: {', '.join(unused)}")
     return config
 
@@ -321,28 +370,6 @@ def _log(line: str) -> None:
 
 def _warn(line: str) -> None:
     _log(f"warning: {line}")
-
-
-def _open_outputs(
-    args: argparse.Namespace,
-    config: Config,
-    source: Source,
-    skeleton: Skeleton,
-    files: OutputFiles,
-    stack: ExitStack,
-) -> list[FrameWriter]:
-    """Return a writer for each output; the stack closes them."""
-    writers: list[Any] = []
-    if args.video:
-        path = files.add(args.video)
-        writers.append(AnnotatedVideoWriter(path, source.rate_hz, skeleton, config.markers))
-    if args.mot:
-        writers.append(MotWriter(files.add(args.mot)))
-    if args.json:
-        writers.append(JsonWriter(files.add(args.json), skeleton, config.markers))
-    if args.show:
-        writers.append(AnnotatedWindow(skeleton, config.markers))
-    return [stack.enter_context(writer) for writer in writers]
 
 
 def _write_figures(path: Path | None, report: Report, files: OutputFiles) -> None:

@@ -134,7 +134,7 @@ class Detectron2Network(RegionNetwork):
     def find_people_exactly(self, features: Pyramid, size: Size) -> PaddedPeople:
         """Return the people as detectron2 finds them; see `Network.find_people_exactly`."""
         heads, rpn = self._model.roi_heads, self._model.proposal_generator
-        logits, deltas = self._objectness(features.levels)
+        logits, deltas = self.objectness(features.levels)
         # (B, A * D, h, w) -> (B, h * w * A, D), D = 1 for logits and 4 for deltas
         logits = [x.float().permute(0, 2, 3, 1).flatten(1) for x in logits]
         deltas = [x.float().permute(0, 2, 3, 1).reshape(len(x), -1, 4) for x in deltas]
@@ -153,7 +153,8 @@ class Detectron2Network(RegionNetwork):
             [x.pred_boxes.tensor for x in people], [x.scores for x in people]
         )
 
-    def _levels(self, inputs: Tensor) -> dict[str, Tensor]:
+    def levels(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the levels by name; see `RegionNetwork.levels`."""
         return self._backbone(inputs)
 
     def _anchors(self, levels: dict[str, Tensor], size: Size) -> Sequence[Tensor]:
@@ -161,7 +162,8 @@ class Detectron2Network(RegionNetwork):
         of_levels = rpn.anchor_generator([levels[name] for name in rpn.in_features])
         return [boxes.tensor for boxes in of_levels]
 
-    def _objectness(self, levels: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def objectness(self, levels: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return logits and deltas of each level; see `RegionNetwork.objectness`."""
         rpn = self._model.proposal_generator
         return rpn.rpn_head([levels[name] for name in rpn.in_features])
 

@@ -1,5 +1,6 @@
 """Estimators that look for people where the tracker expects them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -17,11 +18,14 @@ class Hint:
         camera: whose image it is.
         stamp_s: when it was taken, seconds.
         predictions: where people are expected in it.
+        budget_s: how long the network may take so that no image is dropped, seconds; inf: no
+            limit.
     """
 
     camera: str
     stamp_s: float
     predictions: Predictions
+    budget_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)

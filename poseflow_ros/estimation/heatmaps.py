@@ -1,9 +1,12 @@
 """Decoding of heatmaps to keypoints, for all people at once, on the device of the heatmaps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from poseflow_ros.estimation.heatmap_parts import MAX_VALUES_CPU, MAX_VALUES_GPU, split
 
 # The convolution kernel of torch's bicubic interpolation (Keys 1981), which both libraries use.
 _KEYS_A = -0.75
@@ -12,9 +15,6 @@ _KEYS_A = -0.75
 _REACH = 2
 # Half precision overflows to infinity, which times zero is NaN.
 _LARGEST_LOGIT = 1e30
-# Interpolated values in memory at a time: 64 MiB on a GPU, about 15 people of 400 x 150 pixels; on
-# a CPU as many as its caches hold, which is several times faster.
-MAX_VALUES_GPU, MAX_VALUES_CPU = 2**24, 2**20
 
 
 def pixel_lengths(boxes: Tensor) -> Tensor:
@@ -48,41 +48,48 @@ def decode(
     """
     if not len(boxes):
         return heatmaps.new_zeros(0, heatmaps.shape[1], 2), heatmaps.new_zeros(heatmaps.shape[:2])
-    heatmaps = heatmaps.nan_to_num(-_LARGEST_LOGIT, _LARGEST_LOGIT, -_LARGEST_LOGIT)
-    sides, lengths = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1), pixel_lengths(boxes)
+    heatmaps, lengths = _limited(heatmaps), pixel_lengths(boxes)
     sizes = lengths.int().tolist() if sizes is None else sizes
     max_pixels = (MAX_VALUES_GPU if boxes.is_cuda else MAX_VALUES_CPU) // heatmaps.shape[1]
     parts = [
         _find_peaks(heatmaps[part], lengths[part], size) for part, size in split(sizes, max_pixels)
     ]
     peaks, offsets = (torch.cat(values) for values in zip(*parts, strict=True))
+    return _keypoints(peaks, offsets, boxes, lengths, limits), _scores(heatmaps, peaks, lengths)
+
+
+def decode_together(heatmaps: Tensor, boxes: Tensor, limits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the same as `decode` for people whose interpolated heatmaps fit into memory together.
+
+    Nothing in it depends on values on the host, so that it can be exported.
+    """
+    heatmaps, lengths = _limited(heatmaps), pixel_lengths(boxes)
+    peaks, offsets = _find_peaks(heatmaps, lengths, lengths.amax(dim=0).int())
+    return _keypoints(peaks, offsets, boxes, lengths, limits), _scores(heatmaps, peaks, lengths)
+
+
+def _limited(heatmaps: Tensor) -> Tensor:
+    return heatmaps.nan_to_num(-_LARGEST_LOGIT, _LARGEST_LOGIT, -_LARGEST_LOGIT)
+
+
+def _keypoints(
+    peaks: Tensor, offsets: Tensor, boxes: Tensor, lengths: Tensor, limits: Tensor
+) -> Tensor:
+    """Return the positions (N, K, 2) of peaks in their boxes, pixels of the input."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
     pixel = (sides / lengths)[:, None]
     offsets = (offsets * pixel).clamp(-limits, limits)
-    keypoints = (peaks + 0.5) * pixel + offsets + boxes[:, None, :2]
-    return keypoints, _scores(heatmaps, peaks, lengths)
+    return (peaks + 0.5) * pixel + offsets + boxes[:, None, :2]
 
 
-def split(
-    sizes: Sequence[Sequence[int]], max_pixels: int
-) -> Iterator[tuple[slice, tuple[int, int]]]:
-    """Yield consecutive parts of the people, each with the width and height that fits all of it.
+def _find_peaks(heatmaps: Tensor, lengths: Tensor, size: Any) -> tuple[Tensor, Tensor]:
+    """Return the pixel (N, K, 2) of each maximum, and the maximum's offset from its centre.
 
     Args:
-        sizes: width and height of each person's box, pixels.
-        max_pixels: people times width times height of a part, unless it is a single person.
+        heatmaps: (N, K, S, S) logits.
+        lengths: `pixel_lengths` of the boxes.
+        size: width and height that fit all of them, two numbers or, for export, a tensor of them.
     """
-    start, widest, highest = 0, 0, 0
-    for i, (width, height) in enumerate(sizes):
-        w, h = max(widest, width), max(highest, height)
-        if i > start and (i + 1 - start) * w * h > max_pixels:
-            yield slice(start, i), (widest, highest)
-            start, w, h = i, width, height
-        widest, highest = w, h
-    yield slice(start, len(sizes)), (widest, highest)
-
-
-def _find_peaks(heatmaps: Tensor, lengths: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return the pixel (N, K, 2) of each maximum, and the maximum's offset from its centre."""
     n, k, side, _ = heatmaps.shape
     columns, rows = (_stretch(lengths[:, axis], size[axis], side) for axis in (0, 1))
     wide = heatmaps.transpose(1, 2).reshape(n, side * k, side) @ columns.transpose(1, 2)
@@ -106,7 +113,7 @@ def _find_peaks(heatmaps: Tensor, lengths: Tensor, size: tuple[int, int]) -> tup
     return peaks, torch.where(inside, offsets, 0)
 
 
-def _stretch(lengths: Tensor, n_rows: int, side: int) -> Tensor:
+def _stretch(lengths: Tensor, n_rows: Any, side: int) -> Tensor:
     """Return matrices (N, R, side) that interpolate `side` values to the first `lengths` of R."""
     pixels = torch.arange(n_rows, device=lengths.device)
     pixels = torch.minimum(pixels, lengths[:, None] - 1)

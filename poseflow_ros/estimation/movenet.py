@@ -1,5 +1,6 @@
 """MoveNet MultiPose Lightning with LiteRT: people in tiles of an image, on a CPU."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -120,7 +121,8 @@ class MoveNet:
         schedule = self._schedules.get(hint.camera)
         if schedule is None or not schedule.grid.is_of(image):
             schedule = self._schedules[hint.camera] = TileSchedule(grid, self._config)
-        plan = schedule.plan(hint.predictions, hint.stamp_s)
+        budget_s = hint.budget_s if self._config.keep_up else math.inf
+        plan = schedule.plan(hint.predictions, hint.stamp_s, budget_s / self._passes.pass_s)
         poses = self._scan(image, grid, plan.regions)
         return Estimate(poses, hint.predictions.track_ids[~plan.scanned], plan.n_left_out)
 

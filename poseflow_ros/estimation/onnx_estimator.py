@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poseflow_ros.config import Config, EstimatorConfig
-from poseflow_ros.estimation import onnx_mmlab, onnx_yolo
+from poseflow_ros.estimation import onnx_keypoint_rcnn, onnx_mmlab, onnx_yolo
 from poseflow_ros.estimation.errors import EstimatorError
 from poseflow_ros.estimation.onnx_one_stage import OneStageModel
-from poseflow_ros.estimation.onnx_session import OnnxSession
+from poseflow_ros.estimation.onnx_session import ImageSession, OnnxSession
 from poseflow_ros.estimation.onnx_top_down import TYPES, PoseHead, TopDownModel, match_head
 from poseflow_ros.estimation.weights import ModelFile, find, named_file
 from poseflow_ros.poses import Image, Poses
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.skeletons.table import SKELETONS
 
-_POSE_TYPES = (onnx_mmlab.POSE_TYPE, *onnx_yolo.POSE_TYPES, *TYPES)
+_POSE_TYPES = (
+    *(onnx_mmlab.POSE_TYPE, onnx_keypoint_rcnn.POSE_TYPE),
+    *(*onnx_yolo.POSE_TYPES, *TYPES),
+)
 _DETECTOR_TYPES = (onnx_mmlab.DETECTOR_TYPE, *onnx_yolo.DETECTOR_TYPES)
 
 
@@ -66,10 +69,10 @@ class OnnxEstimator:
             EstimatorError: ONNX Runtime, a parameter or a model is missing or cannot be used.
         """
         session = OnnxSession(find(config.weights, None), config)
-        self._sessions = [session]
         model = _match_pose(session, config)
         if model is None:
             raise _unsupported(session, _POSE_TYPES)
+        self._sessions: list[ImageSession] = [model.session]
         self.skeleton = _skeleton(session, model.n_keypoints)
         self._model: OneStageModel | TopDownModel
         if isinstance(model, PoseHead):
@@ -100,6 +103,10 @@ class OnnxEstimator:
         """
         return self._model.estimate_batch(images)
 
+    def values(self) -> dict[str, str]:
+        """Return the values for diagnostics."""
+        return self._sessions[0].values()
+
     def close(self) -> None:
         """Release the models' memory; a second call does nothing."""
         for session in self._sessions:
@@ -109,7 +116,8 @@ class OnnxEstimator:
 def _match_pose(session: OnnxSession, config: EstimatorConfig) -> OneStageModel | PoseHead | None:
     """Return the model of a pose network; None if it is of no supported type."""
     return (
-        onnx_mmlab.match_pose(session, config)
+        onnx_keypoint_rcnn.match_pose(session, config)
+        or onnx_mmlab.match_pose(session, config)
         or onnx_yolo.match_pose(session, config)
         or match_head(session)
     )

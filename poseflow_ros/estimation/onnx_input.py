@@ -50,3 +50,6 @@ RTMDET = InputFormat(
 )
 # MMPose, configs of RTMPose, HRNet and ViTPose: bgr_to_rgb, ImageNet's mean and std.
 TOP_DOWN = InputFormat(rgb=True, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+# This package's export of Keypoint R-CNN, which contains the normalization; as in torchvision,
+# padding on the right and at the bottom.
+KEYPOINT_RCNN = InputFormat(rgb=True, centered=False)

@@ -8,7 +8,7 @@ import numpy as np
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.letterbox import Placement, letterbox, padded_size
 from poseflow_ros.estimation.onnx_input import InputFormat
-from poseflow_ros.estimation.onnx_session import OnnxSession, Outputs
+from poseflow_ros.estimation.onnx_session import ImageSession, Outputs
 from poseflow_ros.poses import Image, Poses
 
 Decoder = Callable[[Outputs], Poses]
@@ -27,7 +27,7 @@ class OneStageModel:
 
     def __init__(
         self,
-        session: OnnxSession,
+        session: ImageSession,
         title: str,
         n_keypoints: int,
         input_format: InputFormat,

@@ -34,9 +34,14 @@ def choose_providers(config: EstimatorConfig, available: Sequence[str]) -> Provi
     return [(name, _options(name, config)) for name in names if name in available]
 
 
+def device_id(config: EstimatorConfig) -> int:
+    """Return the number of the GPU that the parameter `device` names."""
+    return int(config.device.partition(":")[2] or 0)
+
+
 def _options(provider: str, config: EstimatorConfig) -> dict[str, Any]:
     if provider in GPU:
-        index = {"device_id": int(config.device.partition(":")[2] or 0)}
+        index = {"device_id": device_id(config)}
         return index | (_tensorrt(config) if provider == TENSORRT else _cuda(config))
     if provider == OPENVINO:
         return {"device_type": "CPU" if config.device == "cpu" else "AUTO"}

@@ -1,22 +1,26 @@
 """A model in ONNX Runtime: its inputs and outputs, its batches and its failures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poseflow_ros.config import EstimatorConfig
 from poseflow_ros.estimation.cpu_threads import cpu_threads
+from poseflow_ros.estimation.device_messages import says_device_lost, says_out_of_memory
 from poseflow_ros.estimation.errors import (
     DeviceLostError,
     EstimatorError,
     OutOfMemoryError,
     first_line,
 )
-from poseflow_ros.estimation.onnx_failures import is_device_lost, is_out_of_memory
-from poseflow_ros.estimation.onnx_providers import active_precision, choose_providers
+from poseflow_ros.estimation.onnx_providers import (
+    active_precision,
+    choose_providers,
+    device_id,
+)
 from poseflow_ros.estimation.onnx_runtime import (
     GPU,
     available_providers,
@@ -31,6 +35,32 @@ _PROBE_SIZES = ((640, 640), (256, 192))
 
 Outputs = tuple[NDArray[Any], ...]
 """The outputs of a model for one image, in the model's order, without the batch axis."""
+
+
+class ImageSession(Protocol):
+    """A model, in one file or several, that takes images."""
+
+    @property
+    def batches(self) -> bool:
+        """Whether a batch of images takes less time than the images one by one."""
+        ...
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of the input; None where the model accepts any."""
+        ...
+
+    def run(self, inputs: NDArray[np.float32]) -> list[Outputs]:
+        """Return the outputs for each image; see `OnnxSession.run`."""
+        ...
+
+    def values(self) -> dict[str, str]:
+        """Return the values for diagnostics."""
+        ...
+
+    def close(self) -> None:
+        """Release the model's memory; a second call does nothing."""
+        ...
 
 
 class OnnxSession:
@@ -57,7 +87,8 @@ class OnnxSession:
         """
         self.path = path
         self.max_batch: int | None = None
-        self._session = _open(path, config)
+        self._device_id = device_id(config)
+        self._session = open_model(path, config)
         self.provider: str = self._session.get_providers()[0]
         self._read_input()
         file_precision = np.dtype(self._dtype).name
@@ -75,6 +106,11 @@ class OnnxSession:
         """Whether a batch of images takes less time than the images one by one."""
         return self.on_gpu and self.fixed_batch != 1
 
+    @property
+    def device(self) -> tuple[str, int]:
+        """Name and number of the device on which the provider computes, as in `bind_output`."""
+        return ("cuda", self._device_id) if self.on_gpu else ("cpu", 0)
+
     def run(self, inputs: NDArray[np.float32]) -> list[Outputs]:
         """Return the outputs for each image.
 
@@ -90,6 +126,23 @@ class OnnxSession:
         for start in range(0, len(inputs), step):
             results += self._run(inputs[start : start + step])
         return results
+
+    def run_on_device(self, inputs: NDArray[np.float32]) -> dict[str, Any]:
+        """Return the outputs by name, as values of ONNX Runtime that stay on the device.
+
+        Args:
+            inputs: (B, 3, H, W) float32, of the model's own batch and size.
+
+        Raises:
+            Exception: whatever ONNX Runtime raises; `failure` tells what it means.
+        """
+        feed = {self.input_name: inputs.astype(self._dtype, copy=False)}
+        names = [output.name for output in self._session.get_outputs()]
+        return run_bound(self._session, feed, dict.fromkeys(names, self.device))
+
+    def values(self) -> dict[str, str]:
+        """Return no values for diagnostics."""
+        return {}
 
     def close(self) -> None:
         """Release the model's memory; a second call does nothing."""
@@ -144,7 +197,7 @@ class OnnxSession:
         try:
             outputs: Sequence[NDArray[Any]] = self._session.run(None, feed)
         except Exception as error:
-            raise self._failure(error, n) from error
+            raise self.failure(error, n) from error
         # An output without the batch axis is of no supported type: `output_shapes` shows it whole.
         batched = [output.shape[:1] == inputs.shape[:1] for output in outputs]
         return [
@@ -155,30 +208,58 @@ class OnnxSession:
             for i in range(n)
         ]
 
-    def _failure(self, error: Exception, n_images: int) -> Exception:
+    def failure(self, error: Exception, n_images: int) -> Exception:
         """Return the failure of a run as an error of this package, if it is of the device."""
         reason = first_line(error)
-        if is_out_of_memory(str(error)):
+        if says_out_of_memory(str(error)):
             self.max_batch = max(1, n_images // 2)
             return OutOfMemoryError(
                 f"out of memory with a batch of {n_images} on {self.provider} ({reason}); the "
                 f"next batches have at most {self.max_batch}"
             )
-        if is_device_lost(str(error)):
+        if says_device_lost(str(error)):
             return DeviceLostError(f"{self.provider} failed: {reason}")
         return error
 
 
-def _open(path: Path, config: EstimatorConfig) -> Any:
+def open_model(path: Path, config: EstimatorConfig, among: Sequence[str] | None = None) -> Any:
     """Return a session of ONNX Runtime.
+
+    Args:
+        path: the file.
+        config: the settings.
+        among: the only providers that may run the model; None for all.
 
     Raises:
         EstimatorError: ONNX Runtime is missing, or the device or the file cannot be used.
     """
-    providers = choose_providers(config, available_providers())
+    available = available_providers()
+    providers = choose_providers(config, [x for x in available if among is None or x in among])
     session = open_session(path, "weights", providers, cpu_threads(config))
     check_started(session, "estimator.device", config.device)
     return session
+
+
+def run_bound(
+    session: Any, inputs: Mapping[str, Any], devices: Mapping[str, tuple[str, int]]
+) -> dict[str, Any]:
+    """Run a session of ONNX Runtime; return the outputs by name, as its own values.
+
+    Args:
+        session: of ONNX Runtime.
+        inputs: name -> an array, or a value that another run has returned.
+        devices: name of each output -> where it is kept, such as ("cuda", 0).
+    """
+    binding = session.io_binding()
+    for name, value in inputs.items():
+        if isinstance(value, np.ndarray):
+            binding.bind_cpu_input(name, value)
+        else:
+            binding.bind_ortvalue_input(name, value)
+    for name, device in devices.items():
+        binding.bind_output(name, *device)
+    session.run_with_iobinding(binding)
+    return dict(zip(devices, binding.get_outputs(), strict=True))
 
 
 def _described(value: Any) -> str:

@@ -34,7 +34,7 @@ class PeopleSettings:
     """
 
     per_image: int
-    min_score: float
+    min_score: float | Tensor
     max_iou: float
     min_side: float
     or_equal: bool
@@ -101,7 +101,7 @@ def select_people(
     scores = scores.view(valid.shape)
     valid = valid & (scores > settings.min_score) & scores.isfinite()
     valid = valid & larger_than(boxes, settings.min_side, or_equal=settings.or_equal)
-    scores, order = torch.where(valid, scores, 0).sort(dim=1, descending=True, stable=True)
+    scores, order = _in_descending_order(torch.where(valid, scores, 0))
     boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))
     keep, settled = suppress(boxes, scores > 0, settings.max_iou)
     n = min(settings.per_image, scores.shape[1])
@@ -109,3 +109,10 @@ def select_people(
     boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))
     boxes = torch.where(scores[..., None] > 0, boxes, 0)
     return PaddedPeople(boxes, scores, settled & proposals.settled)
+
+
+def _in_descending_order(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scores (B, P) sorted, equal ones in their order, and the indices."""
+    if torch.jit.is_tracing():  # for ONNX, which has no sort, and whose TopK keeps the order
+        return scores.topk(scores.shape[1], dim=1)
+    return scores.sort(dim=1, descending=True, stable=True)

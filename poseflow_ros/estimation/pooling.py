@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torchvision.ops import roi_align
 
 # The level of a box of this side is the fourth (Lin et al., Feature Pyramid Networks, 2017).
@@ -111,6 +112,21 @@ def make_canvas(levels: Sequence[Tensor], places: Tensor, min_level: int) -> Can
     for level, (_, left, top, _, _) in zip(levels, rows, strict=True):
         _draw(values, level, int(left), int(top))
     return Canvas(values, places)
+
+
+def join_canvas(levels: Sequence[Tensor], places: Tensor) -> Canvas:
+    """Return the canvas of `make_canvas`, joined from padded levels.
+
+    It takes more memory, but ONNX has no assignment to a part of a tensor.
+    """
+    edge = (_BEFORE, _BEHIND) * 2
+    framed = [functional.pad(level.float(), edge, mode="replicate") for level in levels]
+    width = max(level.shape[3] for level in framed[1:])
+    right = [functional.pad(x, (0, width - x.shape[3])) for x in framed[1:]]
+    columns = [framed[0], torch.cat(right, dim=2)]
+    height = max(column.shape[2] for column in columns)
+    columns = [functional.pad(x, (0, 0, 0, height - x.shape[2])) for x in columns]
+    return Canvas(torch.cat(columns, dim=3), places)
 
 
 def _draw(values: Tensor, level: Tensor, x: int, y: int) -> None:

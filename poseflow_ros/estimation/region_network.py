@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -88,27 +88,45 @@ class RegionNetwork(ABC):
 
     def extract(self, inputs: Tensor) -> Pyramid:
         """Return the features of the images; see `Network.extract`."""
-        levels = self._levels(inputs.to(self._precision, memory_format=self._format))
+        levels = self.levels(inputs.to(self._precision, memory_format=self._format))
         size = (inputs.shape[-2], inputs.shape[-1])
         if size not in self._constants:
             if len(self._constants) == MAX_SIZES:
                 self._constants.clear()
-            self._constants[size] = self._make_constants(levels, size)
+            self._constants[size] = self.make_constants(levels, size)
         constants, min_level = self._constants[size], self._settings.box_pool.min_level
-        pooled = [levels[name] for name in self._settings.pooled]
+        pooled = self.pooled_levels(levels)
         return Pyramid(levels, make_canvas(pooled, constants.places, min_level), constants, size)
 
     def find_people(self, features: Pyramid, size: Size) -> PaddedPeople:
         """Return the people in each image; see `Network.find_people`."""
-        settings = self._settings
-        objectness, deltas = self._objectness(features.levels)
+        scored = self.objectness(features.levels)
+        return self.select_people(features, scored, size, self._settings.people.min_score)
+
+    def select_people(
+        self,
+        features: Pyramid,
+        scored: tuple[Sequence[Tensor], Sequence[Tensor]],
+        size: Size,
+        min_score: float | Tensor,
+    ) -> PaddedPeople:
+        """Return the people of a score above `min_score` in each image.
+
+        Args:
+            features: of the images; of its levels only the canvas is used.
+            scored: what `objectness` returns.
+            size: height and width of an image in the network's input, pixels.
+            min_score: in [0, 1].
+        """
+        settings, (objectness, deltas) = self._settings, scored
         proposals = propose(
             objectness, deltas, features.constants.anchors, size, settings.proposals
         )
         regions = proposals.regions()
         pooled = features.canvas.pool(regions, settings.box_side, settings.box_pool)
         scores, person_deltas = self._box_head(pooled.to(self._precision))
-        return select_people(proposals, scores, person_deltas, size, settings.people)
+        people = replace(settings.people, min_score=min_score)
+        return select_people(proposals, scores, person_deltas, size, people)
 
     def heatmaps(self, features: Pyramid, regions: Tensor) -> Tensor:
         """Return the logits (N, K, S, S) of regions (N, 5); see `Network.heatmaps`."""
@@ -117,8 +135,18 @@ class RegionNetwork(ABC):
         pooled = pooled.to(self._precision, memory_format=self._format)
         return self._keypoint_head(pooled).float().contiguous()
 
-    def _make_constants(self, levels: dict[str, Tensor], size: Size) -> Constants:
-        pooled = [levels[name] for name in self._settings.pooled]
+    def pooled_levels(self, levels: dict[str, Tensor]) -> list[Tensor]:
+        """Return the levels that are pooled from, the finest first."""
+        return [levels[name] for name in self._settings.pooled]
+
+    def make_constants(self, levels: dict[str, Tensor], size: Size) -> Constants:
+        """Return what depends on the size of the input only.
+
+        Args:
+            levels: what the backbone returns for an input of this size.
+            size: height and width of the input, pixels.
+        """
+        pooled = self.pooled_levels(levels)
         places = level_places(pooled, self._settings.box_pool.min_level)
         on_device = torch.tensor(places, device=pooled[0].device)
         return Constants(self._anchors(levels, size), on_device)
@@ -128,7 +156,7 @@ class RegionNetwork(ABC):
         """Return the people as the library finds them, waiting for the device."""
 
     @abstractmethod
-    def _levels(self, inputs: Tensor) -> dict[str, Tensor]:
+    def levels(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return the levels of the backbone by name, the finest first."""
 
     @abstractmethod
@@ -136,7 +164,7 @@ class RegionNetwork(ABC):
         """Return the anchors (N, 4) of each level of the region proposals."""
 
     @abstractmethod
-    def _objectness(self, levels: dict[str, Tensor]) -> tuple[Any, Any]:
+    def objectness(self, levels: dict[str, Tensor]) -> tuple[Any, Any]:
         """Return the logits (B, A, h, w) and deltas (B, 4 A, h, w) of each level."""
 
     @abstractmethod

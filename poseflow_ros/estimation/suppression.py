@@ -27,8 +27,11 @@ def suppress(boxes: Tensor, valid: Tensor, max_iou: float) -> tuple[Tensor, Tens
 
 
 def waits_for_free(values: Tensor) -> bool:
-    """Return whether reading these values costs nothing: they are on the host."""
-    return values.device.type == "cpu"
+    """Return whether reading these values costs nothing: they are on the host.
+
+    While a graph is recorded for export there are no values yet.
+    """
+    return values.device.type == "cpu" and not torch.jit.is_tracing()
 
 
 def fixed_point(boxes: Tensor, valid: Tensor, max_iou: float) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ class Plan:
     Attributes:
         regions: (P, 4) of the passes.
         scanned: (M,) whether each expected person is looked for.
-        n_left_out: how many passes `movenet.max_passes` left out.
+        n_left_out: how many passes `movenet.max_passes` and `movenet.keep_up` left out.
     """
 
     regions: IntArray
@@ -33,7 +33,8 @@ class Plan:
 class TileSchedule:
     """Every image: the people who are expected; in turn: tiles and the whole image.
 
-    Each tile is scanned at least twice a second, as far as `movenet.max_passes` permits.
+    Each tile is scanned at least twice a second, as far as `movenet.max_passes` and
+    `movenet.keep_up` permit.
     """
 
     def __init__(self, grid: Grid, config: MovenetConfig) -> None:
@@ -49,13 +50,18 @@ class TileSchedule:
         self._scanned_s = np.full(len(self._search_regions), -math.inf)
         self._looked_for_s: dict[int, float] = {}
         self._stamp_s = -math.inf
+        self._n_owed = 0.0
 
-    def plan(self, predictions: Predictions, stamp_s: float) -> Plan:
+    def plan(
+        self, predictions: Predictions, stamp_s: float, n_affordable: float = math.inf
+    ) -> Plan:
         """Return what to scan of the next image.
 
         Args:
             predictions: the people who are expected.
             stamp_s: of the image, seconds; one before the last makes every tile due.
+            n_affordable: for how many passes there is time; at least half of them are planned
+                nevertheless.
         """
         if stamp_s < self._stamp_s:
             self._scanned_s[:] = -math.inf
@@ -65,8 +71,11 @@ class TileSchedule:
         searched = covers(self._search_regions[search], boxes, self.grid).any(axis=0)
         tiles = place_tiles(boxes[in_image & ~searched], self.grid)
         n_wanted = len(search) + len(tiles)
-        if 0 < self._config.max_passes < n_wanted:
-            search, tiles = self._limit(search, tiles, boxes, predictions.track_ids)
+        limit = min(
+            self._config.max_passes or math.inf, max(n_affordable, math.ceil(n_wanted / 2))
+        )
+        if limit < n_wanted:
+            search, tiles = self._limit(int(limit), search, tiles, boxes, predictions.track_ids)
         regions = np.vstack([self._search_regions[search], tiles])
         scanned = np.any(covers(regions, boxes, self.grid), axis=0)
         scanned[~in_image] = True
@@ -77,18 +86,24 @@ class TileSchedule:
         """Return the search regions whose turn it is, those not scanned for longest first."""
         interval_s = max(stamp_s - self._stamp_s, 0.0)
         n_regions = len(self._scanned_s)
-        n_even = math.ceil(n_regions * min(interval_s / _SEARCH_PERIOD_S, 1.0))
+        # Spread evenly over the images.
+        self._n_owed += n_regions * min(interval_s / _SEARCH_PERIOD_S, 1.0)
         waiting_s = stamp_s - self._scanned_s
         n_due = int((waiting_s + interval_s > _SEARCH_PERIOD_S).sum())
         n_wanted = min(self._config.search_passes, n_regions // 2)
-        n = min(n_regions, max(n_wanted, n_even, n_due))
+        n = min(n_regions, max(n_wanted, int(self._n_owed), n_due))
+        self._n_owed = max(0.0, self._n_owed - n)
         return np.argsort(-waiting_s, kind="stable")[:n]
 
     def _limit(
-        self, search: IntArray, tiles: IntArray, boxes: FloatArray, track_ids: IntArray
+        self,
+        limit: int,
+        search: IntArray,
+        tiles: IntArray,
+        boxes: FloatArray,
+        track_ids: IntArray,
     ) -> tuple[IntArray, IntArray]:
-        """Return the passes that `movenet.max_passes` permits: half of them at most search."""
-        limit = self._config.max_passes
+        """Return at most `limit` passes: half of them at most search."""
         n_search = min(len(search), max(limit - len(tiles), (limit + 1) // 2))
         last_s = np.array([self._looked_for_s.get(i, -math.inf) for i in track_ids.tolist()])
         oldest_s = np.where(covers(tiles, boxes, self.grid), last_s, math.inf).min(

@@ -93,17 +93,21 @@ class TorchvisionNetwork(RegionNetwork):
 
     def prepare(self, images: Tensor) -> tuple[Tensor, Size]:
         """Return the network's input and the size of an image in it; see `Network.prepare`."""
-        inputs = images.float().div_(255).sub_(self._mean).div_(self._std)
+        inputs = self.normalize(images.float())
         # The transform takes one image with any number of channels.
         channels, _ = self.model.transform.resize(inputs.flatten(0, 1))
         height, width = channels.shape[-2:]
         padding = (0, -width % _STRIDE, 0, -height % _STRIDE)
         return functional.pad(channels.view(-1, 3, height, width), padding), (height, width)
 
+    def normalize(self, values: Tensor) -> Tensor:
+        """Return RGB values (B, 3, H, W) from 0 to 255 as the network takes them, in place."""
+        return values.div_(255).sub_(self._mean).div_(self._std)
+
     def find_people_exactly(self, features: Pyramid, size: Size) -> PaddedPeople:
         """Return the people as torchvision finds them; see `Network.find_people_exactly`."""
         rpn, heads = self.model.rpn, self.model.roi_heads
-        objectness, deltas = self._objectness(features.levels)
+        objectness, deltas = self.objectness(features.levels)
         n, per_level = len(objectness[0]), [level[0].numel() for level in objectness]
         objectness, deltas = concat_box_prediction_layers(objectness, deltas)
         anchors = [torch.cat(list(features.constants.anchors))] * n
@@ -117,7 +121,8 @@ class TorchvisionNetwork(RegionNetwork):
         )
         return PaddedPeople.of_lists(boxes, scores)
 
-    def _levels(self, inputs: Tensor) -> dict[str, Tensor]:
+    def levels(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the levels by name; see `RegionNetwork.levels`."""
         return self._backbone(inputs)
 
     def _anchors(self, levels: dict[str, Tensor], size: Size) -> Sequence[Tensor]:
@@ -133,7 +138,8 @@ class TorchvisionNetwork(RegionNetwork):
         ]
         return anchors.split(counts)
 
-    def _objectness(self, levels: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def objectness(self, levels: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return logits and deltas of each level; see `RegionNetwork.objectness`."""
         return self.model.rpn.head(list(levels.values()))
 
     def _box_head(self, pooled: Tensor) -> tuple[Tensor, Tensor]:

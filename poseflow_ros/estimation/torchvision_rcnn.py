@@ -1,10 +1,12 @@
 """Keypoint R-CNN of torchvision, a ResNet with a feature pyramid network."""
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from poseflow_ros.config import Config
+from poseflow_ros.config import Config, EstimatorConfig
 from poseflow_ros.estimation.estimator import PoseEstimator
 from poseflow_ros.estimation.libraries import require
 from poseflow_ros.estimation.sources import WebAddress
@@ -58,13 +60,39 @@ def make(config: Config) -> PoseEstimator:
     """
     require_library()
     from poseflow_ros.estimation.keypoint_rcnn import KeypointRCNN
+
+    return KeypointRCNN(config.estimator, partial(_load, config.estimator))
+
+
+def export(config: Config, size: tuple[int, int], files: Sequence[Path]) -> None:
+    """Write the network with its weights to ONNX files, for images of one size.
+
+    Args:
+        config: the weights, the sides of the input and the maximum number of people.
+        size: height and width of the images, pixels.
+        files: where to write, in the order of `onnx_parts.parts`.
+
+    Raises:
+        EstimatorError: the package onnx, torchvision or the weights are missing or cannot be used,
+            or torch cannot export the network.
+        OSError: a file cannot be written.
+    """
+    require_library()
+    require("onnx", "to install it: python3 -m pip install onnx")
+    import torch
+
+    from poseflow_ros.estimation.onnx_export import export_parts
+
+    network = _load(config.estimator, torch.device("cpu"), torch.float32)
+    export_parts(network, size, files)
+
+
+def _load(config: EstimatorConfig, device: Any, precision: Any) -> Any:
+    """Return the network with the weights of the configuration, on a device."""
     from poseflow_ros.estimation.torchvision_network import TorchvisionNetwork
 
-    def load(device: Any, precision: Any) -> TorchvisionNetwork:
-        model = read_model(find(config.estimator.weights, published()[0]))
-        return TorchvisionNetwork(model, config.estimator, device, precision)
-
-    return KeypointRCNN(config.estimator, load)
+    model = read_model(find(config.weights, published()[0]))
+    return TorchvisionNetwork(model, config, device, precision)
 
 
 def verify(path: Path, config: Config) -> str | None:

@@ -1,4 +1,4 @@
-"""Decode JPEG, PNG and other image files; reject truncated and damaged ones."""
+"""Decode JPEG, PNG and other image files, reject truncated and damaged ones; encode JPEG."""
 
 from contextlib import suppress
 from typing import Any
@@ -47,6 +47,12 @@ def decode(data: bytes, ignore_orientation: bool = False, any_depth: bool = Fals
     if is_webp(data) and len(data) < int.from_bytes(data[4:8], "little") + 8:
         raise DecodeError("the file is shorter than its header says")
     return _decode_with_opencv(data, ignore_orientation, any_depth)
+
+
+def encode_jpeg(image: Image) -> NDArray[np.uint8]:
+    """Return the bytes of a JPEG of an (H, W, 3) RGB image."""
+    bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+    return np.asarray(cv2.imencode(".jpg", bgr)[1], np.uint8).ravel()
 
 
 def is_webp(data: bytes) -> bool:

@@ -1,7 +1,9 @@
 """Which values of a 16-bit image become black and white."""
 
 import math
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,19 @@ _SIDE = 200
 _TIME_CONSTANT_S = 1.0
 # A uniform image is not to become one of noise.
 _MIN_SPAN = 16.0
+
+
+FULL_RANGE = (0.0, 65535.0)
+"""All values of 16 bits."""
+
+
+def to_8_bits(values: NDArray[np.uint16], gray_range: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return (H, W) values of 16 bits in 8 bits, this range becoming 0 to 255."""
+    low, high = gray_range
+    # convertScaleAbs makes negative values positive.
+    above = values if low <= 0 else np.maximum(values, np.uint16(min(np.ceil(low), 65535)))
+    scale = 255 / (high - low)
+    return np.asarray(cv2.convertScaleAbs(above, alpha=scale, beta=-low * scale), np.uint8)
 
 
 class GrayRange:
@@ -59,3 +74,15 @@ class GrayRange:
         self._stamp_s = stamp_s
         low, high = self._range
         return float(low), float(max(high, low + _MIN_SPAN))
+
+    def convert(self, image: NDArray[Any], stamp_s: float) -> NDArray[np.uint8]:
+        """Return an (H, W) or (H, W, C) uint16 image in 8 bits; a uint8 image as it is.
+
+        Args:
+            image: the values.
+            stamp_s: see `update`.
+        """
+        if image.dtype == np.uint8:
+            return image
+        values = image.reshape(image.shape[0], -1)
+        return to_8_bits(values, self.update(values, stamp_s)).reshape(image.shape)

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 from poseflow_ros.imaging.encoded_image import INSTALL_SIMPLEJPEG, DecodeError, decode
+from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.opencv_log import opencv_silent
 from poseflow_ros.imaging.source import FALLBACK_RATE_HZ, Source, VideoError
 from poseflow_ros.poses import Image
@@ -24,7 +26,9 @@ _EPOCH_DIGITS = ((18, 1e-9), (15, 1e-6), (12, 1e-3))
 _MIN_EPOCH_S, _MAX_EPOCH_S = 1e8, 1e10
 
 
-def open_folder(folder: Path, rate_hz: float, stamps_from_names: bool) -> Source:
+def open_folder(
+    folder: Path, rate_hz: float, stamps_from_names: bool, gray_range: GrayRange | None
+) -> Source:
     """Open all images of a folder, in the natural order of their names.
 
     Hidden files, such as those that macOS and file synchronization leave, are skipped.
@@ -33,6 +37,7 @@ def open_folder(folder: Path, rate_hz: float, stamps_from_names: bool) -> Source
         folder: must hold an image.
         rate_hz: images per second; 0: 30.
         stamps_from_names: read the stamps from the names of the files instead.
+        gray_range: of 16-bit images; None: all values.
 
     Raises:
         VideoError: there is no image, or a name holds no stamp.
@@ -42,17 +47,20 @@ def open_folder(folder: Path, rate_hz: float, stamps_from_names: bool) -> Source
         kinds = ", ".join(sorted(IMAGE_SUFFIXES))
         raise VideoError(f"{folder} holds no image ({kinds})")
     if stamps_from_names:
-        return _source_with_named_stamps(str(folder), paths)
+        return _source_with_named_stamps(str(folder), paths, gray_range)
     paths.sort(key=_natural)
     rate_hz = rate_hz or FALLBACK_RATE_HZ
     stamps_s = [i / rate_hz for i in range(len(paths))]
     return Source(
-        str(folder), rate_hz, len(paths), _read(paths, stamps_s), hint=_hint(folder, paths)
-    )
+        str(folder), rate_hz, len(paths), _read(paths, stamps_s, gray_range),
+        hint=_hint(folder, paths), files=paths,
+    )  # fmt: skip
 
 
-def open_numbered(pattern: Path, rate_hz: float) -> Source:
+def open_numbered(pattern: Path, rate_hz: float, gray_range: GrayRange | None) -> Source:
     """Open the images of a pattern such as img_%04d.png; a missing number is a gap in time.
+
+    The arguments are those of `open_folder`.
 
     Raises:
         VideoError: there is no such image.
@@ -66,18 +74,19 @@ def open_numbered(pattern: Path, rate_hz: float) -> Source:
     rate_hz = rate_hz or FALLBACK_RATE_HZ
     first = numbered[0][0]
     stamps_s = [(n - first) / rate_hz for n, _ in numbered]
-    return Source(
-        str(pattern), rate_hz, len(numbered), _read([path for _, path in numbered], stamps_s)
-    )
+    paths = [path for _, path in numbered]
+    images = _read(paths, stamps_s, gray_range)
+    return Source(str(pattern), rate_hz, len(paths), images, files=paths)
 
 
-def open_image(path: Path) -> Source:
-    """Open a single image.
+def open_image(path: Path, gray_range: GrayRange | None) -> Source:
+    """Open a single image; the arguments are those of `open_folder`.
 
     Raises:
         VideoError: it cannot be read.
     """
-    return Source(str(path), FALLBACK_RATE_HZ, 1, iter([(_load(path), 0.0)]))
+    images = iter([(_load(path, 0.0, gray_range), 0.0)])
+    return Source(str(path), FALLBACK_RATE_HZ, 1, images, files=[path])
 
 
 def is_pattern(name: str) -> bool:
@@ -111,7 +120,9 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part or 0), text) for text, part in parts], path.name
 
 
-def _source_with_named_stamps(name: str, paths: Sequence[Path]) -> Source:
+def _source_with_named_stamps(
+    name: str, paths: Sequence[Path], gray_range: GrayRange | None
+) -> Source:
     stamped = sorted((_stamp_s(path), path) for path in paths)
     stamps_s = [stamp_s for stamp_s, _ in stamped]
     steps_s = [after - before for before, after in pairwise(stamps_s)]
@@ -119,7 +130,9 @@ def _source_with_named_stamps(name: str, paths: Sequence[Path]) -> Source:
         path = stamped[steps_s.index(0.0) + 1][1]
         raise VideoError(f"{path} has the stamp of another image, {stamps_s[steps_s.index(0.0)]}")
     rate_hz = 1 / median(steps_s) if steps_s else FALLBACK_RATE_HZ
-    return Source(name, rate_hz, len(paths), _read([path for _, path in stamped], stamps_s))
+    files = [path for _, path in stamped]
+    images = _read(files, stamps_s, gray_range)
+    return Source(name, rate_hz, len(files), images, files=files)
 
 
 def _stamp_s(path: Path) -> float:
@@ -145,12 +158,14 @@ def _hint(folder: Path, paths: Sequence[Path]) -> str:
     return f"the names of the images in {folder} look like stamps; to use them: --stamps names"
 
 
-def _read(paths: Sequence[Path], stamps_s: Sequence[float]) -> Iterator[tuple[Image, float]]:
+def _read(
+    paths: Sequence[Path], stamps_s: Sequence[float], gray_range: GrayRange | None
+) -> Iterator[tuple[Image, float]]:
     for path, stamp_s in zip(paths, stamps_s, strict=True):
-        yield _load(path), stamp_s
+        yield _load(path, stamp_s, gray_range), stamp_s
 
 
-def _load(path: Path) -> Image:
+def _load(path: Path, stamp_s: float, gray_range: GrayRange | None) -> Image:
     """Return the image in a file.
 
     Raises:
@@ -158,7 +173,12 @@ def _load(path: Path) -> Image:
     """
     try:
         with opencv_silent():
-            return decode(path.read_bytes())
+            data = path.read_bytes()
+            if gray_range is None:
+                return decode(data)
+            with suppress(DecodeError):  # such as of floating-point values
+                return gray_range.convert(decode(data, any_depth=True), stamp_s)
+            return decode(data)
     except (OSError, DecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise VideoError(f"{path} cannot be read as a whole image: {reason}") from error

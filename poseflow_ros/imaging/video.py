@@ -1,10 +1,13 @@
-"""Images from files, folders, cameras and streams, and a file of them."""
+"""Images from files, folders, bags, cameras and streams, and a file of them."""
 
 import contextlib
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
+from poseflow_ros.imaging.bag import open_bag
+from poseflow_ros.imaging.bag_files import is_bag
+from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.image_files import (
     IMAGE_SUFFIXES,
     is_pattern,
@@ -35,16 +38,22 @@ def open_source(
     *,
     stamps_from_names: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    topic: str = "",
+    gray_range: GrayRange | None = None,
+    max_backward_s: float = 1.0,
 ) -> Source:
-    """Open a video, an image, a folder of images, numbered images, a camera or a stream.
+    """Open a video, an image, a folder of images, numbered images, a bag, a camera or a stream.
 
     Args:
         name: a path; a pattern such as img_%04d.png; a number such as "0" or a device such as
             /dev/video0 for a camera; a URL for a stream. A path that exists is always a path.
-        rate_hz: images per second; 0: the stamps in the file, 30 for images. Not for cameras and
-            streams.
+        rate_hz: images per second; 0: the stamps in the file, 30 for images. Not for bags,
+            cameras and streams.
         stamps_from_names: of the images of a folder; see `open_folder`.
         timeout_s: the longest time that a stream may send nothing, seconds.
+        topic: of the images in a bag; empty: its only image topic.
+        gray_range: which values of 16-bit images become black and white; None: all values.
+        max_backward_s: how late an image of a bag may be to be left out; see `open_bag`.
 
     Raises:
         VideoError: there is no such source, or it cannot be read. A folder's unreadable image
@@ -59,19 +68,29 @@ def open_source(
     if stamps_from_names and (kind != "folder" or rate_hz):
         text = "a folder of images, without a rate" if kind == "folder" else "a folder of images"
         raise VideoError(f"stamps from names need {text}; {name} is given")
+    if kind == "bag":
+        if rate_hz:
+            raise VideoError(f"{name} is a bag, whose stamps are used; a rate is for other inputs")
+        return open_bag(path, topic, gray_range, max_backward_s)
+    if topic:
+        raise VideoError(f"a topic needs a bag; {name} is not one")
     if kind == "folder":
-        return open_folder(path, rate_hz, stamps_from_names)
+        return open_folder(path, rate_hz, stamps_from_names, gray_range)
     if kind == "file":
         is_image = path.suffix.lower() in IMAGE_SUFFIXES
-        return open_image(path) if is_image else open_video(path, rate_hz)
+        if is_image:
+            return open_image(path, gray_range)
+        return open_video(path, rate_hz, gray_range)
     if kind == "device":
         return open_camera(path)
-    return _open_by_name(name, rate_hz, timeout_s)
+    return _open_by_name(name, rate_hz, timeout_s, gray_range)
 
 
 def _kind(path: Path) -> str:
-    """Return what is in this place: folder, file, device or nothing."""
+    """Return what is in this place: bag, folder, file, device or nothing."""
     with contextlib.suppress(OSError, ValueError):  # too long, or with a null character
+        if path.exists() and is_bag(path):
+            return "bag"
         if path.is_dir():
             return "folder"
         if path.is_file() or path.is_fifo():
@@ -81,17 +100,19 @@ def _kind(path: Path) -> str:
     return ""
 
 
-def _open_by_name(name: str, rate_hz: float, timeout_s: float) -> Source:
+def _open_by_name(
+    name: str, rate_hz: float, timeout_s: float, gray_range: GrayRange | None
+) -> Source:
     """Open what is not a path."""
     if name.isdecimal():
         return open_camera(int(name))
     if is_url(name):
         return open_stream(name, timeout_s)
     if is_pattern(name):
-        return open_numbered(Path(name), rate_hz)
+        return open_numbered(Path(name), rate_hz, gray_range)
     raise VideoError(
-        f"{name} is not a file, folder of images, pattern such as img_%04d.png, camera number or "
-        "device, or URL of a stream"
+        f"{name} is not a file, folder of images, bag, pattern such as img_%04d.png, camera "
+        "number or device, or URL of a stream"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from poseflow_ros.imaging.container_length import is_cut_off
+from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.libav import import_av, open_container, reason, video_stream
 from poseflow_ros.imaging.source import (
     FALLBACK_RATE_HZ,
@@ -22,14 +23,17 @@ from poseflow_ros.poses import Image
 _BEGINS_ANYWHERE = {"mpegts", "mpeg", "h264", "hevc"}
 # Containers whose index has one entry for each frame.
 _INDEXED = "mov,mp4,m4a,3gp,3g2,mj2"
+# Pixel formats of gray values with 10 to 16 bits.
+_DEEP_GRAY = "gray1"
 
 
-def open_video(path: Path, rate_hz: float) -> Source:
+def open_video(path: Path, rate_hz: float, gray_range: GrayRange | None) -> Source:
     """Open a video file.
 
     Args:
         path: of the file.
         rate_hz: images per second; 0: the stamps in the file.
+        gray_range: of videos with gray values of more than 8 bits; None: all values.
 
     Raises:
         VideoError: it is not a video, or its first image cannot be decoded.
@@ -48,7 +52,7 @@ def open_video(path: Path, rate_hz: float) -> Source:
     if first is None:
         raise VideoError(f"{path} holds no image that can be decoded")
     rate_hz = rate_hz or 0.0
-    stamped = _stamped(frames, first, Stamps(own_rate_hz), rate_hz)
+    stamped = _stamped(frames, first, Stamps(own_rate_hz), rate_hz, gray_range)
     return Source(str(path), rate_hz or own_rate_hz, reader.n_frames, stamped)
 
 
@@ -60,9 +64,19 @@ def mean_rate_hz(stream: Any) -> float:
     return FALLBACK_RATE_HZ
 
 
-def to_rgb(frame: Any) -> Image:
-    """Return the (H, W, 3) RGB pixels of a decoded frame, upright."""
-    image: Image = frame.to_ndarray(format="rgb24")
+def to_rgb(frame: Any, stamp_s: float = 0.0, gray_range: GrayRange | None = None) -> Image:
+    """Return the (H, W, 3) RGB pixels of a decoded frame, upright.
+
+    Args:
+        frame: of PyAV.
+        stamp_s: of the frame, seconds.
+        gray_range: of gray values of more than 8 bits; None: all values.
+    """
+    if gray_range and frame.format.name.startswith(_DEEP_GRAY):
+        gray = gray_range.convert(frame.to_ndarray(format="gray16le"), stamp_s)
+        image: Image = np.repeat(gray[:, :, None], 3, axis=2)
+    else:
+        image = frame.to_ndarray(format="rgb24")
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
@@ -94,12 +108,17 @@ class Stamps:
 
 
 def _stamped(
-    frames: Iterator[Any], first: Any, stamps: Stamps, rate_hz: float
+    frames: Iterator[Any],
+    first: Any,
+    stamps: Stamps,
+    rate_hz: float,
+    gray_range: GrayRange | None,
 ) -> Iterator[tuple[Image, float]]:
     """Yield images and stamps; those of the container unless a rate is given."""
     frame, index = first, 0
     while frame is not None:
-        yield to_rgb(frame), index / rate_hz if rate_hz else stamps.of(frame)
+        stamp_s = index / rate_hz if rate_hz else stamps.of(frame)
+        yield to_rgb(frame, stamp_s, gray_range), stamp_s
         frame, index = next(frames, None), index + 1
 
 

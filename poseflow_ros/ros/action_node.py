@@ -1,7 +1,6 @@
 """The lifecycle node of actions and behaviors: tracked poses in, labels out."""
 
 import sys
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -10,26 +9,16 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from poseflow_msgs.msg import TrackedActionArray, TrackedBehaviorArray, TrackedPoseArray
 
 from poseflow_ros.action_config import ActionConfig
-from poseflow_ros.actions.behaviors import BehaviorRecognizer
+from poseflow_ros.actions.behaviors import BehaviorFrame
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.windows import PoseWindows
 from poseflow_ros.recognition.action_classifier import ActionClassifier, Actions
 from poseflow_ros.recognition.network import ClassifierError
 from poseflow_ros.ros.action_loop import ActionJob, ActionLoop
 from poseflow_ros.ros.diagnostics import Alert, make_status
+from poseflow_ros.ros.inputs.pose_subscriptions import PoseSubscriptions
 from poseflow_ros.ros.managed_node import ManagedNode, run
 from poseflow_ros.ros.outputs.action_messages import action_array, behavior_array
-from poseflow_ros.ros.outputs.publisher import RELIABLE
-
-
-@dataclass(slots=True)
-class MessageCounts:
-    """What the node received while it was active."""
-
-    received: int = 0
-    unusable: int = 0
-    last_problem: str = ""
-    """Why the last message could not be used; empty after one that could."""
 
 
 class ActionNode(ManagedNode[ActionConfig]):
@@ -45,37 +34,31 @@ class ActionNode(ManagedNode[ActionConfig]):
     def __init__(self, node_name: str = "actions", **node_options: Any) -> None:
         super().__init__(node_name, **node_options)
         self._loop: ActionLoop | None = None
-        self._counts = MessageCounts()
-        self._subscriptions_of_poses: list[Any] = []
+        self._subscriptions_of_poses: PoseSubscriptions | None = None
 
     def set_up(self, config: ActionConfig) -> str:
         """Load the network and create the publishers."""
         self._behaviors_publisher = self.publisher(TrackedBehaviorArray, "~/behaviors")
         if config.classifier.model:
             self._create_loop(ActionClassifier(config.classifier))
-        self._behaviors = BehaviorRecognizer(config.behaviors)
-        self._windows = PoseWindows(config.windows)
         return config.classifier.model or "behaviors only"
 
     def start(self) -> list[str]:
         """Subscribe to the poses."""
         assert self.config
-        self._subscriptions_of_poses = [
-            self.create_subscription(TrackedPoseArray, topic, self._on_poses, RELIABLE)
-            for topic in self.config.poses.topics
-        ]
-        return [one.topic_name for one in self._subscriptions_of_poses]
+        self._windows = PoseWindows(self.config.windows)
+        self._subscriptions_of_poses = PoseSubscriptions(
+            self, self.config.poses.topics, self.config.behaviors, self._on_poses
+        )
+        return self._subscriptions_of_poses.topics
 
     def stop(self) -> None:
-        """Unsubscribe; discard the poses collected and the windows not yet classified."""
-        for subscription in self._subscriptions_of_poses:
-            self.destroy_subscription(subscription)
-        self._subscriptions_of_poses.clear()
+        """Unsubscribe and discard the windows not yet classified."""
+        if self._subscriptions_of_poses is not None:
+            self._subscriptions_of_poses.destroy()
+        self._subscriptions_of_poses = None
         if self._loop is not None:
             self._loop.clear()
-        if self.config is not None:
-            self._behaviors = BehaviorRecognizer(self.config.behaviors)
-            self._windows = PoseWindows(self.config.windows)
 
     def tear_down(self, wait_s: float) -> None:
         """Close the network."""
@@ -98,35 +81,21 @@ class ActionNode(ManagedNode[ActionConfig]):
 
     # Callbacks
 
-    def _on_poses(self, message: TrackedPoseArray) -> None:
+    def _on_poses(
+        self, message: TrackedPoseArray, frame: PoseFrame, behaviors: BehaviorFrame
+    ) -> None:
         """Publish the behaviors, and let the windows that are complete be classified."""
         received_s = perf_counter()
-        self._counts.received += 1
-        try:
-            frame = PoseFrame.from_message(message)
-            behaviors = self._behaviors.update(frame)
-        except ValueError as error:
-            self._refuse(message, str(error))
-            return
-        self._counts.last_problem = ""
         self._behaviors_publisher.publish(behavior_array(message, behaviors))
         if self._loop is not None:
             windows = self._windows.update(frame)
             if len(windows):
                 self._loop.put(ActionJob(message.header, windows, received_s))
 
-    def _refuse(self, message: TrackedPoseArray, problem: str) -> None:
-        """Count a message that cannot be used, and log the first of several."""
-        if not self._counts.last_problem:
-            self.get_logger().warning(f"poses of camera {message.camera!r} ignored: {problem}")
-        self._counts.unusable += 1
-        self._counts.last_problem = problem
-
     def _status(self) -> DiagnosticStatus:
-        counts, alerts = self._counts, list[Alert]()
-        values = {"received": str(counts.received), "unusable": str(counts.unusable)}
-        if counts.last_problem:
-            alerts.append((DiagnosticStatus.WARN, counts.last_problem))
+        poses, alerts, values = self._subscriptions_of_poses, list[Alert](), dict[str, str]()
+        if poses is not None:
+            alerts, values = poses.alerts(), poses.values()
         if self._loop is not None:
             figures, latencies_s = self._loop.figures()
             for name in ("classified", "dropped", "failed"):

@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 from poseflow_ros.config import Config
 from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
 from poseflow_ros.imaging.gray_range import GrayRange
+from poseflow_ros.imaging.ros_image import ImageError
 from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Pipeline
 from poseflow_ros.ros.diagnostics import (
@@ -23,11 +24,10 @@ from poseflow_ros.ros.diagnostics import (
 from poseflow_ros.ros.frame_loop import FrameLoop
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
 from poseflow_ros.ros.inputs.camera_inputs import CameraInputs
-from poseflow_ros.ros.inputs.depth import DepthProjector
-from poseflow_ros.ros.inputs.images import ImageError
-from poseflow_ros.ros.inputs.target_frame import TargetFrame
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.outputs.camera_outputs import CameraOutputs
+from poseflow_ros.ros_data.depth import DepthProjector
+from poseflow_ros.ros_data.frames import TargetFrame
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.tracking.appearance_likelihood import AppearanceLikelihood
 
@@ -190,11 +190,16 @@ class Camera:
     def check_order(
         self, generation: int, stamp_s: float, size: tuple[int, int], time_s: float
     ) -> None:
-        """Accept the next image of the stream; see `ImageOrder.check`."""
+        """Accept the next image of the stream; see `ImageOrder.check`.
+
+        Raises:
+            DroppedImageError: it is not part of the stream, or the camera is not active.
+        """
         if (inputs := self._inputs) is None:
             raise DroppedImageError("deactivated")
         max_backward_s = self._config.cameras.max_backward_s
-        inputs.order.check(generation, stamp_s, size, time_s, max_backward_s)
+        if reason := inputs.order.check(generation, stamp_s, size, time_s, max_backward_s):
+            raise DroppedImageError(reason)
 
     def gray_range(self, values: NDArray[np.uint16], stamp_s: float) -> tuple[float, float]:
         """Return which of the (H, W) values of a 16-bit image become black and white."""

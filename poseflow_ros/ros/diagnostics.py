@@ -59,10 +59,11 @@ class StageTimer:
         """Start a stage."""
         self._start_s = perf_counter()
 
-    def finish(self, stage: str) -> None:
-        """End a stage and start the next."""
-        self._seconds[stage] = perf_counter() - self._start_s
+    def finish(self, stage: str) -> float:
+        """End a stage, start the next, and return the seconds of the one that ended."""
+        self._seconds[stage] = seconds = perf_counter() - self._start_s
         self.start()
+        return seconds
 
     def stages(self, estimate_s: float) -> Stages:
         """Return all stages, after all are finished; the caller measures the network."""

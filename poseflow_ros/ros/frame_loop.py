@@ -3,16 +3,15 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from time import perf_counter
 
 from poseflow_ros.config import Config
 from poseflow_ros.imaging.rotation import Rotation
-from poseflow_ros.pipeline import Frame
+from poseflow_ros.pipeline import Frame, as_received
 from poseflow_ros.ros.diagnostics import FrameStatistics
 from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, PendingOutput
-from poseflow_ros.ros.inputs.depth import DepthContext, DepthProjector
 from poseflow_ros.ros.outputs.camera_outputs import CameraOutputs
+from poseflow_ros.ros_data.depth import DepthContext, DepthProjector
 
 _REPLAY_WAIT_S = 2.0
 # After so many images in a row that waited for nothing, none waits until something arrives.
@@ -133,7 +132,7 @@ class FrameLoop:
     def _publish(self, frame: Frame[PendingOutput], n_dropped: int) -> None:
         """Publish the people of an image, which reports so many dropped ones before it."""
         try:
-            frame = self._as_received(frame)
+            frame = as_received(frame, self._rotation)
             score = self._config.markers.min_keypoint_score
             tracked = self._outputs.select(frame.tracked)
             context = self._contexts.pop(frame.payload)
@@ -143,14 +142,6 @@ class FrameLoop:
         except Exception as error:
             self._statistics.report_later(n_dropped)
             self._on_error(error)
-
-    def _as_received(self, frame: Frame[PendingOutput]) -> Frame[PendingOutput]:
-        """Return the image and the people in it in the orientation in which it was received."""
-        return replace(
-            frame,
-            image=self._rotation.received(frame.image),
-            tracked=self._rotation.received_people(frame.tracked, frame.image.shape[:2]),
-        )
 
     def _context(self, job: FrameJob) -> DepthContext | None:
         """Wait for what the 3D positions need, and return it."""

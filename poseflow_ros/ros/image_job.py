@@ -8,7 +8,7 @@ from std_msgs.msg import Header
 
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.ros.diagnostics import StageTimer
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

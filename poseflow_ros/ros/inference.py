@@ -12,11 +12,11 @@ from poseflow_ros.estimation.errors import DeviceLostError, OutOfMemoryError
 from poseflow_ros.estimation.estimator import PoseEstimator, ReportsValues
 from poseflow_ros.estimation.guidance import Estimate, Hint, estimate_with_hints
 from poseflow_ros.imaging.appearance import AppearanceModel
+from poseflow_ros.imaging.ros_image import ImageError, to_rgb
 from poseflow_ros.poses import FloatArray, Image
 from poseflow_ros.ros.camera import Camera
 from poseflow_ros.ros.diagnostics import Alert, StageTimer, make_status
 from poseflow_ros.ros.image_job import DroppedImageError, FrameJob, ImageJob, PendingOutput
-from poseflow_ros.ros.inputs.images import ImageError, to_rgb
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.memory import resident_bytes
 from poseflow_ros.ros.worker import Worker
@@ -24,6 +24,8 @@ from poseflow_ros.ros.worker import Worker
 # The loop reports a failure to the node after this many consecutive failures.
 _MAX_FAILURES = 10
 _MIB = 2**20
+# Weight of an image in the mean time of tracking.
+_TIME_GAIN = 0.2
 
 FramePath = Generator[tuple[Image, Hint], tuple[Estimate, FloatArray, float], None]
 """Yields the image and hint of a job; receives its people, their appearances, and the seconds for
@@ -75,6 +77,7 @@ class InferenceLoop:
         self._error: Exception | None = None
         self._busy_since_s: float | None = None
         self._idle_since_s = perf_counter()
+        self._track_s = 0.0  # mean of the latest images
         self._worker = worker
         worker.start(self._run)
 
@@ -170,7 +173,9 @@ class InferenceLoop:
             self._check_age(job)
             image = self._convert(camera, job, generation)
             timer.finish("convert")
-            hint = Hint(job.camera, job.stamp_s, camera.pipeline.predict(image, job.stamp_s))
+            predictions = camera.pipeline.predict(image, job.stamp_s)
+            budget_s = self._queue.budget_s(job, perf_counter()) - self._track_s
+            hint = Hint(job.camera, job.stamp_s, predictions, budget_s)
             estimate, appearances, estimate_s = yield image, hint
             self._queue.check(generation)
             camera.statistics.count_left_out(estimate)
@@ -184,7 +189,8 @@ class InferenceLoop:
                 pending,
                 estimate.unscanned_ids,
             )
-            timer.finish("track")
+            track_s = timer.finish("track")
+            self._track_s += _TIME_GAIN * (track_s - self._track_s)
             size, epoch = camera.rotation.received(image).shape[:2], camera.pipeline.epoch
             camera.frames.put(FrameJob(job, pending, size, epoch, frames, timer, estimate_s))
 

@@ -1,9 +1,14 @@
 """The queue of images to be processed, with a generation counter for their results."""
 
+import math
 import threading
 from collections import deque
 
 from poseflow_ros.ros.image_job import DroppedImageError, ImageJob
+
+# The interval between a camera's images is the mean of the latest.
+_N_ARRIVALS = 30
+_MIN_ARRIVALS = 5
 
 
 class JobQueue:
@@ -25,6 +30,7 @@ class JobQueue:
         self._condition = threading.Condition()
         # By camera, in the order of their turns.
         self._waiting: dict[str, deque[ImageJob]] = {}
+        self._arrivals_s: dict[str, deque[float]] = {}
         self._closed = False
         self._generation = 0
         self.reason = ""
@@ -46,6 +52,8 @@ class JobQueue:
             line = self._waiting.setdefault(job.camera, deque())
             replaced = line.popleft() if line and not self._keep_all else None
             line.append(job)
+            arrivals_s = self._arrivals_s.setdefault(job.camera, deque(maxlen=_N_ARRIVALS))
+            arrivals_s.append(job.received_s)
             self._condition.notify()
         return replaced
 
@@ -73,6 +81,7 @@ class JobQueue:
             self.invalidate(reason)
             jobs = [job for line in self._waiting.values() for job in line]
             self._waiting.clear()
+            self._arrivals_s.clear()
         return jobs
 
     def newest(self, camera: str) -> ImageJob | None:
@@ -80,6 +89,24 @@ class JobQueue:
         with self._condition:
             line = self._waiting.get(camera)
             return line[-1] if line and not self._keep_all else None
+
+    def budget_s(self, job: ImageJob, now_s: float) -> float:
+        """Return how long an image may take so that no image is dropped; inf: no limit.
+
+        It is due when the next image of its camera is expected, and shares the time until then
+        with the other cameras' waiting images.
+
+        Args:
+            job: taken from the queue.
+            now_s: the present time, by `perf_counter`.
+        """
+        with self._condition:
+            arrivals_s = self._arrivals_s.get(job.camera)
+            if self._keep_all or not arrivals_s or len(arrivals_s) < _MIN_ARRIVALS:
+                return math.inf
+            interval_s = (arrivals_s[-1] - arrivals_s[0]) / (len(arrivals_s) - 1)
+            n_others = len(self._waiting.keys() - {job.camera})
+            return max(0.0, job.received_s + interval_s - now_s) / (1 + n_others)
 
     def waiting(self, camera: str) -> int:
         """Return the number of waiting images of a camera."""

@@ -18,7 +18,7 @@ from poseflow_ros.parameter_files import unmatched_files
 from poseflow_ros.parameter_group import ConfigError, ConfigT, parameter_names
 from poseflow_ros.ros import parameters
 from poseflow_ros.ros.bond import ManagerBond
-from poseflow_ros.ros.outputs.publisher import RELIABLE, create_publisher
+from poseflow_ros.ros.publisher import RELIABLE, create_publisher
 from poseflow_ros.ros.rclpy_workarounds import (
     init,
     log_exceptions,

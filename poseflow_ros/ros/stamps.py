@@ -1,13 +1,8 @@
-"""Conversion between seconds and the stamps and durations of messages."""
+"""Durations of messages."""
 
-from builtin_interfaces.msg import Duration, Time
+from builtin_interfaces.msg import Duration
 
 _LONGEST_S = 2**31 - 1
-
-
-def seconds(time: Time | Duration) -> float:
-    """Return a stamp or duration in seconds."""
-    return float(time.sec + 1e-9 * time.nanosec)
 
 
 def duration(seconds: float) -> Duration:

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import yaml
+from made_bag import image_message, make_bag
 
 from poseflow_ros.__main__ import main
 from poseflow_ros.imaging.video import VideoWriter
@@ -115,3 +116,24 @@ def test_invalid_arguments_are_one_line(arguments, line, tmp_path, capfd):
     err = capfd.readouterr().err
     assert line in err
     assert err.count("\n") == 1
+
+
+def test_bags_are_inputs_and_bad_ones_do_not_stop_the_others(batch, pedestrians, tmp_path, capfd):
+    images = [image_message(image, 1.0 + i) for i, image in enumerate(pedestrians[:6])]
+    good = [("/image", 1.0 + i, image) for i, image in enumerate(images)]
+    bags = tmp_path / "bags"
+    bags.mkdir()
+    make_bag(bags / "good", good)
+    make_bag(bags / "two", [*good[:1], ("/other", 1.0, images[0])], "sqlite3")
+    file = make_bag(bags / "cut", good) / "cut.mcap"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert batch(str(bags), "--outputs=json,bag,table") == 3
+    statuses = {record["name"]: record["status"] for record in records(tmp_path / "out")}
+    assert statuses == {"good": "done", "two": "failed", "cut": "incomplete"}
+    out, err = capfd.readouterr()
+    assert "has 2 image topics, set --topic: /image, /other" in out + err
+    assert "cut.mcap is cut off" in out + err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "manifest.jsonl", "good.json", "good.mcap", "good.parquet",
+        "cut.partial.json", "cut.partial.mcap", "cut.partial.parquet",
+    }  # fmt: skip

@@ -41,7 +41,7 @@ def watch(model, view, dt_s=SELDOM_S, seed=0, frames=FRAMES):
 
 def only(model, **kept):
     """Return the model without false positives and duplicates, except for what is given."""
-    return replace(model, **({"false_per_picture": 1e-9, "duplicates": 0.0} | kept))
+    return replace(model, **({"false_per_image": 1e-9, "duplicates": 0.0} | kept))
 
 
 def owners(view, poses):
@@ -143,8 +143,8 @@ def test_number_of_duplicates_equals_the_model(model):
 
 
 def test_number_and_lifetime_of_false_positives_equal_the_model(model):
-    nobody = only(model, false_per_picture=model.false_per_picture, miss=(50.0, 0.0))
-    wanted = model.false_per_picture * SIZE_PX.prod() / (768 * 576)
+    nobody = only(model, false_per_image=model.false_per_image, miss=(50.0, 0.0))
+    wanted = model.false_per_image * SIZE_PX.prod() / (768 * 576)
     seldom = watch(nobody, people_apart())
     assert np.mean([len(p) for p in seldom]) == pytest.approx(wanted, abs=0.05 + 0.12 * wanted)
     pictures = watch(nobody, people_apart(), OFTEN_S)

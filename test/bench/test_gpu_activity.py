@@ -66,7 +66,8 @@ def test_the_script_continues_after_a_failure_and_prints_one_table(tmp_path):
     python.chmod(0o755)
     environment = os.environ | {"PYTHON": str(python), "OUT": str(tmp_path / "out")}
     result = subprocess.run(
-        [ROOT / "tools" / "bench_gpu.sh"], env=environment, capture_output=True, text=True,
+        [ROOT / "tools" / "bench_gpu.sh", "keypoint_rcnn", "speed"],
+        env=environment, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert result.returncode == 1
@@ -78,6 +79,15 @@ def test_the_script_continues_after_a_failure_and_prints_one_table(tmp_path):
     (float32,) = [row for row in rows if row.startswith("| keypoint_rcnn-float32 ")]
     assert float32.split(" | ")[1] == "5"
     assert float32.endswith("| 4.00 |")
+
+
+def test_an_unknown_part_of_the_script_is_named(tmp_path):
+    result = subprocess.run(
+        [ROOT / "tools" / "bench_gpu.sh", "keypoint_rcnn", "speeed"],
+        env=os.environ | {"OUT": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "part is speeed, must be speed, device or tests" in result.stderr
 
 
 NEEDED = """

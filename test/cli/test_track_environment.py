@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from made_video import make_video, picture
+from made_video import made_image, make_video
 from test_track_incomplete import poses
 
 from poseflow_ros.__main__ import main
@@ -58,7 +58,7 @@ def test_a_name_that_is_not_utf_8_is_printed(made):
 
 
 def test_a_photo_shows_tentative_people(made):
-    image = cv2.imencode(".png", picture(0))[1].tobytes()
+    image = cv2.imencode(".png", made_image(0))[1].tobytes()
     (made / "photo.png").write_bytes(image)
     poses(made / "poses.npz", 1, score=0.45)  # too uncertain to be confirmed at once
     ((person,),) = (frame["people"] for frame in track(made, made / "photo.png"))

@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from made_video import RATE_HZ, free_port, make_video, picture
+from made_video import RATE_HZ, free_port, made_image, make_video
 
 from poseflow_ros.__main__ import main
 
@@ -96,7 +96,7 @@ def test_a_video_that_is_cut_off_gives_partial_outputs(window_s, made, tmp_path,
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from poseflow_ros.__main__ import main
 from poseflow_ros.estimation.recorded import RecordedPoses
 estimate = RecordedPoses.estimate
@@ -104,15 +104,18 @@ def slowly(self, image):
     time.sleep(0.05)
     return estimate(self, image)
 RecordedPoses.estimate = slowly
-sys.exit(main(sys.argv[1:]))
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
+sys.exit(main(sys.argv[2:]))
 """
 
 
-def start(arguments, **options):
-    """Start `track` at 20 images per second in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SLOW, *arguments], stderr=subprocess.PIPE, text=True, **options
-    )
+def start(arguments, on_hangup="SIG_DFL"):
+    """Start `track` at 20 images per second in a process of its own.
+
+    The tests themselves may run under `nohup`, which processes inherit.
+    """
+    command = [sys.executable, "-c", SLOW, on_hangup, *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(path, process):
@@ -138,7 +141,7 @@ def test_a_signal_closes_the_outputs_in_order(number, made, tmp_path):
 def test_nohup_is_respected(made, tmp_path):
     process = start(
         command(made, made / "whole.mp4", tmp_path, "json"),
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        on_hangup="SIG_IGN",
     )
     wait_for(tmp_path / "out.partial.json", process)
     process.send_signal(signal.SIGHUP)
@@ -232,7 +235,7 @@ def test_a_report_that_cannot_be_written_is_reported(full_disk, made, capfd):
 def test_a_folder_with_a_damaged_image_gives_partial_outputs(made, tmp_path, capfd):
     images = tmp_path / "images"
     images.mkdir()
-    jpeg = cv2.imencode(".jpg", picture(0))[1]
+    jpeg = cv2.imencode(".jpg", made_image(0))[1]
     for i in range(4):
         (images / f"{i}.jpg").write_bytes(jpeg.tobytes())
     (images / "2.jpg").write_bytes(jpeg.tobytes()[: len(jpeg) // 2] + b"\xff\xd9")

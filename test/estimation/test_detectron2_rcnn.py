@@ -23,7 +23,7 @@ NAME = "COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x"
 SIDES = (96, 192)
 
 
-def picture(height, width, seed=0):
+def noise(height, width, seed=0):
     """Return an image of soft blobs."""
     shape = (max(2, height // 16), max(2, width // 16), 3)
     coarse = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
@@ -98,7 +98,7 @@ def expected(predictor, image):
     "size", [(96, 96), (96, 150), (192, 96)], ids=["square", "landscape", "portrait"]
 )
 def test_unscaled_image_gives_the_result_of_the_predictor(size, estimator, predictor):
-    image = picture(*size)
+    image = noise(*size)
     poses, (boxes, scores, keypoints) = estimator.estimate(image), expected(predictor, image)
     assert len(poses) == len(boxes) == 10
     np.testing.assert_allclose(poses.boxes, boxes, rtol=1e-5, atol=1e-3)
@@ -119,7 +119,7 @@ def test_scaled_image_gives_the_result_of_the_predictor_except_rounding(
     size, estimator, predictor
 ):
     # The noise is fine enough to show how pixels are mixed.
-    image = picture(*size) // 2 + np.random.default_rng(1).integers(0, 128, (*size, 3), np.uint8)
+    image = noise(*size) // 2 + np.random.default_rng(1).integers(0, 128, (*size, 3), np.uint8)
     poses, (boxes, scores, keypoints) = estimator.estimate(image), expected(predictor, image)
     assert len(poses) == len(boxes) == 10
     # Random networks find people as sure as each other, whose order is anybody's.
@@ -134,7 +134,7 @@ def test_scaled_image_gives_the_result_of_the_predictor_except_rounding(
 
 
 def test_batch_gives_the_same_as_single_images(estimator):
-    images = [picture(*size, seed) for seed, size in enumerate([(96, 96), (60, 96), (96, 96)])]
+    images = [noise(*size, seed) for seed, size in enumerate([(96, 96), (60, 96), (96, 96)])]
     for poses, image in zip(estimator.estimate_batch(images), images, strict=True):
         single = estimator.estimate(image)
         np.testing.assert_allclose(poses.boxes, single.boxes, atol=0.05)
@@ -142,7 +142,7 @@ def test_batch_gives_the_same_as_single_images(estimator):
 
 
 def test_max_people_and_min_person_score_keep_the_highest_scores(estimator, make):
-    image = picture(96, 96)
+    image = noise(96, 96)
     everybody = estimator.estimate(image)
     some = float(np.mean(everybody.scores[2:4]))
     np.testing.assert_allclose(make(max_people=2).estimate(image).boxes, everybody.boxes[:2])
@@ -151,7 +151,7 @@ def test_max_people_and_min_person_score_keep_the_highest_scores(estimator, make
 
 
 def test_image_without_people_gives_empty_poses(make):
-    assert make(min_person_score=1.0).estimate(picture(96, 96)).keypoints.shape == (0, 17, 2)
+    assert make(min_person_score=1.0).estimate(noise(96, 96)).keypoints.shape == (0, 17, 2)
 
 
 def test_image_scaled_to_zero_rows_gives_empty_poses(estimator):
@@ -163,7 +163,7 @@ def test_model_zoo_file_gives_the_same(state, estimator, make, tmp_path):
     arrays = {name: values.numpy() for name, values in state.items()}
     with path.open("wb") as file:
         pickle.dump({"model": arrays, "__author__": "test"}, file)
-    image = picture(96, 96)
+    image = noise(96, 96)
     poses, other = make(weights=str(path)).estimate(image), estimator.estimate(image)
     np.testing.assert_array_equal(poses.keypoints, other.keypoints)
     np.testing.assert_array_equal(poses.boxes, other.boxes)
@@ -172,7 +172,7 @@ def test_model_zoo_file_gives_the_same(state, estimator, make, tmp_path):
 def test_configuration_by_path_gives_the_same(estimator, make, tmp_path):
     path = tmp_path / "my network.yaml"
     path.write_text(settings().dump())
-    image = picture(96, 96)
+    image = noise(96, 96)
     other = make(detectron2_config=str(path))
     assert other.description.startswith("detectron2 my network, sides 96 to 192 px, CPU, float32")
     np.testing.assert_array_equal(
@@ -186,12 +186,12 @@ def test_the_zoo_s_lazy_configuration_works(make, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(make_model(name).state_dict(), path)
     lazy = make(detectron2_config=name, weights=str(path))
-    poses = lazy.estimate(picture(96, 96))
+    poses = lazy.estimate(noise(96, 96))
     assert poses.keypoints.shape == (len(poses), 17, 2)
 
 
 def test_float16_finds_the_same_people(estimator, make):
-    half, image = make(precision="float16"), picture(96, 96)
+    half, image = make(precision="float16"), noise(96, 96)
     assert half.description.endswith("float16")
     poses, truth = half.estimate(image), estimator.estimate(image)
     overlap = box_iou(truth.boxes, poses.boxes)

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -333,6 +334,17 @@ def test_who_is_expected_is_found_again_in_the_next_image(model, sample_video):
         before = estimate.poses[estimate.poses.scores >= 0.9]
     estimator.close()
     assert np.mean(shares) >= 0.75
+
+
+@pytest.mark.parametrize(("keep_up", "n_left_out"), [(True, 3), (False, 0)])
+def test_passes_are_left_out_where_time_is_short(model, frames, keep_up, n_left_out):
+    movenet = MovenetConfig(tiles="auto", keep_up=keep_up)
+    estimator = MoveNet(replace(GUIDED, movenet=movenet))
+    # 768 x 576: the first image needs six tiles and the whole image, of which four are half.
+    hint = Hint("", 1.0, Predictions.none(), budget_s=1e-6)
+    (estimate,) = estimator.estimate_guided(frames[:1], [hint])
+    assert estimate.n_left_out == n_left_out
+    estimator.close()
 
 
 def test_the_first_image_of_each_camera_is_scanned_completely(model, frames):

@@ -89,13 +89,13 @@ def test_people_who_stand_together_share_tiles_of_five():
     # Ten people where no search pass looks in the next image.
     row = [(1300 + 40 * i, 700, 1340 + 40 * i, 800) for i in range(10)]
     plan = schedule.plan(people(row), 0.04)
-    tiles = plan.regions[2:]
+    tiles = plan.regions[1:]
     assert 2 <= len(tiles) <= 3
     assert plan.scanned.all()
 
 
 def test_a_tile_around_one_person_shows_the_person_large():
-    schedule = make_schedule()
+    schedule = make_schedule(search_passes=2)
     schedule.plan(NOBODY, 0.0)
     box = np.array([1300, 500, 1400, 700])
     (tile,) = schedule.plan(people([box]), 0.04).regions[2:]
@@ -146,6 +146,27 @@ def test_max_passes_is_never_exceeded_and_what_it_leaves_out_is_reported(limit):
         assert not (plan.scanned & in_image)[
             ~contains(plan.regions, expected.boxes).any(axis=0)
         ].any()
+
+
+@pytest.mark.parametrize(
+    ("n_affordable", "n_planned"),
+    [(100, 6), (6, 6), (5.9, 5), (4.2, 4), (1, 3), (-3, 3)],
+    ids=["plenty", "just enough", "part", "half", "less than half", "late already"],
+)
+def test_at_least_half_of_the_passes_are_planned(n_affordable, n_planned):
+    schedule = make_schedule(search_passes=2)
+    schedule.plan(NOBODY, 0.0)
+    # Six people in four tiles, and two search passes.
+    boxes = [(x, y, x + 60, y + 200) for x in (1000, 1400, 1800) for y in (500, 850)]
+    plan = schedule.plan(people(boxes), 0.04, n_affordable)
+    assert len(plan.regions) == n_planned
+    assert plan.n_left_out == 6 - n_planned
+    assert plan.scanned.all() == (n_planned == 6)
+
+
+def test_affordable_passes_do_not_exceed_max_passes():
+    schedule = make_schedule(max_passes=3)
+    assert len(schedule.plan(NOBODY, 0.0, 9).regions) == 3
 
 
 def test_with_max_passes_people_take_turns():

@@ -11,7 +11,7 @@ from poseflow_ros.imaging.camera_motion import estimate_camera_motion
 pytestmark = pytest.mark.filterwarnings("error")
 
 NOBODY = np.zeros((0, 4))
-# Where people stand and points of the background are looked at: the corners of the picture.
+# Where people stand and points of the background are looked at: the corners of the image.
 CORNERS = np.array([[0.0, 0.0], [640.0, 0.0], [0.0, 480.0], [640.0, 480.0]])
 
 
@@ -29,7 +29,7 @@ def similarity(degrees, scale, shift):
 
 
 def background(truth, n=150, seed=0, noise_px=0.0):
-    """Return (n, 4) correspondences of a 640 x 480 picture that moves as `truth` says."""
+    """Return (n, 4) correspondences of a 640 x 480 image that moves as `truth` says."""
     rng = np.random.default_rng(seed)
     before = rng.uniform(0, [640, 480], (n, 2))
     return np.hstack([before, truth(before) + noise_px * rng.normal(size=(n, 2))])

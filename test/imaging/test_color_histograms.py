@@ -33,7 +33,7 @@ def standing(*places):
 
 
 def paint(poses, clothes, background=(120, 120, 120), size=(480, 640)):
-    """Return a picture of these people in (torso, legs) colours."""
+    """Return a image of these people in (torso, legs) colours."""
     image = np.full((*size, 3), background, np.uint8)
     for keypoints, (torso, legs) in zip(poses.keypoints, clothes, strict=True):
         points = np.rint(keypoints).astype(int)
@@ -182,10 +182,10 @@ def test_appearance_outside_the_image_is_unknown(place):
 @pytest.mark.parametrize(
     "place",
     [
-        pytest.param((200, 320, 300), id="legs below the picture"),
-        pytest.param((200, 230, 300), id="feet below the picture"),
+        pytest.param((200, 320, 300), id="legs below the image"),
+        pytest.param((200, 230, 300), id="feet below the image"),
         pytest.param((0, 50, 300), id="cut in half by the side"),
-        pytest.param((200, -120, 300), id="torso above the picture"),
+        pytest.param((200, -120, 300), id="torso above the image"),
     ],
 )
 def test_an_appearance_is_a_unit_vector_or_unknown(place):
@@ -203,8 +203,8 @@ def test_torso_replaces_legs_below_the_image():
 
 def test_half_of_each_body_part_is_sufficient():
     whole = describe(HERE, (RED, BLUE))
-    assert describe((200, 230, 300), (RED, BLUE)) @ whole > 0.98  # feet below the picture
-    assert describe((0, 50, 300), (RED, BLUE)) @ whole > 0.98  # cut by the picture's side
+    assert describe((200, 230, 300), (RED, BLUE)) @ whole > 0.98  # feet below the image
+    assert describe((0, 50, 300), (RED, BLUE)) @ whole > 0.98  # cut by the image's side
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e12, -1e300], ids=str)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.video import VideoError, open_source
 
 SUFFIXES = [".png", ".jpg", ".bmp", ".tif", ".webp", ".pgm", ".ppm", ".pnm", ".jp2"]
@@ -169,3 +170,16 @@ def test_missing_pyav_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(VideoError, match="python3 -m pip install av"):
         open_source(str(tmp_path / "v.mp4"))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".pgm"])
+def test_16_bit_images_get_the_range_that_is_given(suffix, tmp_path):
+    cv2.imwrite(str(tmp_path / f"0{suffix}"), np.array([[100, 150, 200]] * 3, np.uint16))
+    ((image, _),) = open_source(str(tmp_path), gray_range=GrayRange((100, 200)))
+    assert image[0].tolist() == [[0, 0, 0], [127, 127, 127], [255, 255, 255]]
+
+
+def test_8_bit_images_do_not_depend_on_the_range(tmp_path):
+    cv2.imwrite(str(tmp_path / "0.png"), np.array([[10, 20, 30]] * 3, np.uint8))
+    ((image, _),) = open_source(str(tmp_path), gray_range=GrayRange((100, 200)))
+    assert image[0, :, 0].tolist() == [10, 20, 30]

@@ -7,7 +7,7 @@ import time
 import av
 import numpy as np
 import pytest
-from made_video import RATE_HZ, free_port, picture
+from made_video import RATE_HZ, free_port, made_image
 
 from poseflow_ros.imaging.video import VideoError, open_source
 
@@ -18,7 +18,7 @@ def send(port, n_frames):
         stream = container.add_stream("mpeg4", rate=RATE_HZ)
         stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
         for index in range(n_frames):
-            frame = av.VideoFrame.from_ndarray(picture(index), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(made_image(index), format="rgb24")
             container.mux(stream.encode(frame))
             time.sleep(1 / RATE_HZ)
         container.mux(stream.encode(None))

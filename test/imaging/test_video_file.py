@@ -8,8 +8,9 @@ import av
 import cv2
 import numpy as np
 import pytest
-from made_video import encode, make_avi, make_recording, make_video, picture
+from made_video import encode, made_image, make_avi, make_recording, make_video
 
+from poseflow_ros.imaging.gray_range import GrayRange
 from poseflow_ros.imaging.video import (
     IncompleteVideoError,
     VideoError,
@@ -144,7 +145,7 @@ def test_uneven_stamps_are_written_and_read(suffix, tmp_path):
     path = tmp_path / f"v{suffix}"
     with VideoWriter(path, 10.0) as writer:
         for index, stamp_s in enumerate(UNEVEN):
-            writer.write(picture(index), 100.0 + stamp_s)
+            writer.write(made_image(index), 100.0 + stamp_s)
     stamps_s, error = read(path)
     assert error is None
     np.testing.assert_allclose(stamps_s, UNEVEN, atol=1e-6 if suffix != ".mkv" else 0.0006)
@@ -187,7 +188,7 @@ def test_a_phone_s_rotation_is_applied(turn, tmp_path):
         stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
         stream.set_display_rotation(turn)
         for _ in range(3):
-            frame = av.VideoFrame.from_ndarray(picture(0), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(made_image(0), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     ok, bgr = cv2.VideoCapture(str(path)).read()  # an independent reader, which applies it too
@@ -237,7 +238,7 @@ def test_a_file_that_exists_is_read_whatever_its_name(name, tmp_path, monkeypatc
 def test_a_video_is_written_to_a_name_that_is_not_utf_8(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
     with VideoWriter(path, 10.0) as writer:
-        writer.write(picture(0))
+        writer.write(made_image(0))
     assert len(read(path)[0]) == 1
 
 
@@ -266,7 +267,7 @@ def test_a_title_that_is_not_utf_8_is_no_error(name, tmp_path):
     assert (len(stamps_s), error) == (5, None)
 
 
-JPEGS = [cv2.imencode(".jpg", picture(i))[1].tobytes() for i in range(20)]
+JPEGS = [cv2.imencode(".jpg", made_image(i))[1].tobytes() for i in range(20)]
 
 
 @pytest.mark.parametrize(
@@ -293,3 +294,15 @@ def test_a_damaged_image_in_an_avi_is_left_out_and_reported(end, tmp_path):
     assert "19 of 20 images were read, 1 damaged" in str(error)
     expected_s = [i / 25 for i in range(20) if i != 7]
     np.testing.assert_allclose(stamps_s, expected_s, atol=1e-6)
+
+
+def test_16_bit_gray_videos_get_the_range_that_is_given(tmp_path):
+    values = np.full((32, 32), 100, np.uint16)
+    values[:, 16:] = 150
+    with av.open(str(tmp_path / "v.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 32, 32, "gray16le"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="gray16le")))
+        container.mux(stream.encode(None))
+    ((image, _),) = open_source(str(tmp_path / "v.mkv"), gray_range=GrayRange((100, 200)))
+    assert image[0, ::31].tolist() == [[0, 0, 0], [127, 127, 127]]

@@ -13,6 +13,7 @@ from ros_domains import reserved_domain  # noqa: E402
 from ros_driver import open_driver  # noqa: E402
 
 from poseflow_ros.ros.action_node import ActionNode  # noqa: E402
+from poseflow_ros.ros.bridge_node import BridgeNode  # noqa: E402
 from poseflow_ros.ros.node import PoseFlowNode  # noqa: E402
 
 
@@ -73,20 +74,31 @@ def start_node(driver):
         yield start
 
 
-@pytest.fixture
-def start_action_node(driver):
-    """A function that starts an action node with parameters by their full names."""
+def starter(driver, node_class):
+    """Yield a function that starts a node with parameters by their full names."""
     with contextlib.ExitStack() as nodes:
 
         def start(parameters):
             overrides = [Parameter(name, value=value) for name, value in parameters.items()]
 
             def make(context):
-                return ActionNode(context=context, parameter_overrides=overrides)
+                return node_class(context=context, parameter_overrides=overrides)
 
             return nodes.enter_context(spun(driver.domain_id, make))
 
         yield start
+
+
+@pytest.fixture
+def start_action_node(driver):
+    """A function that starts an action node."""
+    yield from starter(driver, ActionNode)
+
+
+@pytest.fixture
+def start_bridge_node(driver):
+    """A function that starts a bridge node."""
+    yield from starter(driver, BridgeNode)
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ import math
 import numpy as np
 import pytest
 from bodies import LEFT, image_of, lying, raised_arm, standing
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from made_networks import LABELS, expected_logits, write_labels, write_onnx
+from pose_messages import START_S, poses_message
 from poseflow_msgs.msg import (
-    Keypoint,
     TrackedActionArray,
     TrackedBehavior,
     TrackedBehaviorArray,
-    TrackedPose,
     TrackedPoseArray,
 )
 from ros_driver import stamped
@@ -27,7 +25,6 @@ from poseflow_ros.actions.windows import PoseWindows, Windows
 NODE = "/actions"
 WINDOWS = {"windows.duration_s": 1.0, "windows.rate_hz": 10.0, "windows.stride_s": 0.5}
 SHAPE = (2, 10, 17, 3)
-START_S = 1000.0
 
 
 @pytest.fixture
@@ -49,26 +46,6 @@ def network(tmp_path):
         "classifier.frames": 10,
         "classifier.top": 4,
     }
-
-
-def poses_message(people, index, *, camera="", epoch=0, sequence=None, rate_hz=10):
-    """Return the poses of (track id, (17, 3) image) at an index of a stream."""
-    message = TrackedPoseArray(
-        camera=camera, skeleton="coco17", image_width=640, image_height=480, epoch=epoch,
-        sequence=index if sequence is None else sequence,
-    )  # fmt: skip
-    stamp_ns = round((START_S + index / rate_hz) * 1e9)
-    message.header.stamp = Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
-    message.header.frame_id = "camera_optical"
-    nowhere = dict.fromkeys("xyz", math.nan)
-    for track_id, image in people:
-        pose = TrackedPose(track_id=track_id, state=TrackedPose.STATE_CONFIRMED)
-        pose.keypoints = [Keypoint(x=x, y=y, score=s) for x, y, s in image.tolist()]
-        for vector in (pose.position, pose.velocity_3d):
-            for axis, value in nowhere.items():
-                setattr(vector, axis, value)
-        message.poses.append(pose)
-    return message
 
 
 def activate(driver):

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from poseflow_ros.__main__ import main
 from poseflow_ros.bench.image_stream import ImageStream
 from poseflow_ros.bench.node_trial import cpu_s
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 
 pytestmark = pytest.mark.slow
 
@@ -286,9 +286,9 @@ def test_node_that_does_not_start_is_reported_and_leaves_no_processes(driver, tm
 
 
 def test_images_are_tiles_that_move_back_and_forth():
-    pictures = ImageStream(70, 40, 10, 3).pictures()
-    assert all(p.shape == (40, 70, 3) and p.dtype == np.uint8 for p in pictures)
-    for before, after in zip(pictures, pictures[1:] + pictures[:1], strict=True):
+    images = ImageStream(70, 40, 10, 3).images()
+    assert all(p.shape == (40, 70, 3) and p.dtype == np.uint8 for p in images)
+    for before, after in zip(images, images[1:] + images[:1], strict=True):
         shift_left = np.array_equal(before[:, 4:], after[:, :-4])
         shift_right = np.array_equal(after[:, 4:], before[:, :-4])
         assert shift_left != shift_right

@@ -60,7 +60,7 @@ def test_cameras_have_separate_tracks(driver, active_node, pedestrians):
     )
     for image in pedestrians[:3]:
         seen = [rig.show(name, image) for name in ("a", "b")]
-    # The same pictures by turns: the same people with the same ids, twice.
+    # The same images by turns: the same people with the same ids, twice.
     assert seen[0].poses
     ids = [[pose.track_id for pose in array.poses] for array in seen]
     assert ids[0] == ids[1]

@@ -24,7 +24,7 @@ from std_msgs.msg import Header
 from poseflow_ros.bench.processes import DiagnosticsListener, executable, start
 from poseflow_ros.imaging.video import open_source
 from poseflow_ros.ros.inputs.images import to_message
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 
 PROFILE = Path(__file__).resolve().parents[2] / "config" / "fastdds_large_images.xml"
 LENGTH_S = float(os.environ.get("SOAK_S", "600"))

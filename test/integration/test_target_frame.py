@@ -15,7 +15,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_driver import PATIENCE_S
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.inputs.target_frame import FrameError, TargetFrame
+from poseflow_ros.ros.inputs.target_frame import TfFrame
+from poseflow_ros.ros_data.frames import FrameError
 
 FOREVER_S = 1e6
 HALF = math.sqrt(0.5)
@@ -87,7 +88,7 @@ class Room:
 @pytest.fixture
 def target(bare_node):
     pytest.importorskip("tf2_ros", reason="tf2_ros does not import: it comes with ROS, not PyPI")
-    target = TargetFrame(bare_node, "map")
+    target = TfFrame(bare_node, "map")
     yield target
     target.destroy()
 
@@ -125,7 +126,7 @@ class Lookup(threading.Thread):
 def test_missing_tf2_ros_is_reported(bare_node, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2_ros", None)
     with pytest.raises(FrameError) as raised:
-        TargetFrame(bare_node, "base_link")
+        TfFrame(bare_node, "base_link")
     (line,) = str(raised.value).splitlines()
     assert line.startswith("depth.target_frame is 'base_link', which needs tf2_ros (")
     assert not list(bare_node.subscriptions)
@@ -267,7 +268,7 @@ def test_fifty_cycles_leak_nothing(driver, bare_node, target):
 
     def rounds():
         for _ in range(50):
-            again = TargetFrame(bare_node, "map")
+            again = TfFrame(bare_node, "map")
             again.destroy()
             again.destroy()
 

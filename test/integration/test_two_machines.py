@@ -39,7 +39,7 @@ import json
 from poseflow_msgs.msg import TrackedPoseArray
 from ros_driver import Driver
 
-from poseflow_ros.ros.stamps import seconds
+from poseflow_ros.ros_data.header import seconds
 
 def tell(array):
     print(json.dumps({

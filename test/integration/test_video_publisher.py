@@ -9,7 +9,7 @@ import threading
 import av
 import numpy as np
 import pytest
-from made_video import RATE_HZ, free_port, make_video, picture
+from made_video import RATE_HZ, free_port, made_image, make_video
 from sensor_msgs.msg import Image
 
 STAMPS_S = [0.0, 0.1, 0.15, 0.6, 0.7, 1.5]
@@ -57,7 +57,7 @@ def test_images_are_published_at_the_stamps_of_the_video(driver, publish, tmp_pa
 def test_stamps_come_from_the_names_of_a_folder(driver, publish, tmp_path):
     import cv2
 
-    png = cv2.imencode(".png", picture(0))[1].tobytes()
+    png = cv2.imencode(".png", made_image(0))[1].tobytes()
     for name in ("100000000.0", "100000000.25", "100000000.35"):
         (tmp_path / f"{name}.png").write_bytes(png)
     images = driver.listen(Image, "/image", 100)
@@ -90,7 +90,7 @@ class Sender:
         with av.open(url, "w", format="mpegts") as container:
             stream = container.add_stream("mpeg4", rate=RATE_HZ)
             stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
-            frame = av.VideoFrame.from_ndarray(picture(0), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(made_image(0), format="rgb24")
             while not self.stopped.wait(1 / RATE_HZ):
                 frame.pts = None
                 container.mux(stream.encode(frame))

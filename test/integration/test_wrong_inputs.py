@@ -314,7 +314,7 @@ def test_compressed_depth_locates_people(kind, driver, active_node, pedestrians)
     assert rig.status()[2]["depth"] == "matched"
 
 
-def test_a_picture_is_no_depth(driver, active_node, pedestrians):
+def test_an_image_is_not_a_depth_image(driver, active_node, pedestrians):
     rig = Rig(driver, active_node, depth_type=CompressedImage, depth__image_transport="compressed")
     rig.calibrate()
     jpeg = cv2.imencode(".jpg", pedestrians[0])[1].tobytes()

@@ -106,6 +106,16 @@ def test_the_action_node_becomes_active(launch, observer):
     assert "active: subscribed to /front/poses" in output
 
 
+def test_the_bridge_node_becomes_active(launch, observer, tmp_path):
+    params = tmp_path / "bridge.yaml"
+    params.write_text("/**:\n  ros__parameters:\n    outputs: {formats: [image_marker]}\n")
+    process = launch("bridge.launch.py", "poses_topic:=/front/poses", f"params_file:={params}")
+    wait_for_state(observer, "/bridge", "active")
+    code, output = interrupt(process)
+    assert code == 0
+    assert "active: subscribed to /front/poses" in output
+
+
 def test_without_autostart_the_node_waits(launch, observer):
     process = launch("poseflow.launch.py", "autostart:=false")
     wait_for_state(observer, "/poseflow", "unconfigured")

@@ -1,5 +1,6 @@
 """The job queue: replacement, turns, and generations."""
 
+import math
 import threading
 
 import pytest
@@ -51,6 +52,41 @@ def test_keep_all_returns_images_in_order_and_in_turns():
     assert put(queue, "front b", "front c", "rear r", "rear q") == [None] * 4
     assert (queue.waiting("front"), queue.waiting("side")) == (2, 0)
     assert [take(queue) for _ in range(4)] == ["b", "r", "c", "q"]
+
+
+def queue_of_arrivals(rates_hz, **options):
+    """Return a queue that received two seconds of images, and took all of them."""
+    queue = JobQueue(**options)
+    for camera, rate_hz in rates_hz.items():
+        for i in range(2 * rate_hz):
+            queue.put(ImageJob(camera, Image(), received_s=5 + i / rate_hz))
+            while queue.waiting(camera):
+                queue.take()
+    return queue
+
+
+@pytest.mark.parametrize(
+    ("now_s", "budget_s"), [(7.0, 0.1), (7.04, 0.06), (7.5, 0.0)], ids=["in time", "late", "over"]
+)
+def test_an_image_is_due_when_the_next_one_is_expected(now_s, budget_s):
+    queue = queue_of_arrivals({"front": 10})
+    assert queue.budget_s(ImageJob("front", Image(), 7.0), now_s) == pytest.approx(budget_s)
+
+
+def test_images_of_other_cameras_that_wait_share_the_time():
+    queue = queue_of_arrivals({"front": 10, "rear": 10})
+    queue.put(ImageJob("rear", Image(), 7.0))
+    assert queue.budget_s(ImageJob("front", Image(), 7.0), 7.0) == pytest.approx(0.05)
+
+
+def test_time_is_not_limited_while_the_rate_is_unknown_or_all_images_are_kept():
+    image = ImageJob("front", Image(), 7.0)
+    assert queue_of_arrivals({"front": 2}).budget_s(image, 9.0) == math.inf
+    assert JobQueue().budget_s(image, 9.0) == math.inf
+    assert queue_of_arrivals({"front": 10}, keep_all=True).budget_s(image, 9.0) == math.inf
+    queue = queue_of_arrivals({"front": 10})
+    queue.clear("deactivated")
+    assert queue.budget_s(image, 9.0) == math.inf
 
 
 @pytest.mark.parametrize(("keep_all", "waiting"), [(False, ["c", "r"]), (True, ["b", "c", "r"])])

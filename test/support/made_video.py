@@ -12,21 +12,21 @@ FINE = ("mpeg4", "libx264", "libvpx", "libsvtav1")
 """Codecs whose frames may have any stamps."""
 
 
-def picture(index, size=(96, 128)):
+def made_image(index, size=(96, 128)):
     """Return an (H, W, 3) image of noise that moves with the index."""
     noise = np.random.default_rng(0).integers(0, 255, (size[0] // 2, size[1] // 2, 3), np.uint8)
     return np.roll(noise.repeat(2, 0).repeat(2, 1), 3 * index, axis=1)
 
 
 def encode(container, stamps_s, codec="mpeg4", pixels="yuv420p", size=(96, 128), **options):
-    """Encode pictures with these stamps into an open container, with options of the codec."""
+    """Encode images with these stamps into an open container, with options of the codec."""
     stream = container.add_stream(codec, rate=RATE_HZ, options=options)
     stream.height, stream.width, stream.pix_fmt, stream.gop_size = *size, pixels, 12
     fine = codec in FINE and container.format.name not in ("avi", "asf")
     time_base = Fraction(1, 60_000) if fine else Fraction(1, RATE_HZ)
     stream.codec_context.time_base = time_base
     for index, stamp_s in enumerate(stamps_s):
-        frame = av.VideoFrame.from_ndarray(picture(index, size), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(made_image(index, size), format="rgb24")
         frame.time_base, frame.pts = time_base, round(stamp_s / time_base)
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))

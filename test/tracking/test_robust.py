@@ -604,14 +604,14 @@ PLACES = np.array([[200.0, 400.0], [400.0, 420.0], [600.0, 390.0]])
 
 
 def shaking(rng, turn, zoom, shift):
-    """Return (linear, shift) of a picture that jumps this far at most, at random."""
+    """Return (linear, shift) of an image that jumps this far at most, at random."""
     angle, scale = rng.uniform(-turn, turn), 1 + rng.uniform(-zoom, zoom)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     return np.array([[cos, -sin], [sin, cos]]), rng.uniform(-shift, shift, 2)
 
 
 def through(linear, shift, person):
-    """Return the person of an upright picture in one that jumped."""
+    """Return the person of an upright image in one that jumped."""
     scale = np.sqrt(np.linalg.det(linear))
     middle, half = (person.boxes[0, :2] + person.boxes[0, 2:]) / 2, (0.2 * HEIGHT, 0.5 * HEIGHT)
     middle, half = linear @ middle + shift, scale * np.array(half)
@@ -620,7 +620,7 @@ def through(linear, shift, person):
 
 
 def filmed(turn=0.0, zoom=0.0, shift=30.0, spoil=lambda matches: matches, n=60):
-    """Return the story of three who stand still while the picture jumps."""
+    """Return the story of three who stand still while the image jumps."""
     rng = np.random.default_rng(1)
     tracker = make_tracker()
     ground = rng.uniform(0, 1000, (300, 2))
@@ -656,7 +656,7 @@ def with_gaps(value):
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         pytest.param({}, id="30 px a frame"),
         pytest.param({"turn": 0.03, "zoom": 0.05}, id="which turns and zooms"),
@@ -666,8 +666,8 @@ def with_gaps(value):
         pytest.param({"spoil": with_gaps(np.inf)}, id="infinity among the correspondences"),
     ],
 )
-def test_standing_people_keep_their_ids_if_the_image_jumps(picture):
-    story = filmed(**picture)
+def test_standing_people_keep_their_ids_if_the_image_jumps(image):
+    story = filmed(**image)
     assert [seen(tracked) for tracked in story[1:]] == [[1, 2, 3]] * 59
     assert np.abs([tracked.velocities for tracked in story]).max() < 0.05 * HEIGHT
 

@@ -22,12 +22,19 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--detector-weights", default="", metavar="FILE", help="detector of a top-down ONNX model"
     )
+    parser.add_argument("--batch", type=int, default=1, metavar="B", help="images at a time")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="for each call")
+    add_network_arguments(parser)
+    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the results")
+    parser.set_defaults(run=run)
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of device, network and images."""
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto")
     parser.add_argument("--precision", choices=choices("estimator.precision"), default="auto")
     parser.add_argument("--size", default="640x480", metavar="WxH", help="of the images, pixels")
     parser.add_argument("--people", type=int, default=10, metavar="N", help="in each image")
-    parser.add_argument("--batch", type=int, default=1, metavar="B", help="images at a time")
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="for each call")
     sides = EstimatorConfig()
     parser.add_argument("--image-min-side", type=int, default=sides.image_min_side, metavar="PX")
     parser.add_argument("--image-max-side", type=int, default=sides.image_max_side, metavar="PX")
@@ -35,31 +42,43 @@ def add_parser(benches: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--cuda-graphs", choices=choices("estimator.cuda_graphs"), default=sides.cuda_graphs
     )
-    parser.add_argument("--report", type=Path, metavar="OUT.json", help="write the results")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure a network, Keypoint R-CNN in turns with its library's own call."""
     check_outputs([args.report])
-    width, _, height = args.size.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise BenchError(f"size is {args.size!r}, must be WIDTHxHEIGHT such as 640x480")
-    estimator = EstimatorConfig(
+    width, height = image_size(args)
+    estimator = network_config(args, weights=args.weights, detector_weights=args.detector_weights)
+    workload = Workload(width, height, args.people, args.batch, args.seconds)
+    report = measure(Config(estimator=estimator), workload)
+    print(_estimator_table(report))
+    write_report(args.report, report)
+
+
+def network_config(args: argparse.Namespace, **more: Any) -> EstimatorConfig:
+    """Return the settings of the network that the arguments name, and more of them."""
+    return EstimatorConfig(
         name=args.estimator,
-        weights=args.weights,
-        detector_weights=args.detector_weights,
         device=args.device,
         precision=args.precision,
         compile=args.compile,
         cuda_graphs=args.cuda_graphs,
         image_min_side=args.image_min_side,
         image_max_side=args.image_max_side,
+        **more,
     )
-    workload = Workload(int(width), int(height), args.people, args.batch, args.seconds)
-    report = measure(Config(estimator=estimator), workload)
-    print(_estimator_table(report))
-    write_report(args.report, report)
+
+
+def image_size(args: argparse.Namespace) -> tuple[int, int]:
+    """Return the width and height of the argument `size`.
+
+    Raises:
+        BenchError: it is not a size.
+    """
+    width, _, height = args.size.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise BenchError(f"size is {args.size!r}, must be WIDTHxHEIGHT such as 640x480")
+    return int(width), int(height)
 
 
 def _estimator_table(report: Mapping[str, Any]) -> str:

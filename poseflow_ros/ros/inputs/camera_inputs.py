@@ -9,21 +9,21 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from poseflow_ros.config import Config
+from poseflow_ros.imaging.image_order import ImageOrder
 from poseflow_ros.ros.diagnostics import Alert, FrameStatistics
 from poseflow_ros.ros.image_job import ImageJob
-from poseflow_ros.ros.inputs.depth import DepthProjector
 from poseflow_ros.ros.inputs.depth_lag import DepthLag
-from poseflow_ros.ros.inputs.image_order import ImageOrder
-from poseflow_ros.ros.inputs.input_checks import (
+from poseflow_ros.ros.inputs.stamp_repair import StampRepair
+from poseflow_ros.ros.inputs.subscription import AdaptiveSubscription
+from poseflow_ros.ros.job_queue import JobQueue
+from poseflow_ros.ros_data.depth import DepthProjector
+from poseflow_ros.ros_data.header import seconds
+from poseflow_ros.ros_data.input_checks import (
     clock_problem,
     is_rectified,
     publishers_problem,
     without_slash,
 )
-from poseflow_ros.ros.inputs.stamp_repair import StampRepair
-from poseflow_ros.ros.inputs.subscription import AdaptiveSubscription
-from poseflow_ros.ros.job_queue import JobQueue
-from poseflow_ros.ros.stamps import seconds
 
 _TYPES = {"raw": Image, "compressed": CompressedImage}
 

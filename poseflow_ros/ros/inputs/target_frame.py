@@ -12,17 +12,14 @@ from rclpy.time import Time
 from scipy.spatial.transform import Rotation
 
 from poseflow_ros.poses import FloatArray
+from poseflow_ros.ros_data.frames import FrameError
 
 _LOOKUP_PERIOD_S = 0.005
 # Default cache time of TF, which rejects transforms older than this relative to the newest one.
 _KEPT_NS = 10_000_000_000
 
 
-class FrameError(RuntimeError):
-    """A transform is not available; the message gives the frames, the stamp and the reason."""
-
-
-class TargetFrame:
+class TfFrame:
     """Looks up transforms from a camera's frame to `target_frame` at the stamp of an image.
 
     The node's executor receives TF's messages; lookups are made by one thread per camera.
@@ -118,12 +115,12 @@ class TargetFrame:
                 self._newest_ns[frame_id] = max(newest_ns, stamp_ns)
 
 
-def make_target_frame(node: Node, name: str) -> TargetFrame | None:
+def make_target_frame(node: Node, name: str) -> TfFrame | None:
     """Return the target frame; None for the camera's optical frame or if tf2_ros is missing."""
     if not name:
         return None
     try:
-        return TargetFrame(node, name)
+        return TfFrame(node, name)
     except FrameError as error:
         text = f"{error}: 3D positions are published in their camera's optical frame"
         node.get_logger().warning(text)

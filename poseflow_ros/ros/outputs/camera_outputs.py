@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -15,17 +14,17 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from poseflow_ros.config import Config, MarkersConfig, TrackerConfig
+from poseflow_ros.config import Config, MarkersConfig
 from poseflow_ros.imaging.annotate import draw
-from poseflow_ros.pipeline import Frame
+from poseflow_ros.pipeline import Frame, published
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
-from poseflow_ros.ros.inputs.depth import People3D
 from poseflow_ros.ros.inputs.images import to_jpeg, to_message
 from poseflow_ros.ros.outputs.label_maker import LabelMaker
 from poseflow_ros.ros.outputs.markers import MarkerMaker, set_label_texts
 from poseflow_ros.ros.outputs.pose_messages import set_positions_3d, tracked_pose_messages
-from poseflow_ros.ros.outputs.publisher import RELIABLE, create_publisher
+from poseflow_ros.ros.publisher import RELIABLE, create_publisher
+from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
@@ -103,7 +102,7 @@ class CameraOutputs:
 
     def select(self, tracked: TrackedPoses, lost: bool = False) -> TrackedPoses:
         """Return the tracks that are published; with `lost`, all the lost ones too."""
-        return tracked[_published(tracked, self._config.tracker, lost)]
+        return tracked[published(tracked, self._config.tracker, lost)]
 
     def publish(
         self,
@@ -241,16 +240,6 @@ class CameraOutputs:
         publisher = create_publisher(self._node, message_type, prefix + topic, qos)
         self._publishers.append(publisher)
         return publisher
-
-
-def _published(tracked: TrackedPoses, config: TrackerConfig, lost: bool) -> NDArray[np.bool_]:
-    """Return (N,), true for the tracks that are published."""
-    published = np.ones(len(tracked), bool)
-    if not (config.publish_lost or lost):
-        published &= tracked.states != TrackState.LOST
-    if not config.publish_tentative:
-        published &= tracked.states != TrackState.TENTATIVE
-    return published
 
 
 def _marker_options(config: MarkersConfig) -> tuple[float, float, float]:

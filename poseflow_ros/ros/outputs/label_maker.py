@@ -10,7 +10,7 @@ from poseflow_ros.actions.behaviors import BehaviorRecognizer
 from poseflow_ros.actions.frame import UP_OPTICAL, PoseFrame
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import FloatArray, TrackedPoses
-from poseflow_ros.ros.inputs.depth import People3D
+from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 

@@ -14,7 +14,8 @@ from poseflow_msgs.msg import (
 )
 
 from poseflow_ros.poses import FloatArray, Poses, TrackedPoses
-from poseflow_ros.ros.stamps import duration, seconds
+from poseflow_ros.ros.stamps import duration
+from poseflow_ros.ros_data.header import seconds
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.projection import Points
 

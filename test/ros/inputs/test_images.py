@@ -17,7 +17,8 @@ pytest.importorskip("sensor_msgs", reason="sensor_msgs does not import: no ROS 2
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.inputs.images import ImageError, to_message, to_rgb
+from poseflow_ros.imaging.ros_image import ImageError, to_rgb
+from poseflow_ros.ros.inputs.images import to_message
 
 RED, GREEN, BLUE = [255, 0, 0], [0, 255, 0], [0, 0, 255]
 BLACK, GREY, WHITE = [0, 0, 0], [128, 128, 128], [255, 255, 255]
@@ -435,7 +436,7 @@ def test_exif_orientation_is_ignored():
     # TIFF header, one entry: tag 0x0112 (orientation), SHORT, one value: 6, a quarter turn.
     entry = b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"
     turned = app1(b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + entry + b"\0\0\0\0")
-    # Not ignored, it would turn the picture: the test would show nothing otherwise.
+    # Not ignored, it would rotate the image: the test would show nothing otherwise.
     assert cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR).shape == (48, 24, 3)
     check_areas(to_rgb(compressed(turned)))
 
@@ -445,7 +446,7 @@ def test_end_marker_of_a_thumbnail_is_not_the_end():
     check_areas(to_rgb(compressed(whole)))
     scan = whole.rindex(b"\xff\xda")
     assert f"{scan + 40} bytes" in refusal(compressed(whole[: scan + 40]))
-    # Cut before its own scan begins, it has the marks of the thumbnail, but no picture.
+    # Cut before its own scan begins, it has the marks of the thumbnail, but no image.
     assert f"truncated or damaged, {scan} bytes" in refusal(compressed(whole[:scan]))
 
 

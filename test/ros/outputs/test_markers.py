@@ -9,8 +9,8 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.ros.inputs.depth import People3D
 from poseflow_ros.ros.outputs.markers import MarkerMaker, set_label_texts
+from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.lens import Lens
 from poseflow_ros.spatial.projection import Points

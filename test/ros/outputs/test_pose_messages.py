@@ -16,7 +16,8 @@ from poseflow_ros.ros.outputs.pose_messages import (
     tracked_pose_messages,
     tracked_poses,
 )
-from poseflow_ros.ros.stamps import duration, seconds
+from poseflow_ros.ros.stamps import duration
+from poseflow_ros.ros_data.header import seconds
 from poseflow_ros.skeletons.coco17 import COCO_17
 
 

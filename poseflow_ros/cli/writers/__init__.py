@@ -1,0 +1,1 @@
+"""The outputs of `track`, one file for each kind."""

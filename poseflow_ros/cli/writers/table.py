@@ -1,0 +1,105 @@
+"""A table with one row for each person in each image, as CSV or Parquet."""
+
+import csv
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from poseflow_ros.cli.writers.tracked_image import TrackedImage
+from poseflow_ros.poses import TrackState
+from poseflow_ros.skeletons.skeleton import Skeleton
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+_ROWS_PER_GROUP = 10_000
+_DECIMALS = 4
+_INTEGERS = ("frame", "stamp_ns", "epoch", "track_id")
+_POINT = ("x", "y", "score")
+_NUMBERS = ("score", "x1", "y1", "x2", "y2", "velocity_x", "velocity_y")
+
+Row = list[Any]
+
+
+class TableWriter:
+    """Writes frame, stamp, epoch, track id, state, score, box, velocity and keypoints.
+
+    Lengths are pixels, velocities pixels per second, stamps nanoseconds.
+    """
+
+    def __init__(self, path: Path, skeleton: Skeleton) -> None:
+        """Write to a path that ends in .csv or .parquet."""
+        points = [f"{name}_{field}" for name in skeleton.keypoint_names for field in _POINT]
+        names = (*_INTEGERS, "state", *_NUMBERS, *points)
+        make = _Csv if path.suffix.lower() == ".csv" else _Parquet
+        self._file: _TableFile = make(path, names)
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __call__(self, result: TrackedImage) -> None:
+        """Write the people of one image."""
+        people, poses = result.people, result.people.poses
+        points = np.concatenate([poses.keypoints, poses.keypoint_scores[:, :, None]], axis=2)
+        flat = points.reshape(len(people), -1)
+        numbers = np.hstack([poses.scores[:, None], poses.boxes, people.velocities, flat])
+        for track_id, state, row in zip(
+            people.track_ids.tolist(),
+            people.states.tolist(),
+            numbers.round(_DECIMALS).tolist(),
+            strict=True,
+        ):
+            integers = [result.index, result.stamp_ns, result.epoch, track_id]
+            self._file.add([*integers, TrackState(state).name.lower(), *row])
+
+
+class _TableFile(Protocol):
+    def add(self, row: Row) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Csv:
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        self._file = path.open("w", newline="")
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._rows.writerow(names)
+
+    def add(self, row: Row) -> None:
+        self._rows.writerow(row)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        types = {"state": pyarrow.string()} | dict.fromkeys(_INTEGERS, pyarrow.int64())
+        fields = [(name, types.get(name, pyarrow.float32())) for name in names]
+        self._arrow, self._schema = pyarrow, pyarrow.schema(fields)
+        self._file = pyarrow.parquet.ParquetWriter(path, self._schema)
+        self._rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        self._rows.append(row)
+        if len(self._rows) == _ROWS_PER_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        with self._file:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            columns = list(zip(*self._rows, strict=True))
+            arrays = [
+                self._arrow.array(column, field.type)
+                for column, field in zip(columns, self._schema, strict=True)
+            ]
+            self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+            self._rows.clear()

@@ -1,0 +1,47 @@
+"""What the outputs of `track` are written from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from poseflow_ros.imaging.source import ImageHeader
+from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.ros_data.depth import People3D
+from poseflow_ros.spatial.lens import Lens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedImage:
+    """An image and the people in it.
+
+    Attributes:
+        image: (H, W, 3) RGB, as received.
+        stamp_s: when it was taken, seconds.
+        index: from 0.
+        epoch: of the tracking; track ids of different epochs are unrelated.
+        tracked: all tracks, in pixels of the image.
+        people: those who are visible, and tentative ones where they are written.
+        published: those who are in the messages of the node.
+        located: the 3D positions of those; None without depth.
+        lens: of the camera, an assumed one without calibration.
+        header: of an image in a bag, otherwise None.
+    """
+
+    image: Image
+    stamp_s: float
+    index: int
+    epoch: int
+    tracked: TrackedPoses
+    people: TrackedPoses
+    published: TrackedPoses
+    located: People3D | None
+    lens: Lens
+    header: ImageHeader | None
+
+    @property
+    def stamp_ns(self) -> int:
+        """When it was taken, nanoseconds; exact for an image in a bag."""
+        return self.header.stamp_ns if self.header else round(self.stamp_s * 1e9)
+
+
+ImageWriter = Callable[[TrackedImage], None]
+"""Writes one image and its people to an output."""

@@ -1,0 +1,52 @@
+"""people_msgs: positions and velocities for social costmaps."""
+
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Point
+from std_msgs.msg import Header
+
+from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.managed_node import ManagedNode
+
+
+class PeopleBridge:
+    """Publishes `~/people`: the people whose 3D position is known."""
+
+    def __init__(self, node: ManagedNode[Any]) -> None:
+        """Create the publisher.
+
+        Raises:
+            BridgeError: people_msgs is not installed.
+        """
+        self._messages = import_messages("people_msgs")
+        self._publisher = node.publisher(self._messages.People, "~/people")
+
+    def publish(self, image: TrackedImage) -> None:
+        """Publish the people of an image."""
+        header = Header(stamp=image.message.header.stamp, frame_id=image.frame_3d)
+        people = [self._person(image, row) for row in image.located.tolist()]
+        self._publisher.publish(self._messages.People(header=header, people=people))
+
+    def silence(self, camera: str) -> None:
+        """Publish nothing: costmaps forget people by themselves."""
+
+    def close(self) -> None:
+        """Do nothing: the node destroys the publisher."""
+
+    def _person(self, image: TrackedImage, row: int) -> Any:
+        frame, person = image.frame, image.person(row)
+        index = image.behavior_rows.get(person.track_id)
+        tags = [] if index is None else image.behaviors.names(index)
+        return self._messages.Person(
+            name="_".join(filter(None, (frame.camera, str(frame.epoch), str(person.track_id)))),
+            position=_point(frame.positions[row]),
+            velocity=_point(np.nan_to_num(frame.velocities[row])),
+            reliability=float(person.score),
+            tagnames=["behavior"] * len(tags),
+            tags=tags,
+        )
+
+
+def _point(values: Any) -> Point:
+    return Point(**dict(zip("xyz", values.tolist(), strict=True)))

@@ -1,0 +1,74 @@
+"""vision_msgs: people as detections in 2D and 3D."""
+
+from typing import Any
+
+import numpy as np
+from std_msgs.msg import Header
+
+from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.managed_node import ManagedNode
+
+_PERSON = "person"
+
+
+class VisionBridge:
+    """Publishes `~/detections` and, where there is depth, `~/detections_3d`."""
+
+    def __init__(self, node: ManagedNode[Any]) -> None:
+        """Create the publishers.
+
+        Raises:
+            BridgeError: vision_msgs is not installed.
+        """
+        self._messages = messages = import_messages("vision_msgs")
+        self._detections = node.publisher(messages.Detection2DArray, "~/detections")
+        self._detections_3d = node.publisher(messages.Detection3DArray, "~/detections_3d")
+
+    def publish(self, image: TrackedImage) -> None:
+        """Publish the confirmed people of an image."""
+        header, messages = image.message.header, self._messages
+        detections = [self._detection(image, row) for row in image.confirmed.tolist()]
+        self._detections.publish(messages.Detection2DArray(header=header, detections=detections))
+        if image.message.frame_3d:
+            header = Header(stamp=header.stamp, frame_id=image.message.frame_3d)
+            boxes = [self._detection_3d(image, row, header) for row in image.located.tolist()]
+            self._detections_3d.publish(messages.Detection3DArray(header=header, detections=boxes))
+
+    def silence(self, camera: str) -> None:
+        """Publish nothing: a detection is valid at the stamp of its image only."""
+
+    def close(self) -> None:
+        """Do nothing: the node destroys the publishers."""
+
+    def _detection(self, image: TrackedImage, row: int) -> Any:
+        person, messages = image.person(row), self._messages
+        detection = messages.Detection2D(header=image.message.header, id=str(person.track_id))
+        x1, y1, x2, y2 = (float(value) for value in person.box)
+        center = detection.bbox.center.position
+        center.x, center.y = (x1 + x2) / 2, (y1 + y2) / 2
+        detection.bbox.size_x, detection.bbox.size_y = x2 - x1, y2 - y1
+        detection.results.append(self._hypothesis(person.score))
+        return detection
+
+    def _detection_3d(self, image: TrackedImage, row: int, header: Header) -> Any:
+        """Return the box around the known 3D keypoints; of size 0 where there are none."""
+        person = image.person(row)
+        detection = self._messages.Detection3D(header=header, id=str(person.track_id))
+        points = image.frame.points[row]
+        points = points[np.isfinite(points).all(axis=1)]
+        if not len(points):
+            points = image.frame.positions[row][None]
+        low, high = points.min(axis=0), points.max(axis=0)
+        center, size = detection.bbox.center.position, detection.bbox.size
+        center.x, center.y, center.z = ((low + high) / 2).tolist()
+        size.x, size.y, size.z = (high - low).tolist()
+        detection.results.append(self._hypothesis(person.score, image.frame.positions[row]))
+        return detection
+
+    def _hypothesis(self, score: float, position: Any = None) -> Any:
+        result = self._messages.ObjectHypothesisWithPose()
+        result.hypothesis.class_id, result.hypothesis.score = _PERSON, float(score)
+        if position is not None:
+            point = result.pose.pose.position
+            point.x, point.y, point.z = position.tolist()
+        return result
