@@ -133,9 +133,16 @@ class BehaviorsConfig(Group):
     crouching_min_lean_deg: float = param(
         35.0,
         "crouching, with bent legs: minimum angle of the torso from the vertical, degrees; below "
-        "it the person sits",
+        "it, and with the feet together, the person sits",
         minimum=0.0,
         maximum=90.0,
+    )
+    crouching_min_stance: float = param(
+        0.75,
+        "crouching, with bent legs: minimum distance between the knees and between the ankles, "
+        "torso lengths",
+        minimum=0.0,
+        maximum=3.0,
     )
     posture_hold_s: float = param(
         0.5,

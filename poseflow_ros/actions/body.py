@@ -33,6 +33,7 @@ class Body:
         reach: (N,) how far the lower ankle is below the hips, in scales: 1.2 to 1.4 standing.
         drop: (N,) how far the lower knee is below the hips, in scales: 0.6 to 0.75 standing.
         lean_deg: (N,) angle of the torso from the vertical, degrees.
+        stance: (N,) distance between the knees or the ankles, the smaller one, in scales.
     """
 
     scale: FloatArray
@@ -40,6 +41,7 @@ class Body:
     reach: FloatArray
     drop: FloatArray
     lean_deg: FloatArray
+    stance: FloatArray
 
     @classmethod
     def of(cls, points: FloatArray, heights: FloatArray) -> "Body":
@@ -63,6 +65,7 @@ class Body:
             reach=(hip_heights - ankle) / scale,
             drop=(hip_heights - knee) / scale,
             lean_deg=degrees(rise / length),
+            stance=_stance(points) / scale,
         )
 
     def replaced_where_known(self, other: "Body") -> "Body":
@@ -90,6 +93,13 @@ def _scale_of_legs(points: FloatArray) -> FloatArray:
     squares = dot(limbs, limbs)
     longest = np.sqrt(np.fmax(squares[:, ::2], squares[:, 1::2]))
     return np.fmax(*(longest / (_THIGH, _SHANK)).T)
+
+
+def _stance(points: FloatArray) -> FloatArray:
+    """Return (N,) the distance between the knees or the ankles, the smaller one."""
+    ends = points[:, _KNEES_AND_ANKLES]
+    across = ends[:, ::2] - ends[:, 1::2]
+    return np.sqrt(np.minimum(*dot(across, across).T))
 
 
 def dot(a: FloatArray, b: FloatArray) -> FloatArray:

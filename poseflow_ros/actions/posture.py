@@ -20,7 +20,7 @@ def postures(body: Body, current: IntArray, config: BehaviorsConfig) -> IntArray
 
     Lying: the shoulders are hardly higher than the hips. Standing: an ankle is far below the
     hips; where no ankle is known, a knee. Otherwise the legs are bent: crouching where the torso
-    leans forward, sitting where it does not.
+    leans forward or the legs are far apart, as in a squat seen from the front; otherwise sitting.
 
     Args:
         body: of N people.
@@ -31,9 +31,10 @@ def postures(body: Body, current: IntArray, config: BehaviorsConfig) -> IntArray
     reach = np.where(np.isnan(body.reach), _REACH_OF_DROP * body.drop, body.reach)
     lying = body.rise < config.lying_max_rise + kept * (current == _LYING)
     standing = reach > config.standing_min_reach - kept * (current == _STANDING)
-    lean = kept * _DEGREES * (current == _CROUCHING)
-    crouching = body.lean_deg > config.crouching_min_lean_deg - lean
-    bent = np.where(crouching, _CROUCHING, _SITTING)
+    favored = kept * (current == _CROUCHING)
+    leaning = body.lean_deg > config.crouching_min_lean_deg - favored * _DEGREES
+    astride = body.stance > config.crouching_min_stance - favored
+    bent = np.where(leaning | astride, _CROUCHING, _SITTING)
     upright = np.where(standing, _STANDING, bent)
     known = np.where(np.isnan(reach), _UNKNOWN, upright)
     posture: IntArray = np.where(lying, _LYING, known)

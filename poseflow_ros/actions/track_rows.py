@@ -13,6 +13,7 @@ class TrackRows:
         self._free = list(range(max_people))[::-1]
         # In the order of the last observation, the oldest first.
         self._rows: dict[int, int] = {}
+        self._last: tuple[list[int], IntArray] = [], np.zeros(0, np.int64)
 
     def __len__(self) -> int:
         """Return the number of tracks that have a row."""
@@ -25,6 +26,8 @@ class TrackRows:
             track_ids: (N,) each once, at most `max_people`.
         """
         ids = track_ids.tolist()
+        if ids == self._last[0]:  # nobody came or went: their order is still the same
+            return self._last[1], np.zeros(len(ids), bool)
         new = [track_id not in self._rows for track_id in ids]
         # The known ones first: none of them makes room for a new one.
         for track_id, is_new in zip(ids, new, strict=True):
@@ -33,7 +36,9 @@ class TrackRows:
         for track_id, is_new in zip(ids, new, strict=True):
             if is_new:
                 self._rows[track_id] = self._free_row()
-        return np.array([self._rows[track_id] for track_id in ids], np.int64), np.array(new, bool)
+        rows = np.array([self._rows[track_id] for track_id in ids], np.int64)
+        self._last = ids, rows
+        return rows, np.array(new, bool)
 
     def _free_row(self) -> int:
         return self._free.pop() if self._free else self._rows.pop(next(iter(self._rows)))
@@ -44,3 +49,4 @@ class TrackRows:
             row = self._rows.pop(track_id, None)
             if row is not None:
                 self._free.append(row)
+                self._last = [], np.zeros(0, np.int64)

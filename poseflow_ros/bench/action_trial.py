@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -39,6 +40,7 @@ class ActionTrial:
             parameters: of the node, "name:=value" each.
         """
         self._parameters = parameters
+        self._namespace = f"/bench_{os.getpid()}"
         self._stamps_s = [frame.stamp_s - frames[0].stamp_s for frame in frames]
         self._messages = [
             poses_message(frame, stamp_s)
@@ -54,36 +56,43 @@ class ActionTrial:
         Raises:
             ProcessError: the node failed.
         """
-        namespace = f"/bench_{os.getpid()}"
         with ExitStack() as stack:
             # The caller handles signals.
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             stack.callback(rclpy.try_shutdown)
-            self._node = rclpy.create_node("benchmark", namespace=namespace)
+            self._node = rclpy.create_node("benchmark", namespace=self._namespace)
             diagnostics = DiagnosticsListener(self._node)
-            topic = "actions/actions"
-            self._node.create_subscription(TrackedActionArray, topic, self._on_actions, RELIABLE)
-            publisher = self._node.create_publisher(TrackedPoseArray, "tracked_poses", RELIABLE)
-            command = executable("action_node")
-            self._process = start(stack, command, namespace, self._parameters)
-            bring_up(self._node, self._process, f"{namespace}/actions")
-            deadline_s = time.perf_counter() + _PATIENCE_S
-            while not publisher.get_subscription_count():
-                self._spin_until(time.perf_counter() + 0.1)
-                if time.perf_counter() > deadline_s:
-                    raise ProcessError("the action node does not subscribe to tracked_poses")
+            publisher = self._start_node(stack)
             meter = CpuMeter(self._process.pid)
             self._play(publisher)
             cpu_percent = meter.percent()
             self._spin_until(time.perf_counter() + _END_S)
-            dropped = diagnostics.count(f"{namespace[1:]}/actions: actions", "windows dropped")
-        return self._figures() | {"dropped": dropped, "node_cpu_percent": round(cpu_percent, 1)}
+        status = f"{self._namespace[1:]}/actions: actions"
+        return self._figures() | {
+            "dropped": diagnostics.count(status, "windows dropped"),
+            "node_cpu_percent": round(cpu_percent, 1),
+        }
+
+    def _start_node(self, stack: ExitStack) -> Any:
+        """Start the node; return the publisher of its poses once it subscribes."""
+        topic = "actions/actions"
+        self._node.create_subscription(TrackedActionArray, topic, self._on_actions, RELIABLE)
+        publisher = self._node.create_publisher(TrackedPoseArray, "tracked_poses", RELIABLE)
+        command = executable("action_node")
+        self._process = start(stack, command, self._namespace, self._parameters)
+        bring_up(self._node, self._process, f"{self._namespace}/actions")
+        deadline_s = time.perf_counter() + _PATIENCE_S
+        while not publisher.get_subscription_count():
+            self._spin_until(time.perf_counter() + 0.1)
+            if time.perf_counter() > deadline_s:
+                raise ProcessError("the action node does not subscribe to tracked_poses")
+        return publisher
 
     def _on_actions(self, message: TrackedActionArray) -> None:
         stamp_s = seconds(message.header.stamp)
         self._received.append((time.perf_counter(), stamp_s, len(message.actions)))
 
-    def _play(self, publisher: "rclpy.publisher.Publisher") -> None:
+    def _play(self, publisher: Any) -> None:
         """Publish each message when it is due."""
         start_s = time.perf_counter()
         for stamp_s, message in zip(self._stamps_s, self._messages, strict=True):

@@ -86,12 +86,12 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def bring_up(node: Node, process: "subprocess.Popen[bytes]", name: str) -> None:
-    """Configure and activate a PoseFlow node, as a lifecycle manager does.
+    """Configure and activate a lifecycle node, as a lifecycle manager does.
 
     Args:
         node: creates the service clients.
-        process: the PoseFlow node's.
-        name: the PoseFlow node's full name, "/demo/poseflow".
+        process: the lifecycle node's.
+        name: the lifecycle node's full name, "/demo/poseflow".
 
     Raises:
         ProcessError: the node ended, does not respond or rejects a transition.
@@ -100,13 +100,13 @@ def bring_up(node: Node, process: "subprocess.Popen[bytes]", name: str) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not client.wait_for_service(0.2):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise ProcessError("the PoseFlow node did not start; see its lines above")
+            raise ProcessError(f"{name} did not start; see its lines above")
     time.sleep(_SETTLE_S)
     for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
         future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
         rclpy.spin_until_future_complete(node, future, timeout_sec=_START_TIMEOUT_S)
         if not (future.done() and future.result().success):
-            raise ProcessError(f"the PoseFlow node refused transition {transition}; see above")
+            raise ProcessError(f"{name} refused transition {transition}; see above")
     node.destroy_client(client)
 
 

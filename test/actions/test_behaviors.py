@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bodies import (
+    ANKLES,
+    KNEES,
     LEFT,
     RIGHT,
     SIDES,
@@ -101,6 +103,19 @@ def test_postures_from_all_sides(body, posture, yaw_deg, with_depth):
 def test_crouching_is_seen_from_the_side_or_with_depth(yaw_deg, with_depth):
     result = after(turned(crouching(), yaw_deg), with_depth=with_depth)
     assert Posture(result.postures[0]) is Posture.CROUCHING
+
+
+@pytest.mark.parametrize("with_depth", [False, True])
+@pytest.mark.parametrize(
+    ("apart_m", "posture"), [(0.35, Posture.CROUCHING), (0.0, Posture.SITTING)]
+)
+def test_an_upright_squat_is_recognized_by_the_feet_apart(apart_m, posture, with_depth):
+    body = sitting()
+    for joints in (KNEES, ANKLES):
+        body[joints, 0] += apart_m * SIDES
+    # The hips as low as the knees, and the torso upright: only the legs tell it from sitting.
+    result = after(body, with_depth=with_depth)
+    assert Posture(result.postures[0]) is posture
 
 
 def test_a_posture_in_a_frame_whose_z_points_up():

@@ -16,17 +16,21 @@ PEOPLE = [(raised_arm(standing(), LEFT), -1.0), (sitting(), 1.0)]
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """A gray video, and the recorded poses of two people who keep still."""
-    folder = tmp_path_factory.mktemp("recording")
+    return record(tmp_path_factory.mktemp("recording"), PEOPLE)
+
+
+def record(folder, people):
+    """Write a gray video and the recorded poses of people who keep still: (body, x in metres)."""
     with VideoWriter(folder / "video.mp4", RATE_HZ) as writer:
         for _ in range(N_FRAMES):
             writer.write(np.full((*SIZE, 3), 60, np.uint8))
-    poses = np.array([image_of(body, (x, 1.0, 4.0)) for body, x in PEOPLE])
+    poses = np.array([image_of(body, (x, 1.0, 4.0)) for body, x in people])
     boxes = np.hstack([poses[..., :2].min(axis=1), poses[..., :2].max(axis=1)])
     np.savez(
         folder / "poses.npz",
-        frame=np.repeat(np.arange(N_FRAMES), len(PEOPLE)),
+        frame=np.repeat(np.arange(N_FRAMES), len(people)),
         box=np.tile(boxes, (N_FRAMES, 1)),
-        score=np.full(N_FRAMES * len(PEOPLE), 0.9),
+        score=np.full(N_FRAMES * len(people), 0.9),
         keypoints=np.tile(poses, (N_FRAMES, 1, 1)),
         n_frames=N_FRAMES,
     )
@@ -58,3 +62,32 @@ def test_behaviors_are_written_and_drawn_where_the_parameter_is_set(recording, t
     # The labels differ, 18 pixels high, and nothing else.
     assert difference.sum() > 500
     assert np.flatnonzero(difference.any(axis=1)).size < 3 * 18
+
+
+def test_people_beyond_the_maximum_have_no_behaviors(tmp_path):
+    crowd = [(standing(), x) for x in np.linspace(-60, 60, 101)]
+    document, _ = track(record(tmp_path, crowd), tmp_path / "out", "true")
+    behaviors = [person["behaviors"] for person in document["frames"][-1]["people"]]
+    assert sum("standing" in names for names in behaviors) == 100
+    assert sum(names == [] for names in behaviors) == 1
+
+
+def test_a_skeleton_without_coco_keypoints_is_refused_in_one_line(recording, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    onnx_models = pytest.importorskip("onnx_models", reason="onnx is not installed")
+    no_scaling = (0.0,) * 3, (1.0,) * 3
+    pose = onnx_models.simcc_spot(*no_scaling, n_keypoints=14)
+    weights = onnx_models.save(tmp_path / "pose.onnx", pose)
+    detector = onnx_models.save(tmp_path / "detector.onnx", onnx_models.detector_spot(*no_scaling))
+    names = f"name: onnx, weights: {weights}, detector_weights: {detector}"
+    params, out = tmp_path / "params.yaml", tmp_path / "out"
+    out.mkdir()
+    params.write_text(
+        f"/**:\n  ros__parameters: {{estimator: {{{names}}}, markers: {{behaviors: true}}}}\n"
+    )
+    command = ["track", str(recording / "video.mp4"), "--params", str(params)]
+    command += ["--json", str(out / "people.json"), "--video", str(out / "annotated.mp4")]
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "markers.behaviors is true, but the skeleton crowdpose14 does not begin" in line
+    assert list(out.iterdir()) == []

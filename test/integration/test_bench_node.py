@@ -280,7 +280,7 @@ def test_node_that_does_not_start_is_reported_and_leaves_no_processes(driver, tm
     command = Command(driver.domain_id, "bench", "node", *SHORT, PYTHONPATH=path)
     code, _, err = command.end()
     assert code == 2
-    assert "poseflow_ros: the PoseFlow node did not start" in err
+    assert "/poseflow did not start; see its lines above" in err
     assert "Traceback" not in err
     assert command.alive() == []
 

@@ -43,22 +43,23 @@ def test_every_panel_of_the_window_is_configured():
     assert sorted(panels(document["layout"])) == sorted(document["configById"])
 
 
-def test_the_panels_show_topics_that_the_node_publishes(driver, active_node):
+def test_the_panels_show_topics_of_the_nodes(driver, active_node, start_bridge_node):
     active_node(movenet__input_size=512)
-    driver.wait_until_known_to("/poseflow")
+    start_bridge_node({"outputs.formats": ["image_marker"]})
+    assert driver.change("configure", "/bridge")
     configs = layout()["configById"]
-    image = configs["Image!poseflow"]["imageMode"]
-    topics = {image["imageTopic"], *image["annotations"]}
-    topics |= set(configs["3D!poseflow"]["topics"])
-    topics.add(configs["DiagnosticSummary!poseflow"]["topicToRender"])
-    topics |= {topic for topic, _ in plotted(configs)}
-
-    def published():
-        return {name for name, _ in driver.node.get_topic_names_and_types()}
-
-    driver.until(lambda: topics <= published(), f"{topics}")
-    for topic in topics:
+    annotated, raw = (configs[f"Image!{name}"]["imageMode"] for name in ("annotated", "raw"))
+    published = {
+        annotated["imageTopic"],
+        *raw["annotations"],
+        *configs["3D!poseflow"]["topics"],
+        configs["DiagnosticSummary!poseflow"]["topicToRender"],
+        *(topic for topic, _ in plotted(configs)),
+    }
+    for topic in published:
         driver.until(lambda topic=topic: driver.node.count_publishers(topic) > 0, topic)
+    for topic in (raw["imageTopic"], raw["calibrationTopic"]):
+        driver.until(lambda topic=topic: driver.node.count_subscribers(topic) > 0, topic)
 
 
 def test_the_plots_show_numbers_of_the_messages():

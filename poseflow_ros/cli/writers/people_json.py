@@ -51,9 +51,10 @@ class JsonWriter:
         if self._recognizer:
             seen = PoseFrame.from_tracked(tracked, result.stamp_s, size)
             behaviors = self._recognizer.update(seen)
-            rows = {track_id: row for row, track_id in enumerate(behaviors.track_ids.tolist())}
-            for person in people:
-                person["behaviors"] = behaviors.names(rows[person["track_id"]])
+            track_ids = behaviors.track_ids.tolist()
+            names = {track_id: behaviors.names(row) for row, track_id in enumerate(track_ids)}
+            for person in people:  # of more than `behaviors.max_people` some have none
+                person["behaviors"] = names.get(person["track_id"], [])
         frame = {
             "frame": result.index,
             "stamp_s": round(result.stamp_s, 6),

@@ -10,8 +10,8 @@ from bodies import RIGHT, image_of, sitting, standing, with_arm
 from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.ros.inputs.depth import People3D
 from poseflow_ros.ros.outputs.label_maker import LabelMaker
+from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.projection import Points
 
