@@ -27,7 +27,7 @@ TOPICS = {
 PARAMETERS = {
     "cameras": {"names": ["front"], "rotate": [90], "mono16_range": [1000, 5000]},
     "tracker": {"association": "robust", "publish_tentative": True, "publish_lost": True},
-    "markers": {"depth_m": 3.0, "lifetime_s": 2.5},
+    "markers": {"depth_m": 3.0, "lifetime_s": 2.5, "behaviors": True},
 }
 
 

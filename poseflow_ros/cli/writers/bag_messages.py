@@ -1,7 +1,7 @@
 """The messages of the node for one camera's images, made without ROS."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,7 @@ class BagMessages:
         gone: list[tuple[str, int]],
         header: MessageHeader,
         lifetime_s: float,
+        texts: Mapping[int, str],
     ) -> Any:
         """Return the MarkerArray of an image.
 
@@ -111,10 +112,15 @@ class BagMessages:
             gone: namespaces and track ids of markers to delete.
             header: of the image.
             lifetime_s: of the markers, seconds.
+            texts: of the labels, by track id.
         """
         head = self._header(header)
         markers = [self._marker(head, ns=ns, id=i, action=self._delete) for ns, i in gone]
-        markers += [self._shown_marker(shape, head, lifetime_s) for shape in shapes]
+        for shape in shapes:
+            marker = self._shown_marker(shape, head, lifetime_s)
+            if shape.namespace == "labels":
+                marker.text = texts[shape.track_id]
+            markers.append(marker)
         return self._make("visualization_msgs/msg/MarkerArray", markers=markers)
 
     def jpeg(self, data: NDArray[np.uint8], header: MessageHeader) -> Any:
@@ -188,7 +194,6 @@ class BagMessages:
         marker.scale.z = shape.size_m
         points = [self._point(x=x, y=y, z=z) for x, y, z in shape.points.tolist()]
         if shape.namespace == "labels":
-            marker.text = str(shape.track_id)
             (marker.pose.position,) = points
         else:
             marker.scale.x = marker.scale.y = shape.size_m

@@ -20,11 +20,11 @@ from poseflow_ros.pipeline import Frame, published
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.ros.image_job import DroppedImageError, PendingOutput
 from poseflow_ros.ros.inputs.images import to_jpeg, to_message
-from poseflow_ros.ros.outputs.label_maker import LabelMaker
 from poseflow_ros.ros.outputs.markers import MarkerMaker, set_label_texts
 from poseflow_ros.ros.outputs.pose_messages import set_positions_3d, tracked_pose_messages
 from poseflow_ros.ros.publisher import RELIABLE, create_publisher
 from poseflow_ros.ros_data.depth import People3D
+from poseflow_ros.ros_data.label_maker import LabelMaker
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
@@ -182,7 +182,8 @@ class CameraOutputs:
         publishers = (self._marker_publisher, self._image_publisher, self._jpeg_publisher)
         if self._label_maker is None or not any(p.get_subscription_count() for p in publishers):
             return None
-        return self._label_maker.labels(tracked, people, frame)
+        size = frame.image.shape[:2]
+        return self._label_maker.labels(tracked, people, frame.stamp_s, size, frame.epoch)
 
     def _publish_annotated(
         self,

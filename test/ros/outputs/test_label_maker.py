@@ -10,8 +10,8 @@ from bodies import RIGHT, image_of, sitting, standing, with_arm
 from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
-from poseflow_ros.ros.outputs.label_maker import LabelMaker
 from poseflow_ros.ros_data.depth import People3D
+from poseflow_ros.ros_data.label_maker import LabelMaker
 from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.projection import Points
 
@@ -37,7 +37,10 @@ def labels_of(people, people_3d=None, degrees=0):
     for i in range(11):
         image = rotation.received(np.zeros((*SIZE, 3), np.uint8))
         frame = Frame(image, 5.0 + i / 10, 0, people, None)
-        labels = maker.labels(rotation.received_people(people, SIZE), people_3d, frame)
+        labels = maker.labels(
+            rotation.received_people(people, SIZE), people_3d,
+            frame.stamp_s, frame.image.shape[:2], frame.epoch,
+        )  # fmt: skip
     return labels
 
 

@@ -1,14 +1,12 @@
 """The labels of the people in one camera's markers and annotated images."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from poseflow_ros.actions.behavior_labels import check_skeleton, track_labels
 from poseflow_ros.actions.behaviors import BehaviorRecognizer
 from poseflow_ros.actions.frame import UP_OPTICAL, PoseFrame
-from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
@@ -34,21 +32,28 @@ class LabelMaker:
         self._upright = np.array([[-y, x], [-x, -y]])
 
     def labels(
-        self, tracked: TrackedPoses, people: People3D | None, frame: Frame[Any]
+        self,
+        tracked: TrackedPoses,
+        people: People3D | None,
+        stamp_s: float,
+        size: tuple[int, int],
+        epoch: int,
     ) -> list[str]:
         """Return the N labels of the people published in an image.
 
         Args:
             tracked: N people.
             people: their 3D positions, if any.
-            frame: the image.
+            stamp_s: of the image, seconds.
+            size: (height, width) of the image, pixels.
+            epoch: of the track ids.
         """
         poses = replace(tracked.poses, keypoints=tracked.poses.keypoints @ self._upright.T)
         seen = PoseFrame.from_tracked(
             replace(tracked, poses=poses),
-            frame.stamp_s,
-            frame.image.shape[:2],
-            epoch=frame.epoch,
+            stamp_s,
+            size,
+            epoch=epoch,
             points=people.points.points if people else None,
             positions=people.points.positions if people else None,
             velocities=people.velocities if people else None,
