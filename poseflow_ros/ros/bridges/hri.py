@@ -139,20 +139,27 @@ class _Body:
         self.seen_s = image.frame.stamp_s
         header = image.message.header
         size = np.array(image.frame.image_size[::-1], float)
-        self._publishers["roi"].publish(self._roi(header, image.person(row), size))
-        self._publishers["skeleton2d"].publish(self._skeleton(image, row, size))
+        if roi := self._wanted("roi"):
+            roi.publish(self._roi(header, image.person(row), size))
+        if skeleton := self._wanted("skeleton2d"):
+            skeleton.publish(self._skeleton(image, row, size))
         self._publish_behavior(image, row)
         located = Header(stamp=header.stamp, frame_id=image.frame_3d)
         position, velocity = image.frame.positions[row], image.frame.velocities[row]
-        if np.isfinite(position).all():
+        if np.isfinite(position).all() and (publisher := self._wanted("position")):
             message = PointStamped(header=located)
             message.point.x, message.point.y, message.point.z = position.tolist()
-            self._publishers["position"].publish(message)
-        if np.isfinite(velocity).all():
+            publisher.publish(message)
+        if np.isfinite(velocity).all() and (publisher := self._wanted("velocity")):
             twist = TwistStamped(header=located)
             linear = twist.twist.linear
             linear.x, linear.y, linear.z = velocity.tolist()
-            self._publishers["velocity"].publish(twist)
+            publisher.publish(twist)
+
+    def _wanted(self, name: str) -> Any:
+        """Return the publisher of a topic; None if nobody subscribes."""
+        publisher = self._publishers[name]
+        return publisher if publisher.get_subscription_count() else None
 
     def _roi(self, header: Header, person: TrackedPose, size: FloatArray) -> Any:
         corners = _normalized(np.array(person.box, float).reshape(2, 2), size).clip(0, 1)
@@ -181,11 +188,11 @@ class _Body:
             return
         header, messages = image.message.header, self._messages
         posture = _posture(messages.BodyPosture, int(image.behaviors.postures[index]))
-        message = messages.BodyPosture(header=header, posture=posture)
-        self._publishers["posture"].publish(message)
+        if publisher := self._wanted("posture"):
+            publisher.publish(messages.BodyPosture(header=header, posture=posture))
         gesture = _gesture(messages.Gesture, image.behaviors.active[index])
-        message = messages.Gesture(header=header, gesture=gesture)
-        self._publishers["gesture"].publish(message)
+        if publisher := self._wanted("gesture"):
+            publisher.publish(messages.Gesture(header=header, gesture=gesture))
 
 
 def _axes(image: TrackedImage, row: int) -> tuple[FloatArray, FloatArray]:
