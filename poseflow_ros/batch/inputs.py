@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from glob import glob
 from pathlib import Path
 
+from poseflow_ros.batch import remote_file
 from poseflow_ros.imaging.bag_files import BAG_SUFFIXES, is_bag
 from poseflow_ros.imaging.video import IMAGE_SUFFIXES
 
@@ -16,19 +17,30 @@ def expand_inputs(arguments: Iterable[str]) -> Iterator[str]:
 
     A bag and a folder that has images are one input; of any other folder, all videos, bags and
     image folders below it are inputs. A path that does not exist is yielded as it is,
-    so that the batch reports it like any other failure.
+    so that the batch reports it like any other failure. A URL stands for a remote file, or for
+    the videos and bag files of a remote folder.
 
     Args:
         arguments: paths of files and folders, patterns (`*`, `**`, `?`, `[...]`), and lists:
             `@FILE` is a text file with one of these per line.
+
+    Raises:
+        OSError: a list cannot be read, or a remote folder cannot be listed.
     """
     known = set()
     for argument in _read_lists(arguments):
-        for path in _matches(argument):
-            for found in _walk(path.absolute()):
-                if found not in known:
-                    known.add(found)
-                    yield str(found)
+        for found in _expand(argument):
+            if found not in known:
+                known.add(found)
+                yield found
+
+
+def _expand(argument: str) -> Iterator[str]:
+    if remote_file.is_remote(argument):
+        yield from remote_file.expand(argument, VIDEO_SUFFIXES.union(BAG_SUFFIXES))
+        return
+    for path in _matches(argument):
+        yield from map(str, _walk(path.absolute()))
 
 
 def _read_lists(arguments: Iterable[str]) -> Iterator[str]:

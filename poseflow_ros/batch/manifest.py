@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from poseflow_ros.batch import remote_file
 from poseflow_ros.batch.outcome import DONE, Job, Outcome
 from poseflow_ros.cli.errors import CommandError
 
@@ -99,6 +100,8 @@ class Manifest:
 
 def _fingerprint(path: str) -> str:
     """Return size and modification time of a file; of a folder, of all its files."""
+    if remote_file.is_remote(path):
+        return remote_file.fingerprint(path)
     try:
         folder = Path(path)
         files = [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else [folder]

@@ -1,11 +1,12 @@
 """Processes the inputs of a batch as `track` does, with one network for all of them."""
 
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from poseflow_ros.batch.outcome import DONE, FAILED, INCOMPLETE, Job, Outcome
+from poseflow_ros.batch.remote_file import local_copy
 from poseflow_ros.cli.bag_options import OPTIONS
 from poseflow_ros.cli.errors import IncompleteError
 from poseflow_ros.cli.track import Report, open_input, track_source
@@ -71,11 +72,12 @@ class VideoRunner:
     def run(self, job: Job) -> Outcome:
         """Process one input and write its outputs."""
         report, start = Report(), perf_counter()
-        status, message = DONE, ""
+        status, message, path = DONE, "", job.input
         try:
-            args = self._settings.arguments(job)
-            source = open_input(args, self._settings.config)
-            track_source(args, self._settings.config, source, self._estimator, report)
+            with local_copy(job.input) as path:
+                args = self._settings.arguments(replace(job, input=path))
+                source = open_input(args, self._settings.config)
+                track_source(args, self._settings.config, source, self._estimator, report)
         except IncompleteError as error:
             status, message = INCOMPLETE, str(error)
         except (OSError, RuntimeError, ValueError) as error:
@@ -83,7 +85,7 @@ class VideoRunner:
         return Outcome(
             job,
             status,
-            " ".join(message.split()),
+            " ".join(message.split()).replace(path, job.input),
             frames=report.frames,
             people=len(report.track_ids),
             recorded_s=round(report.duration_s, 3),

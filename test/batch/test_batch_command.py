@@ -68,6 +68,17 @@ def test_results_equal_those_of_track(folder, batch, tmp_path):
     assert (tmp_path / "out" / "a.mp4.json").read_text() == single.read_text()
 
 
+def test_remote_files_are_processed_and_failures_name_the_url(folder, batch, tmp_path, capfd):
+    pytest.importorskip("fsspec", reason="fsspec does not import: pip install fsspec")
+    urls = [f"file://{folder / name}" for name in ("a.mp4", "damaged.mp4")]
+    assert batch(urls[0]) == 0
+    assert batch(*urls) == 3
+    assert [record["input"] for record in records(tmp_path / "out")] == urls
+    out, err = capfd.readouterr()
+    assert f"{urls[1]} " in out + err
+    assert "poseflow_ros_" not in out + err  # the copy's folder
+
+
 def test_a_batch_started_again_skips_what_is_done(folder, batch, tmp_path, capfd):
     assert batch(str(folder / "a.mp4")) == 0
     written = (tmp_path / "out" / "a.mp4.json").stat().st_mtime_ns
