@@ -46,7 +46,7 @@ class Stream:
     def listen(self, message_type, topic):
         """Return a list of the messages of a topic that the bridge publishes.
 
-        The topics of a camera exist from its first image on.
+        The topic of a camera with a name exists from its first image on.
         """
         heard = self.driver.listen(message_type, topic)
         if topic.startswith(f"{NODE}/") and "followed" not in topic:
