@@ -8,7 +8,7 @@ from poseflow_ros.ros.image_job import DroppedImageError, ImageJob
 
 # The interval between a camera's images is the mean of the latest.
 _N_ARRIVALS = 30
-_MIN_ARRIVALS = 5
+_MIN_ARRIVALS = 3
 
 
 class JobQueue:

@@ -81,7 +81,7 @@ def test_images_of_other_cameras_that_wait_share_the_time():
 
 def test_time_is_not_limited_while_the_rate_is_unknown_or_all_images_are_kept():
     image = ImageJob("front", Image(), 7.0)
-    assert queue_of_arrivals({"front": 2}).budget_s(image, 9.0) == math.inf
+    assert queue_of_arrivals({"front": 1}).budget_s(image, 9.0) == math.inf
     assert JobQueue().budget_s(image, 9.0) == math.inf
     assert queue_of_arrivals({"front": 10}, keep_all=True).budget_s(image, 9.0) == math.inf
     queue = queue_of_arrivals({"front": 10})
