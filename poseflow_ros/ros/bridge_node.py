@@ -49,6 +49,7 @@ class BridgeNode(ManagedNode[BridgeConfig]):
         self._bridges: list[Bridge] = []
         self._subscriptions_of_poses: PoseSubscriptions | None = None
         self._received_s: dict[str, float] = {}
+        self._latest: dict[str, PoseFrame] = {}
 
     def set_up(self, config: BridgeConfig) -> str:
         """Create the publishers of all formats."""
@@ -77,6 +78,7 @@ class BridgeNode(ManagedNode[BridgeConfig]):
             self._subscriptions_of_poses.destroy()
         self._subscriptions_of_poses = None
         self._received_s.clear()
+        self._latest.clear()
         if self.context.ok():  # after SIGINT nothing can be published
             for bridge in self._bridges:
                 bridge.close()
@@ -97,7 +99,12 @@ class BridgeNode(ManagedNode[BridgeConfig]):
     def _on_poses(
         self, message: TrackedPoseArray, frame: PoseFrame, behaviors: BehaviorFrame
     ) -> None:
-        self._received_s[message.camera] = monotonic()
+        last = self._latest.get(frame.camera)
+        if last is not None and not frame.follows(last):
+            for bridge in self._bridges:
+                bridge.forget(frame.camera)
+        self._latest[frame.camera] = frame
+        self._received_s[frame.camera] = monotonic()
         image = TrackedImage(message, frame, behaviors)
         for bridge in self._bridges:
             bridge.publish(image)

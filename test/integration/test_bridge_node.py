@@ -218,10 +218,22 @@ def test_bodies_of_an_earlier_epoch_end(stream):
     tracked = bridge.listen(IdsList, "/humans/bodies/tracked")
     _, ids = bridge.answer(tracked, person(4), epoch=1)
     assert list(ids.ids) == ["b_front_1_4"]
-    _, ids = bridge.answer(tracked, person(4), epoch=2)
-    assert list(ids.ids) == ["b_front_2_4"]
+    bridge.send(person(4), epoch=2)
+    bridge.driver.until(lambda: list(tracked[-1].ids) == ["b_front_2_4"], "the new body")
     node, topic = bridge.driver.node, "/humans/bodies/b_front_1_4/roi"
     bridge.driver.until(lambda: not node.count_publishers(topic), "the body's end")
+
+
+@pytest.mark.slow
+def test_the_bodies_end_when_the_tracker_starts_again(stream):
+    from hri_msgs.msg import IdsList
+
+    bridge = stream(["hri"])
+    tracked = bridge.listen(IdsList, "/humans/bodies/tracked")
+    bridge.answer(tracked, person(4), sequence=50)
+    bridge.send(person(4), sequence=0)
+    bridge.driver.until(lambda: len(tracked) >= 3, "the end and the beginning")
+    assert [list(ids.ids) for ids in tracked[-3:]] == [["b0_4"], [], ["b0_4"]]
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import importlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,17 +58,21 @@ class TrackedImage:
         return self.message.poses[row]
 
 
-class Bridge(Protocol):
+class Bridge:
     """Publishes tracked people in one format; called by the executor's thread."""
 
     def publish(self, image: TrackedImage) -> None:
         """Publish the people of an image."""
+        raise NotImplementedError
 
     def silence(self, camera: str) -> None:
-        """Publish that a camera has stopped, or that its people are no longer tracked."""
+        """Publish that a camera has stopped, if the format can express it."""
+
+    def forget(self, camera: str) -> None:
+        """End the people of a camera: its next image begins a new epoch or a new stream."""
 
     def close(self) -> None:
-        """Publish the end of everybody and destroy the publishers that were made later."""
+        """End everybody and destroy the publishers that were made after `set_up`."""
 
 
 def import_messages(package: str) -> Any:

@@ -11,7 +11,7 @@ from poseflow_ros.actions.kinds import Behavior
 from poseflow_ros.bridge_config import FollowConfig
 from poseflow_ros.poses import TrackState
 from poseflow_ros.ros.bridges.body_axes import body_axes
-from poseflow_ros.ros.bridges.bridge import TrackedImage
+from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage
 from poseflow_ros.ros.bridges.transforms import TransformPublisher, pose_message
 from poseflow_ros.ros.managed_node import ManagedNode
 
@@ -29,7 +29,7 @@ class Person(NamedTuple):
         return f"person {self.track_id}" + (f" of camera {self.camera}" if self.camera else "")
 
 
-class FollowBridge:
+class FollowBridge(Bridge):
     """Publishes `~/followed_pose` and a TF frame in each image in which the person is located.
 
     The service `~/follow` chooses the person, or `follow.select` where it was not called. A
@@ -69,9 +69,11 @@ class FollowBridge:
 
     def silence(self, camera: str) -> None:
         """Follow nobody of a camera that stopped."""
-        self._latest.pop(camera, None)
-        if self._followed is not None and self._followed.camera == camera:
-            self._stop("the camera's tracked poses stopped")
+        self._end(camera, "the camera's tracked poses stopped")
+
+    def forget(self, camera: str) -> None:
+        """Follow nobody of a camera whose tracks ended."""
+        self._end(camera, "all tracks of the camera ended")
 
     def close(self) -> None:
         """Follow nobody."""
@@ -96,10 +98,10 @@ class FollowBridge:
             self._seen_s = frame.stamp_s
             return
         lost_s = frame.stamp_s - self._seen_s
-        if followed.epoch != frame.epoch or followed.track_id in frame.track_ids[frame.removed]:
+        if followed.track_id in frame.track_ids[frame.removed]:
             self._stop("the track ended")
-        elif not 0 <= lost_s <= self._config.max_lost_s:
-            self._stop(f"not observed for {abs(lost_s):.1f} s")
+        elif lost_s > self._config.max_lost_s:
+            self._stop(f"not observed for {lost_s:.1f} s")
 
     def _select(self, image: TrackedImage) -> None:
         """Follow the nearest person, or the nearest of those who wave."""
@@ -113,6 +115,11 @@ class FollowBridge:
     def _start(self, person: Person, frame: Any) -> None:
         self._followed, self._seen_s = person, frame.stamp_s
         self._logger.info(f"following {person}")
+
+    def _end(self, camera: str, reason: str) -> None:
+        self._latest.pop(camera, None)
+        if self._followed is not None and self._followed.camera == camera:
+            self._stop(reason)
 
     def _stop(self, reason: str) -> None:
         self._logger.info(f"{self._followed} is no longer followed: {reason}")

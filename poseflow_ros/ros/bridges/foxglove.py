@@ -3,7 +3,7 @@
 from typing import Any
 
 from poseflow_ros.imaging.annotate import track_color
-from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.bridges.skeleton_lines import skeleton_lines
 from poseflow_ros.ros.managed_node import ManagedNode
@@ -11,7 +11,7 @@ from poseflow_ros.ros.managed_node import ManagedNode
 _WIDTH_PX, _FONT_PX = 2.0, 16.0
 
 
-class FoxgloveBridge:
+class FoxgloveBridge(Bridge):
     """Publishes `~/image_annotations`.
 
     Half a pixel is added to coordinates: Foxglove's (0, 0) is the corner of the first pixel.
@@ -41,9 +41,6 @@ class FoxgloveBridge:
         texts = [self._label(image, row) for row in image.confirmed.tolist()]
         annotations = messages.ImageAnnotations(points=[points], texts=texts)
         self._topics.publish(image.frame.camera, annotations)
-
-    def silence(self, camera: str) -> None:
-        """Publish nothing: annotations belong to the image with their stamp."""
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 from poseflow_ros.actions.kinds import Behavior, Posture
 from poseflow_ros.poses import FloatArray
 from poseflow_ros.ros.bridges.body_axes import body_axes
-from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
 from poseflow_ros.ros.bridges.transforms import TransformPublisher
 from poseflow_ros.ros.managed_node import ManagedNode
 from poseflow_ros.ros.publisher import RELIABLE
@@ -25,7 +25,7 @@ _SKELETON = [0, _NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 1, 2, 3, 4]
 _FORGOTTEN_S = 60.0
 
 
-class HriBridge:
+class HriBridge(Bridge):
     """Publishes everybody who is confirmed and seen as a body.
 
     A body's topics exist before its id is listed. A lost person is not listed, but keeps id and
@@ -72,12 +72,16 @@ class HriBridge:
             stamp = self._node.get_clock().now().to_msg()
             self._list(Header(stamp=stamp), camera, [])
 
-    def close(self) -> None:
-        """Publish that nobody is tracked and destroy the bodies' publishers."""
-        for camera in list(self._listed):
-            self.silence(camera)
-        for key in list(self._bodies):
+    def forget(self, camera: str) -> None:
+        """Publish that no body of a camera is tracked, and destroy the bodies' topics."""
+        self.silence(camera)
+        for key in [key for key in self._bodies if key[0] == camera]:
             self._bodies.pop(key).close()
+
+    def close(self) -> None:
+        """Forget the bodies of all cameras."""
+        for camera in list(self._listed):
+            self.forget(camera)
 
     def _list(self, header: Header, camera: str, ids: list[str]) -> None:
         """Publish the ids of the bodies of all cameras."""
@@ -94,15 +98,13 @@ class HriBridge:
         return self._bodies[key]
 
     def _remove_ended(self, image: TrackedImage) -> None:
-        """Destroy the bodies of tracks that ended, of earlier epochs, and of forgotten tracks."""
+        """Destroy the bodies of tracks that were removed or not seen for a long time."""
         frame = image.frame
         removed = set(frame.track_ids[frame.removed].tolist())
         for key, body in list(self._bodies.items()):
-            camera, epoch, track_id = key
-            if camera != frame.camera:
-                continue
-            forgotten = abs(frame.stamp_s - body.seen_s) > _FORGOTTEN_S
-            if epoch != frame.epoch or track_id in removed or forgotten:
+            camera, _, track_id = key
+            forgotten = frame.stamp_s - body.seen_s > _FORGOTTEN_S
+            if camera == frame.camera and (track_id in removed or forgotten):
                 del self._bodies[key]
                 body.close()
 

@@ -6,7 +6,7 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import ImageMarker
 
-from poseflow_ros.ros.bridges.bridge import TrackedImage
+from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.bridges.skeleton_lines import skeleton_lines
 from poseflow_ros.ros.managed_node import ManagedNode
@@ -14,7 +14,7 @@ from poseflow_ros.ros.managed_node import ManagedNode
 _WIDTH_PX = 2.0
 
 
-class ImageMarkerBridge:
+class ImageMarkerBridge(Bridge):
     """Publishes `~/image_marker`: one list of lines for everybody, also where it is empty."""
 
     def __init__(self, node: ManagedNode[Any], min_keypoint_score: float) -> None:
@@ -34,9 +34,6 @@ class ImageMarkerBridge:
             outline_colors=colors,
         )
         self._topics.publish(image.frame.camera, marker)
-
-    def silence(self, camera: str) -> None:
-        """Publish nothing: a marker belongs to the image with its stamp."""
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -6,12 +6,12 @@ import numpy as np
 from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.managed_node import ManagedNode
 
 
-class PeopleBridge:
+class PeopleBridge(Bridge):
     """Publishes `~/people`: the people whose 3D position is known."""
 
     def __init__(self, node: ManagedNode[Any]) -> None:
@@ -29,9 +29,6 @@ class PeopleBridge:
         header = Header(stamp=image.message.header.stamp, frame_id=image.frame_3d)
         people = [self._person(image, row) for row in image.located.tolist()]
         self._topics.publish(frame.camera, self._messages.People(header=header, people=people))
-
-    def silence(self, camera: str) -> None:
-        """Publish nothing: costmaps forget people by themselves."""
 
     def close(self) -> None:
         """Destroy the publishers."""

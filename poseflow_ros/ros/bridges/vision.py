@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.bridges.bridge import TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.managed_node import ManagedNode
 
 _PERSON = "person"
 
 
-class VisionBridge:
+class VisionBridge(Bridge):
     """Publishes `~/detections` and, where there is depth, `~/detections_3d`."""
 
     def __init__(self, node: ManagedNode[Any]) -> None:
@@ -36,9 +36,6 @@ class VisionBridge:
             boxes = [self._detection_3d(image, row, header) for row in image.located.tolist()]
             array = messages.Detection3DArray(header=header, detections=boxes)
             self._detections_3d.publish(image.frame.camera, array)
-
-    def silence(self, camera: str) -> None:
-        """Publish nothing: a detection is valid at the stamp of its image only."""
 
     def close(self) -> None:
         """Destroy the publishers."""
