@@ -14,7 +14,13 @@ import rclpy
 from poseflow_msgs.msg import Keypoint, TrackedPose, TrackedPoseArray
 from rclpy.node import Node
 
-from poseflow_ros.bench.processes import ProcessError, bring_up, executable, start
+from poseflow_ros.bench.processes import (
+    DiagnosticsListener,
+    ProcessError,
+    bring_up,
+    executable,
+    start,
+)
 from poseflow_ros.bench.repetition import percentile
 
 _SIZE = (640, 480)
@@ -34,6 +40,8 @@ def measure(
 ) -> dict[str, dict[str, float]]:
     """Return figures for each format: messages received, and the time since their poses, ms.
 
+    The row "(in the node)" is the time from the start of the callback to the last publish.
+
     Raises:
         ProcessError: the bridge does not start, or lacks the package of a format.
     """
@@ -46,7 +54,7 @@ def measure(
         parameters = [f"outputs.formats:={listed}", f"poses.topics:=['{namespace}/poses']"]
         process = start(stack, executable("bridge_node"), namespace, parameters)
         bring_up(node, process, f"{namespace}/bridge")
-        latencies_ms = _Latencies(node, formats)
+        latencies_ms, diagnostics = _Latencies(node, formats), DiagnosticsListener(node)
         publisher = node.create_publisher(TrackedPoseArray, "poses", 10)
         _wait(node, lambda: publisher.get_subscription_count() > 0 and latencies_ms.connected())
         message = _message(people)
@@ -58,7 +66,16 @@ def measure(
             publisher.publish(message)
             while (left_s := due_s - monotonic()) > 0:
                 rclpy.spin_once(node, timeout_sec=left_s)
-        return latencies_ms.figures()
+        figures = latencies_ms.figures()
+        status, key = f"{namespace[1:]}/bridge: bridge", "processing {} (ms)"
+        _wait(node, lambda: diagnostics.count(status, "received") >= message.sequence)
+        times = {x: diagnostics.number(status, key.format(x)) for x in ("p50", "p99")}
+        n_received = diagnostics.count(status, "received")
+        return figures | {
+            "(in the node)": {
+                "messages": n_received, "p50_ms": times["p50"], "p99_ms": times["p99"]
+            }
+        }  # fmt: skip
 
 
 class _Latencies:

@@ -192,7 +192,7 @@ def limited(arguments, n_bytes):
 
 
 @pytest.mark.parametrize("output", ["video", "json", "mot"])
-@pytest.mark.parametrize("n_bytes", [100, 5000])
+@pytest.mark.parametrize("n_bytes", [pytest.param(100, marks=pytest.mark.slow), 5000])
 def test_an_output_that_cannot_be_written_completely_is_reported(output, n_bytes, made, tmp_path):
     result = limited(command(made, made / "whole.mp4", tmp_path, output), n_bytes)
     assert result.returncode == 3

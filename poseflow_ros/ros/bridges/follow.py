@@ -62,10 +62,11 @@ class FollowBridge(Bridge):
         if row is None or row not in image.located:
             return
         frame = image.frame
-        axes = body_axes(frame.points[row], frame.positions[row], frame.up)
+        origins, orientations = body_axes(frame.points[[row]], frame.positions[[row]], frame.up)
         header = Header(stamp=image.message.header.stamp, frame_id=image.frame_3d)
-        self._pose.publish(PoseStamped(header=header, pose=pose_message(*axes)))
-        self._transforms.publish(header, [(self._config.frame, axes)])
+        pose = pose_message(origins[0], orientations[0])
+        self._pose.publish(PoseStamped(header=header, pose=pose))
+        self._transforms.publish(header, [self._config.frame], origins, orientations)
 
     def silence(self, camera: str) -> None:
         """Follow nobody of a camera that stopped."""

@@ -55,15 +55,12 @@ class HriBridge(Bridge):
         self._list(image.message.header, frame.camera, [body.id for body in bodies])
         for row, body in zip(rows, bodies, strict=True):
             body.publish(image, row)
-        located = set(image.located.tolist())
-        header = Header(stamp=image.message.header.stamp, frame_id=image.frame_3d)
+        names = {row: f"body_{body.id}" for row, body in zip(rows, bodies, strict=True)}
+        axes = body_axes(frame.points[image.located], frame.positions[image.located], frame.up)
         self._transforms.publish(
-            header,
-            [
-                (f"body_{body.id}", _axes(image, row))
-                for row, body in zip(rows, bodies, strict=True)
-                if row in located
-            ],
+            Header(stamp=image.message.header.stamp, frame_id=image.frame_3d),
+            [names[row] for row in image.located.tolist()],
+            *axes,
         )
 
     def silence(self, camera: str) -> None:
@@ -195,11 +192,6 @@ class _Body:
         gesture = _gesture(messages.Gesture, image.behaviors.active[index])
         if publisher := self._wanted("gesture"):
             publisher.publish(messages.Gesture(header=header, gesture=gesture))
-
-
-def _axes(image: TrackedImage, row: int) -> tuple[FloatArray, FloatArray]:
-    frame = image.frame
-    return body_axes(frame.points[row], frame.positions[row], frame.up)
 
 
 def _normalized(points: FloatArray, size: FloatArray) -> FloatArray:

@@ -25,16 +25,22 @@ class TransformPublisher:
         self._publisher = node.publisher(self._messages.TFMessage, "/tf", TRANSFORMS)
 
     def publish(
-        self, header: Header, frames: Sequence[tuple[str, tuple[FloatArray, FloatArray]]]
+        self,
+        header: Header,
+        names: Sequence[str],
+        origins: FloatArray,
+        orientations: FloatArray,
     ) -> None:
         """Publish frames.
 
         Args:
             header: the stamp, and the parent frame.
-            frames: name, and origin and orientation as `body_axes` returns them.
+            names: of the N frames.
+            origins: (N, 3) metres.
+            orientations: (N, 4) quaternions x y z w.
         """
         transforms = []
-        for name, (origin, orientation) in frames:
+        for name, origin, orientation in zip(names, origins, orientations, strict=True):
             transform = TransformStamped(header=header, child_frame_id=name)
             place = pose_message(origin, orientation)
             moved, position = transform.transform.translation, place.position

@@ -1,8 +1,11 @@
 """Subscriptions of tracked poses, for the nodes that process what the PoseFlow node publishes."""
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from poseflow_msgs.msg import TrackedPoseArray
 from rclpy.node import Node
@@ -13,6 +16,7 @@ from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.ros.diagnostics import Alert
 from poseflow_ros.ros.publisher import RELIABLE
 
+_WINDOW = 300  # number of messages for the percentiles
 NO_BEHAVIORS = BehaviorFrame.empty()
 OnPoses = Callable[[TrackedPoseArray, PoseFrame, BehaviorFrame], None]
 """Receives a message, the same as arrays, and the behaviors of the people observed."""
@@ -42,6 +46,7 @@ class PoseSubscriptions:
         self._on_poses = on_poses
         self._n_received = self._n_unusable = 0
         self._problem = ""
+        self._times_s: deque[float] = deque(maxlen=_WINDOW)
         subscribe = partial(node.create_subscription, TrackedPoseArray)
         self._subscriptions = [subscribe(topic, self._receive, RELIABLE) for topic in topics]
 
@@ -56,14 +61,19 @@ class PoseSubscriptions:
             self._node.destroy_subscription(self._subscriptions.pop())
 
     def values(self) -> dict[str, str]:
-        """Return the counts for the diagnostics."""
-        return {"received": str(self._n_received), "unusable": str(self._n_unusable)}
+        """Return counts, and the time from a callback to its end, for the diagnostics."""
+        values = {"received": str(self._n_received), "unusable": str(self._n_unusable)}
+        if self._times_s:
+            p50, p99 = 1e3 * np.percentile(self._times_s, [50, 99])
+            values |= {"processing p50 (ms)": f"{p50:.2f}", "processing p99 (ms)": f"{p99:.2f}"}
+        return values
 
     def alerts(self) -> list[Alert]:
         """Return why the last message could not be used, if it could not."""
         return [(DiagnosticStatus.WARN, self._problem)] if self._problem else []
 
     def _receive(self, message: TrackedPoseArray) -> None:
+        start_s = perf_counter()
         self._n_received += 1
         try:
             frame = PoseFrame.from_message(message)
@@ -73,6 +83,7 @@ class PoseSubscriptions:
             return
         self._problem = ""
         self._on_poses(message, frame, behaviors)
+        self._times_s.append(perf_counter() - start_s)
 
     def _refuse(self, message: TrackedPoseArray, problem: str) -> None:
         """Count a message that cannot be used, and log the first of several."""
