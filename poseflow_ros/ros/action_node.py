@@ -1,22 +1,20 @@
 """The lifecycle node of actions and behaviors: tracked poses in, labels out."""
 
 import sys
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from poseflow_msgs.msg import TrackedActionArray, TrackedBehaviorArray, TrackedPoseArray
+from poseflow_msgs.msg import TrackedActionArray, TrackedBehaviorArray
 
 from poseflow_ros.action_config import ActionConfig
-from poseflow_ros.actions.behaviors import BehaviorFrame
-from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.actions.windows import PoseWindows
 from poseflow_ros.recognition.action_classifier import ActionClassifier, Actions
 from poseflow_ros.recognition.network import ClassifierError
 from poseflow_ros.ros.action_loop import ActionJob, ActionLoop
 from poseflow_ros.ros.diagnostics import Alert, make_status
 from poseflow_ros.ros.inputs.pose_subscriptions import PoseSubscriptions
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode, run
 from poseflow_ros.ros.outputs.action_messages import action_array, behavior_array
 
@@ -81,16 +79,13 @@ class ActionNode(ManagedNode[ActionConfig]):
 
     # Callbacks
 
-    def _on_poses(
-        self, message: TrackedPoseArray, frame: PoseFrame, behaviors: BehaviorFrame
-    ) -> None:
+    def _on_poses(self, poses: ReceivedPoses) -> None:
         """Publish the behaviors, and let the windows that are complete be classified."""
-        received_s = perf_counter()
-        self._behaviors_publisher.publish(behavior_array(message, behaviors))
+        self._behaviors_publisher.publish(behavior_array(poses.message, poses.behaviors))
         if self._loop is not None:
-            windows = self._windows.update(frame)
+            windows = self._windows.update(poses.frame)
             if len(windows):
-                self._loop.put(ActionJob(message.header, windows, received_s))
+                self._loop.put(ActionJob(poses.message.header, windows, poses.received_s))
 
     def _status(self) -> DiagnosticStatus:
         poses, alerts, values = self._subscriptions_of_poses, list[Alert](), dict[str, str]()

@@ -7,12 +7,10 @@ from typing import Any
 
 import rclpy.clock
 from diagnostic_msgs.msg import DiagnosticStatus
-from poseflow_msgs.msg import TrackedPoseArray
 
-from poseflow_ros.actions.behaviors import BehaviorFrame
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.bridge_config import BridgeConfig
-from poseflow_ros.ros.bridges.bridge import Bridge, BridgeError, TrackedImage
+from poseflow_ros.ros.bridges.bridge import Bridge, BridgeError
 from poseflow_ros.ros.bridges.follow import FollowBridge
 from poseflow_ros.ros.bridges.foxglove import FoxgloveBridge
 from poseflow_ros.ros.bridges.hri import HriBridge
@@ -21,6 +19,7 @@ from poseflow_ros.ros.bridges.people import PeopleBridge
 from poseflow_ros.ros.bridges.vision import VisionBridge
 from poseflow_ros.ros.diagnostics import make_status
 from poseflow_ros.ros.inputs.pose_subscriptions import PoseSubscriptions
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode, run
 
 _CHECK_PERIOD_S = 0.1
@@ -96,18 +95,16 @@ class BridgeNode(ManagedNode[BridgeConfig]):
             return [make_status(name, "bridge", [], values)]
         return [make_status(name, "bridge", poses.alerts(), values | poses.values())]
 
-    def _on_poses(
-        self, message: TrackedPoseArray, frame: PoseFrame, behaviors: BehaviorFrame
-    ) -> None:
+    def _on_poses(self, poses: ReceivedPoses) -> None:
+        frame = poses.frame
         last = self._latest.get(frame.camera)
         if last is not None and not frame.follows(last):
             for bridge in self._bridges:
                 bridge.forget(frame.camera)
         self._latest[frame.camera] = frame
         self._received_s[frame.camera] = monotonic()
-        image = TrackedImage(message, frame, behaviors)
         for bridge in self._bridges:
-            bridge.publish(image)
+            bridge.publish(poses)
 
     def _check_silence(self) -> None:
         """Report the cameras whose tracked poses have stopped."""

@@ -28,6 +28,15 @@ _ARGUMENTS = (
 )
 
 
+# Of nodes that process tracked poses.
+POSES_TOPIC = DeclareLaunchArgument(
+    "poses_topic",
+    default_value="poseflow/tracked_poses",
+    description="tracked poses of a single camera; several: poses.topics in params_file",
+)
+POSES_REMAPPING = ("tracked_poses", LaunchConfiguration("poses_topic"))
+
+
 def node_arguments(params_file: str) -> list[Any]:
     """Return the launch arguments of a node whose default parameters are in this file."""
     path = PathJoinSubstitution([SHARE, "config", params_file])

@@ -1,67 +1,19 @@
 """What the formats of the bridge node have in common."""
 
 import importlib
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from poseflow_msgs.msg import TrackedPose, TrackedPoseArray
-
-from poseflow_ros.actions.behaviors import BehaviorFrame
-from poseflow_ros.actions.frame import PoseFrame
-from poseflow_ros.poses import TrackState
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 
 
 class BridgeError(RuntimeError):
     """A format cannot be published; the text says what is missing."""
 
 
-@dataclass(frozen=True)
-class TrackedImage:
-    """The people of one image.
-
-    Attributes:
-        message: as received.
-        frame: the same as arrays.
-        behaviors: of the people observed.
-    """
-
-    message: TrackedPoseArray
-    frame: PoseFrame
-    behaviors: BehaviorFrame
-
-    @cached_property
-    def confirmed(self) -> NDArray[np.int64]:
-        """(M,) the rows of the people who are confirmed and seen in this image."""
-        return np.flatnonzero(self.frame.states == int(TrackState.CONFIRMED))
-
-    @cached_property
-    def located(self) -> NDArray[np.int64]:
-        """(M,) those of the confirmed people whose 3D position is known."""
-        rows = self.confirmed
-        return rows[np.isfinite(self.frame.positions[rows]).all(axis=1)]
-
-    @cached_property
-    def behavior_rows(self) -> dict[int, int]:
-        """Track id -> row of `behaviors`."""
-        return {int(track_id): row for row, track_id in enumerate(self.behaviors.track_ids)}
-
-    @property
-    def frame_3d(self) -> str:
-        """The frame of the 3D values."""
-        return self.message.frame_3d or self.message.header.frame_id
-
-    def person(self, row: int) -> TrackedPose:
-        """Return a person of the message."""
-        return self.message.poses[row]
-
-
 class Bridge:
     """Publishes tracked people in one format; called by the executor's thread."""
 
-    def publish(self, image: TrackedImage) -> None:
+    def publish(self, poses: ReceivedPoses) -> None:
         """Publish the people of an image."""
         raise NotImplementedError
 

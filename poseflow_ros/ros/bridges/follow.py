@@ -11,8 +11,9 @@ from poseflow_ros.actions.kinds import Behavior
 from poseflow_ros.bridge_config import FollowConfig
 from poseflow_ros.poses import TrackState
 from poseflow_ros.ros.bridges.body_axes import body_axes
-from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage
+from poseflow_ros.ros.bridges.bridge import Bridge
 from poseflow_ros.ros.bridges.transforms import TransformPublisher, pose_message
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode
 
 _WAVING = [Behavior.LEFT_WAVING, Behavior.RIGHT_WAVING]
@@ -48,22 +49,22 @@ class FollowBridge(Bridge):
         self._transforms = TransformPublisher(node)
         service = node.create_service(Follow, "~/follow", self._on_follow)
         node.resources.callback(node.destroy_service, service)
-        self._latest: dict[str, TrackedImage] = {}
+        self._latest: dict[str, ReceivedPoses] = {}
         self._followed: Person | None = None
         self._seen_s = 0.0
 
-    def publish(self, image: TrackedImage) -> None:
+    def publish(self, poses: ReceivedPoses) -> None:
         """Publish the pose of the followed person, if it is known in this image."""
-        self._latest[image.frame.camera] = image
-        self._check_followed(image)
+        self._latest[poses.frame.camera] = poses
+        self._check_followed(poses)
         if self._followed is None and self._config.select != "none":
-            self._select(image)
-        row = self._row(image)
-        if row is None or row not in image.located:
+            self._select(poses)
+        row = self._row(poses)
+        if row is None or row not in poses.located:
             return
-        frame = image.frame
+        frame = poses.frame
         origins, orientations = body_axes(frame.points[[row]], frame.positions[[row]], frame.up)
-        header = Header(stamp=image.message.header.stamp, frame_id=image.frame_3d)
+        header = Header(stamp=poses.message.header.stamp, frame_id=poses.frame_3d)
         pose = pose_message(origins[0], orientations[0])
         self._pose.publish(PoseStamped(header=header, pose=pose))
         self._transforms.publish(header, [self._config.frame], origins, orientations)
@@ -81,21 +82,21 @@ class FollowBridge(Bridge):
         self._latest.clear()
         self._followed = None
 
-    def _row(self, image: TrackedImage) -> int | None:
+    def _row(self, poses: ReceivedPoses) -> int | None:
         """Return the followed person's row in an image; None where it is not confirmed there."""
         followed = self._followed
-        if followed is None or followed[:2] != (image.frame.camera, image.frame.epoch):
+        if followed is None or followed[:2] != (poses.frame.camera, poses.frame.epoch):
             return None
-        rows = image.confirmed
-        found = rows[image.frame.track_ids[rows] == followed.track_id]
+        rows = poses.confirmed
+        found = rows[poses.frame.track_ids[rows] == followed.track_id]
         return int(found[0]) if len(found) else None
 
-    def _check_followed(self, image: TrackedImage) -> None:
+    def _check_followed(self, poses: ReceivedPoses) -> None:
         """Stop following a person whose track ended or who is not observed for too long."""
-        followed, frame = self._followed, image.frame
+        followed, frame = self._followed, poses.frame
         if followed is None or followed.camera != frame.camera:
             return
-        if self._row(image) is not None:
+        if self._row(poses) is not None:
             self._seen_s = frame.stamp_s
             return
         lost_s = frame.stamp_s - self._seen_s
@@ -104,11 +105,11 @@ class FollowBridge(Bridge):
         elif lost_s > self._config.max_lost_s:
             self._stop(f"not observed for {lost_s:.1f} s")
 
-    def _select(self, image: TrackedImage) -> None:
+    def _select(self, poses: ReceivedPoses) -> None:
         """Follow the nearest person, or the nearest of those who wave."""
-        frame, rows = image.frame, image.located
+        frame, rows = poses.frame, poses.located
         if self._config.select == "waving":
-            rows = np.array([row for row in rows.tolist() if _waves(image, row)], np.int64)
+            rows = np.array([row for row in rows.tolist() if _waves(poses, row)], np.int64)
         if len(rows):
             nearest = rows[np.argmin(np.linalg.norm(frame.positions[rows], axis=1))]
             self._start(Person(frame.camera, frame.epoch, int(frame.track_ids[nearest])), frame)
@@ -133,9 +134,9 @@ class FollowBridge(Bridge):
             response.success, response.message = True, f"follow.select: {self._config.select}"
             return response
         people = [
-            (Person(camera, image.frame.epoch, int(track_id)), image)
-            for camera, image in self._latest.items()
-            for track_id, state in zip(image.frame.track_ids, image.frame.states, strict=True)
+            (Person(camera, poses.frame.epoch, int(track_id)), poses)
+            for camera, poses in self._latest.items()
+            for track_id, state in zip(poses.frame.track_ids, poses.frame.states, strict=True)
             if state in (int(TrackState.CONFIRMED), int(TrackState.LOST))
         ]
         named = [
@@ -144,8 +145,8 @@ class FollowBridge(Bridge):
             if each[0].track_id == request.track_id and request.camera in ("", each[0].camera)
         ]
         if len(named) == 1:
-            person, image = named[0]
-            self._start(person, image.frame)
+            person, poses = named[0]
+            self._start(person, poses.frame)
             response.success, response.message = True, f"following {person}"
         else:
             problem = "is tracked by several cameras; name one" if named else "is not tracked"
@@ -155,6 +156,6 @@ class FollowBridge(Bridge):
         return response
 
 
-def _waves(image: TrackedImage, row: int) -> bool:
-    index = image.behavior_rows.get(int(image.frame.track_ids[row]))
-    return index is not None and bool(image.behaviors.active[index, _WAVING].any())
+def _waves(poses: ReceivedPoses, row: int) -> bool:
+    index = poses.behavior_rows.get(int(poses.frame.track_ids[row]))
+    return index is not None and bool(poses.behaviors.active[index, _WAVING].any())

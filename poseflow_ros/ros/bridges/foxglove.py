@@ -3,9 +3,10 @@
 from typing import Any
 
 from poseflow_ros.imaging.annotate import track_color
-from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, import_messages
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.bridges.skeleton_lines import skeleton_lines
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode
 
 _WIDTH_PX, _FONT_PX = 2.0, 16.0
@@ -27,10 +28,10 @@ class FoxgloveBridge(Bridge):
         self._messages = messages = import_messages("foxglove_msgs")
         self._topics = CameraTopics(node, messages.ImageAnnotations, "image_annotations")
 
-    def publish(self, image: TrackedImage) -> None:
+    def publish(self, poses: ReceivedPoses) -> None:
         """Publish the skeletons and ids of the confirmed people of an image."""
-        messages, stamp = self._messages, image.message.header.stamp
-        lines, colors = skeleton_lines(image, self._min_keypoint_score, messages.Color)
+        messages, stamp = self._messages, poses.message.header.stamp
+        lines, colors = skeleton_lines(poses, self._min_keypoint_score, messages.Color)
         points = messages.PointsAnnotation(
             timestamp=stamp,
             type=messages.PointsAnnotation.LINE_LIST,
@@ -38,18 +39,18 @@ class FoxgloveBridge(Bridge):
             outline_colors=colors,
             thickness=_WIDTH_PX,
         )
-        texts = [self._label(image, row) for row in image.confirmed.tolist()]
+        texts = [self._label(poses, row) for row in poses.confirmed.tolist()]
         annotations = messages.ImageAnnotations(points=[points], texts=texts)
-        self._topics.publish(image.frame.camera, annotations)
+        self._topics.publish(poses.frame.camera, annotations)
 
     def close(self) -> None:
         """Destroy the publishers."""
         self._topics.close()
 
-    def _label(self, image: TrackedImage, row: int) -> Any:
-        person = image.person(row)
+    def _label(self, poses: ReceivedPoses, row: int) -> Any:
+        person = poses.person(row)
         return self._messages.TextAnnotation(
-            timestamp=image.message.header.stamp,
+            timestamp=poses.message.header.stamp,
             position=self._point(float(person.box[0]), float(person.box[1])),
             text=str(person.track_id),
             font_size=_FONT_PX,

@@ -10,8 +10,9 @@ from std_msgs.msg import Header
 from poseflow_ros.actions.kinds import Behavior, Posture
 from poseflow_ros.poses import FloatArray
 from poseflow_ros.ros.bridges.body_axes import body_axes
-from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, import_messages
 from poseflow_ros.ros.bridges.transforms import TransformPublisher
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode
 from poseflow_ros.ros.publisher import RELIABLE
 
@@ -21,7 +22,7 @@ _BODIES = "/humans/bodies"
 _NECK = 17
 _SHOULDERS = [5, 6]
 _SKELETON = [0, _NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 1, 2, 3, 4]
-# The bodies of tracks whose end was not received are removed so long after the last image.
+# A body whose track's end was not received is removed this long after it was last seen.
 _FORGOTTEN_S = 60.0
 
 
@@ -46,20 +47,20 @@ class HriBridge(Bridge):
         self._bodies: dict[tuple[str, int, int], _Body] = {}
         self._listed: dict[str, list[str]] = {}
 
-    def publish(self, image: TrackedImage) -> None:
+    def publish(self, poses: ReceivedPoses) -> None:
         """Publish the bodies of an image and the list of all bodies."""
-        frame = image.frame
-        self._remove_ended(image)
-        rows = image.confirmed.tolist()
-        bodies = [self._body(frame.camera, frame.epoch, image.person(row)) for row in rows]
-        self._list(image.message.header, frame.camera, [body.id for body in bodies])
+        frame = poses.frame
+        self._remove_ended(poses)
+        rows = poses.confirmed.tolist()
+        bodies = [self._body(frame.camera, frame.epoch, poses.person(row)) for row in rows]
+        self._list(poses.message.header, frame.camera, [body.id for body in bodies])
         for row, body in zip(rows, bodies, strict=True):
-            body.publish(image, row)
+            body.publish(poses, row)
         names = {row: f"body_{body.id}" for row, body in zip(rows, bodies, strict=True)}
-        axes = body_axes(frame.points[image.located], frame.positions[image.located], frame.up)
+        axes = body_axes(frame.points[poses.located], frame.positions[poses.located], frame.up)
         self._transforms.publish(
-            Header(stamp=image.message.header.stamp, frame_id=image.frame_3d),
-            [names[row] for row in image.located.tolist()],
+            Header(stamp=poses.message.header.stamp, frame_id=poses.frame_3d),
+            [names[row] for row in poses.located.tolist()],
             *axes,
         )
 
@@ -94,9 +95,9 @@ class HriBridge(Bridge):
             self._bodies[key] = _Body(self._node, self._messages, body_id)
         return self._bodies[key]
 
-    def _remove_ended(self, image: TrackedImage) -> None:
+    def _remove_ended(self, poses: ReceivedPoses) -> None:
         """Destroy the bodies of tracks that were removed or not seen for a long time."""
-        frame = image.frame
+        frame = poses.frame
         removed = set(frame.track_ids[frame.removed].tolist())
         for key, body in list(self._bodies.items()):
             camera, _, track_id = key
@@ -133,18 +134,18 @@ class _Body:
         for publisher in self._publishers.values():
             self._node.destroy_publisher(publisher)
 
-    def publish(self, image: TrackedImage, row: int) -> None:
+    def publish(self, poses: ReceivedPoses, row: int) -> None:
         """Publish the body as it is in a row of an image."""
-        self.seen_s = image.frame.stamp_s
-        header = image.message.header
-        size = np.array(image.frame.image_size[::-1], float)
+        self.seen_s = poses.frame.stamp_s
+        header = poses.message.header
+        size = np.array(poses.frame.image_size[::-1], float)
         if roi := self._wanted("roi"):
-            roi.publish(self._roi(header, image.person(row), size))
+            roi.publish(self._roi(header, poses.person(row), size))
         if skeleton := self._wanted("skeleton2d"):
-            skeleton.publish(self._skeleton(image, row, size))
-        self._publish_behavior(image, row)
-        located = Header(stamp=header.stamp, frame_id=image.frame_3d)
-        position, velocity = image.frame.positions[row], image.frame.velocities[row]
+            skeleton.publish(self._skeleton(poses, row, size))
+        self._publish_behavior(poses, row)
+        located = Header(stamp=header.stamp, frame_id=poses.frame_3d)
+        position, velocity = poses.frame.positions[row], poses.frame.velocities[row]
         if np.isfinite(position).all() and (publisher := self._wanted("position")):
             message = PointStamped(header=located)
             message.point.x, message.point.y, message.point.z = position.tolist()
@@ -167,8 +168,8 @@ class _Body:
             header=header, xmin=xmin, ymin=ymin, xmax=xmax, ymax=ymax, c=person.score
         )
 
-    def _skeleton(self, image: TrackedImage, row: int, size: FloatArray) -> Any:
-        keypoints, scores = image.frame.keypoints[row], image.frame.scores[row]
+    def _skeleton(self, poses: ReceivedPoses, row: int, size: FloatArray) -> Any:
+        keypoints, scores = poses.frame.keypoints[row], poses.frame.scores[row]
         neck = keypoints[_SHOULDERS].mean(axis=0)
         # A skeleton with more keypoints than COCO's 17 begins with those.
         points = np.vstack([keypoints[:_NECK], neck])[_SKELETON]
@@ -178,18 +179,18 @@ class _Body:
         rows = np.column_stack([points.clip(0, 1), confidence * inside]).tolist()
         point = self._messages.NormalizedPointOfInterest2D
         skeleton = [point(x=x, y=y, c=c) for x, y, c in rows]
-        return self._messages.Skeleton2D(header=image.message.header, skeleton=skeleton)
+        return self._messages.Skeleton2D(header=poses.message.header, skeleton=skeleton)
 
-    def _publish_behavior(self, image: TrackedImage, row: int) -> None:
+    def _publish_behavior(self, poses: ReceivedPoses, row: int) -> None:
         """Publish posture and gesture."""
-        index = image.behavior_rows.get(int(image.frame.track_ids[row]))
+        index = poses.behavior_rows.get(int(poses.frame.track_ids[row]))
         if index is None:  # more people than `behaviors.max_people`
             return
-        header, messages = image.message.header, self._messages
-        posture = _posture(messages.BodyPosture, int(image.behaviors.postures[index]))
+        header, messages = poses.message.header, self._messages
+        posture = _posture(messages.BodyPosture, int(poses.behaviors.postures[index]))
         if publisher := self._wanted("posture"):
             publisher.publish(messages.BodyPosture(header=header, posture=posture))
-        gesture = _gesture(messages.Gesture, image.behaviors.active[index])
+        gesture = _gesture(messages.Gesture, poses.behaviors.active[index])
         if publisher := self._wanted("gesture"):
             publisher.publish(messages.Gesture(header=header, gesture=gesture))
 

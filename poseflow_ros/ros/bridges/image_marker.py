@@ -6,9 +6,10 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import ImageMarker
 
-from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage
+from poseflow_ros.ros.bridges.bridge import Bridge
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
 from poseflow_ros.ros.bridges.skeleton_lines import skeleton_lines
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode
 
 _WIDTH_PX = 2.0
@@ -21,11 +22,11 @@ class ImageMarkerBridge(Bridge):
         self._min_keypoint_score = min_keypoint_score
         self._topics = CameraTopics(node, ImageMarker, "image_marker")
 
-    def publish(self, image: TrackedImage) -> None:
+    def publish(self, poses: ReceivedPoses) -> None:
         """Publish the skeletons of an image with the header of that image."""
-        lines, colors = skeleton_lines(image, self._min_keypoint_score, ColorRGBA)
+        lines, colors = skeleton_lines(poses, self._min_keypoint_score, ColorRGBA)
         marker = ImageMarker(
-            header=image.message.header,
+            header=poses.message.header,
             ns="skeleton",
             type=ImageMarker.LINE_LIST,
             action=ImageMarker.ADD,
@@ -33,7 +34,7 @@ class ImageMarkerBridge(Bridge):
             points=[Point(x=x, y=y) for x, y in lines.reshape(-1, 2).tolist()],
             outline_colors=colors,
         )
-        self._topics.publish(image.frame.camera, marker)
+        self._topics.publish(poses.frame.camera, marker)
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -6,8 +6,9 @@ import numpy as np
 from geometry_msgs.msg import Point
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, import_messages
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode
 
 
@@ -23,21 +24,21 @@ class PeopleBridge(Bridge):
         self._messages = import_messages("people_msgs")
         self._topics = CameraTopics(node, self._messages.People, "people")
 
-    def publish(self, image: TrackedImage) -> None:
+    def publish(self, poses: ReceivedPoses) -> None:
         """Publish the people of an image."""
-        frame = image.frame
-        header = Header(stamp=image.message.header.stamp, frame_id=image.frame_3d)
-        people = [self._person(image, row) for row in image.located.tolist()]
+        frame = poses.frame
+        header = Header(stamp=poses.message.header.stamp, frame_id=poses.frame_3d)
+        people = [self._person(poses, row) for row in poses.located.tolist()]
         self._topics.publish(frame.camera, self._messages.People(header=header, people=people))
 
     def close(self) -> None:
         """Destroy the publishers."""
         self._topics.close()
 
-    def _person(self, image: TrackedImage, row: int) -> Any:
-        frame, person = image.frame, image.person(row)
-        index = image.behavior_rows.get(person.track_id)
-        tags = [] if index is None else image.behaviors.names(index)
+    def _person(self, poses: ReceivedPoses, row: int) -> Any:
+        frame, person = poses.frame, poses.person(row)
+        index = poses.behavior_rows.get(person.track_id)
+        tags = [] if index is None else poses.behaviors.names(index)
         return self._messages.Person(
             name="_".join(filter(None, (frame.camera, str(frame.epoch), str(person.track_id)))),
             position=_point(frame.positions[row]),

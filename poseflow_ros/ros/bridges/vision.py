@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from std_msgs.msg import Header
 
-from poseflow_ros.ros.bridges.bridge import Bridge, TrackedImage, import_messages
+from poseflow_ros.ros.bridges.bridge import Bridge, import_messages
 from poseflow_ros.ros.bridges.camera_topics import CameraTopics
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.managed_node import ManagedNode
 
 _PERSON = "person"
@@ -25,26 +26,26 @@ class VisionBridge(Bridge):
         self._detections = CameraTopics(node, messages.Detection2DArray, "detections")
         self._detections_3d = CameraTopics(node, messages.Detection3DArray, "detections_3d")
 
-    def publish(self, image: TrackedImage) -> None:
+    def publish(self, poses: ReceivedPoses) -> None:
         """Publish the confirmed people of an image."""
-        header, messages = image.message.header, self._messages
-        detections = [self._detection(image, row) for row in image.confirmed.tolist()]
+        header, messages = poses.message.header, self._messages
+        detections = [self._detection(poses, row) for row in poses.confirmed.tolist()]
         array = messages.Detection2DArray(header=header, detections=detections)
-        self._detections.publish(image.frame.camera, array)
-        if image.message.frame_3d:
-            header = Header(stamp=header.stamp, frame_id=image.message.frame_3d)
-            boxes = [self._detection_3d(image, row, header) for row in image.located.tolist()]
+        self._detections.publish(poses.frame.camera, array)
+        if poses.message.frame_3d:
+            header = Header(stamp=header.stamp, frame_id=poses.message.frame_3d)
+            boxes = [self._detection_3d(poses, row, header) for row in poses.located.tolist()]
             array = messages.Detection3DArray(header=header, detections=boxes)
-            self._detections_3d.publish(image.frame.camera, array)
+            self._detections_3d.publish(poses.frame.camera, array)
 
     def close(self) -> None:
         """Destroy the publishers."""
         self._detections.close()
         self._detections_3d.close()
 
-    def _detection(self, image: TrackedImage, row: int) -> Any:
-        person, messages = image.person(row), self._messages
-        detection = messages.Detection2D(header=image.message.header, id=str(person.track_id))
+    def _detection(self, poses: ReceivedPoses, row: int) -> Any:
+        person, messages = poses.person(row), self._messages
+        detection = messages.Detection2D(header=poses.message.header, id=str(person.track_id))
         x1, y1, x2, y2 = (float(value) for value in person.box)
         center = detection.bbox.center.position
         center.x, center.y = (x1 + x2) / 2, (y1 + y2) / 2
@@ -52,19 +53,19 @@ class VisionBridge(Bridge):
         detection.results.append(self._hypothesis(person.score))
         return detection
 
-    def _detection_3d(self, image: TrackedImage, row: int, header: Header) -> Any:
+    def _detection_3d(self, poses: ReceivedPoses, row: int, header: Header) -> Any:
         """Return the box around the known 3D keypoints; of size 0 where there are none."""
-        person = image.person(row)
+        person = poses.person(row)
         detection = self._messages.Detection3D(header=header, id=str(person.track_id))
-        points = image.frame.points[row]
+        points = poses.frame.points[row]
         points = points[np.isfinite(points).all(axis=1)]
         if not len(points):
-            points = image.frame.positions[row][None]
+            points = poses.frame.positions[row][None]
         low, high = points.min(axis=0), points.max(axis=0)
         center, size = detection.bbox.center.position, detection.bbox.size
         center.x, center.y, center.z = ((low + high) / 2).tolist()
         size.x, size.y, size.z = (high - low).tolist()
-        detection.results.append(self._hypothesis(person.score, image.frame.positions[row]))
+        detection.results.append(self._hypothesis(person.score, poses.frame.positions[row]))
         return detection
 
     def _hypothesis(self, score: float, position: Any = None) -> Any:

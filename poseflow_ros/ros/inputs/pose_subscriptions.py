@@ -14,12 +14,11 @@ from poseflow_ros.action_config import BehaviorsConfig
 from poseflow_ros.actions.behaviors import BehaviorFrame, BehaviorRecognizer
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.ros.diagnostics import Alert
+from poseflow_ros.ros.inputs.received_poses import ReceivedPoses
 from poseflow_ros.ros.publisher import RELIABLE
 
 _WINDOW = 300  # number of messages for the percentiles
 NO_BEHAVIORS = BehaviorFrame.empty()
-OnPoses = Callable[[TrackedPoseArray, PoseFrame, BehaviorFrame], None]
-"""Receives a message, the same as arrays, and the behaviors of the people observed."""
 
 
 class PoseSubscriptions:
@@ -30,7 +29,7 @@ class PoseSubscriptions:
         node: Node,
         topics: tuple[str, ...],
         config: BehaviorsConfig | None,
-        on_poses: OnPoses,
+        on_poses: Callable[[ReceivedPoses], None],
     ) -> None:
         """Subscribe.
 
@@ -73,7 +72,7 @@ class PoseSubscriptions:
         return [(DiagnosticStatus.WARN, self._problem)] if self._problem else []
 
     def _receive(self, message: TrackedPoseArray) -> None:
-        start_s = perf_counter()
+        received_s = perf_counter()
         self._n_received += 1
         try:
             frame = PoseFrame.from_message(message)
@@ -82,8 +81,8 @@ class PoseSubscriptions:
             self._refuse(message, str(error))
             return
         self._problem = ""
-        self._on_poses(message, frame, behaviors)
-        self._times_s.append(perf_counter() - start_s)
+        self._on_poses(ReceivedPoses(message, frame, behaviors, received_s))
+        self._times_s.append(perf_counter() - received_s)
 
     def _refuse(self, message: TrackedPoseArray, problem: str) -> None:
         """Count a message that cannot be used, and log the first of several."""
