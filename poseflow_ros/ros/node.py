@@ -1,6 +1,5 @@
 """The lifecycle node that estimates and tracks poses: wiring of cameras and inference."""
 
-import os
 import sys
 from typing import Any
 
@@ -23,6 +22,7 @@ from poseflow_ros.ros.inputs.target_frame import make_target_frame
 from poseflow_ros.ros.job_queue import JobQueue
 from poseflow_ros.ros.managed_node import ManagedNode, run
 from poseflow_ros.ros.outputs.pose_messages import skeleton_message
+from poseflow_ros.ros.process_exit import exit_now
 from poseflow_ros.ros.worker import Worker
 
 # A network that is not hung is done with its image by then.
@@ -190,8 +190,7 @@ def main(args: list[str] | None = None) -> int:
     keep_freed_memory()
     exit_code = run(PoseFlowNode, args)
     if exit_code:
-        sys.stdout.flush()
-        os._exit(exit_code)  # CUDA may hang or abort when a process that lost it ends
+        exit_now(exit_code)
     return exit_code
 
 

@@ -30,6 +30,7 @@ from poseflow_ros.ros.diagnostics import make_status
 from poseflow_ros.ros.inputs.images import to_message
 from poseflow_ros.ros.parameters import unknown
 from poseflow_ros.ros.playback import PlaybackClock
+from poseflow_ros.ros.process_exit import exit_now
 from poseflow_ros.ros.rclpy_workarounds import init, spin
 
 _RELIABILITIES = {
@@ -148,6 +149,14 @@ class VideoPublisher(Node):
         """Whether the source has ended."""
         return not self._thread.is_alive()
 
+    @property
+    def exit_code(self) -> int:
+        """0, 2 if the source could not be read, or 3 if not all of it."""
+        if not self.failure:
+            return 0
+        incomplete = self.published or isinstance(self.failure, IncompleteVideoError)
+        return 3 if incomplete else 2
+
     def finish(self) -> None:
         """Wait until every reliable subscriber has every image, and log how many there were."""
         self._publish_diagnostics()
@@ -157,10 +166,11 @@ class VideoPublisher(Node):
         if self.failure:
             self.get_logger().error(_text(self.failure))
 
-    def stop(self) -> None:
-        """End the thread."""
+    def stop(self) -> bool:
+        """End the thread; return False if it still waits for a stream."""
         self._stopped.set()
-        self._thread.join(_JOIN_S)  # it may wait for a stream
+        self._thread.join(_JOIN_S)
+        return self.done
 
     # In the thread
 
@@ -286,22 +296,24 @@ def _text(error: VideoError) -> str:
 def main(args: list[str] | None = None) -> int:
     """Publish until the end; return 0, 2 if the source cannot be read, or 3 if not all of it."""
     init(args)
-    node: Any = None
     try:
         node = VideoPublisher()
+    except VideoError as error:
+        rclpy.logging.get_logger("video_publisher").error(_text(error))
+        rclpy.try_shutdown()
+        return 2
+    try:
         spin(node, done=lambda: node.done)
         if node.done:
             node.finish()
-        incomplete = node.published or isinstance(node.failure, IncompleteVideoError)
-        return (3 if incomplete else 2) if node.failure else 0
-    except VideoError as error:
-        rclpy.logging.get_logger("video_publisher").error(_text(error))
-        return 2
     finally:
-        if node is not None:
-            node.stop()
-            node.destroy_node()
+        stopped = node.stop()
+        node.destroy_node()
         rclpy.try_shutdown()
+    exit_code = node.exit_code
+    if not stopped:
+        exit_now(exit_code)
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -198,12 +198,14 @@ def with_waving_arm(frame, track_id):
     return replace(frame, keypoints=keypoints, scores=scores)
 
 
+@pytest.mark.slow
 def test_walking_people_do_not_wave(pedestrians_tracked):
     seconds = sum(int(frame.observed.sum()) for frame in pedestrians_tracked) / 10
     assert seconds > 20
     assert waving_times(pedestrians_tracked) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [8, 10, 15, 30])
 def test_a_waving_arm_of_a_walking_person_is_found(pedestrians_tracked, fps):
     frames = resampled(pedestrians_tracked, fps)

@@ -60,6 +60,7 @@ with open(value("--report"), "w") as file:
 """
 
 
+@pytest.mark.slow
 def test_the_script_continues_after_a_failure_and_prints_one_table(tmp_path):
     python = tmp_path / "python"
     python.write_text(PYTHON.format(python=sys.executable))
@@ -105,5 +106,6 @@ import poseflow_ros.estimation.torchvision_network
 """
 
 
+@pytest.mark.slow
 def test_it_needs_neither_ros_nor_a_downloader():
     subprocess.run([sys.executable, "-W", "ignore", "-c", NEEDED], check=True, cwd=ROOT)

@@ -138,6 +138,7 @@ def test_a_signal_closes_the_outputs_in_order(number, made, tmp_path):
     assert n_images(tmp_path / "out.partial.mp4") == len(frames)
 
 
+@pytest.mark.slow
 def test_nohup_is_respected(made, tmp_path):
     process = start(
         command(made, made / "whole.mp4", tmp_path, "json"),

@@ -162,6 +162,7 @@ def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
     assert second.startswith("EstimatorError: ")
 
 
+@pytest.mark.slow
 @needs_torchvision
 def test_a_torchvision_without_cuda_operators_is_left_to_movenet():
     code = (

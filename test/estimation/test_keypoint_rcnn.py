@@ -146,6 +146,7 @@ class TestLikeTheLibrary:
         path = saved(resnet50, tmp_path_factory.mktemp("resnet50"))
         return make(weights=path, image_min_side=160, image_max_side=320)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("size", [(480, 640), (640, 300)], ids=["landscape", "portrait"])
     def test_result_of_the_published_network_equals_torchvision(self, size, estimator50, resnet50):
         image = picture(*size)
@@ -158,7 +159,10 @@ class TestLikeTheLibrary:
 
     @pytest.mark.parametrize(
         "size",
-        [(48, 64), (97, 61), (32, 32), (1, 1), (2160, 3840), (1, 60), (60, 1), (12, 700)],
+        [
+            *[(48, 64), (97, 61), (32, 32), (1, 1), (1, 60), (60, 1), (12, 700)],
+            pytest.param((2160, 3840), marks=pytest.mark.slow),
+        ],
         ids=lambda size: f"{size[1]} x {size[0]}",
     )
     def test_images_of_any_size_equal_torchvision(self, size, estimator, library):

@@ -25,6 +25,8 @@ from poseflow_ros.estimation.heatmaps import decode, decode_together
 from poseflow_ros.estimation.onnx_parts import parts
 from poseflow_ros.estimation.pooling import join_canvas, level_places, make_canvas
 
+pytestmark = pytest.mark.slow  # the export takes half a minute
+
 SIZE = (96, 128)
 SIDES = {"image_min_side": 64, "image_max_side": 128}
 # Operators whose results have shapes that depend on values, or that contain other graphs.

@@ -62,7 +62,7 @@ def pictures(n):
     return list(np.random.default_rng(0).integers(0, 256, (n, 48, 64, 3), np.uint8))
 
 
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_call_waits_twice_and_copies_once_in_and_twice_out(batch, estimator):
     with simulated_device() as device:
         made = estimator(people=3)
