@@ -1,5 +1,6 @@
-"""Fixtures of all tests: the sample video."""
+"""Fixtures of all tests: the sample video, a check of the priority."""
 
+import os
 import shutil
 import subprocess
 from itertools import islice
@@ -10,6 +11,14 @@ import pytest
 from poseflow_ros.imaging.video import open_source
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _same_scheduling():
+    """Fail a test that leaves another priority to all tests after it in its process."""
+    policy = os.sched_getscheduler(0)
+    yield
+    assert os.sched_getscheduler(0) == policy
 
 
 @pytest.fixture(scope="session")

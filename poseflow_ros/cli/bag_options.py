@@ -5,7 +5,8 @@ import argparse
 OPTIONS = {
     "topic": "of the images in a bag (default: its only image topic)",
     "camera_info": "of the calibration in a bag (default: camera_info beside the images)",
-    "depth": "of the depth images in a bag, registered to its images: 3D for --bag and --rrd",
+    "depth": "of the depth images in a bag, registered to its images: 3D positions for --bag, "
+    "--rrd, --json and --table",
 }
 """Option and help."""
 

@@ -26,6 +26,7 @@ from poseflow_ros.cli.track_outputs import (
     check_formats,
     open_outputs,
     output_paths,
+    writes_3d,
 )
 from poseflow_ros.config import Config, choices
 from poseflow_ros.estimation.estimator import PoseEstimator
@@ -301,7 +302,7 @@ def _bag_depth(
     """Return calibration and depth of a bag, where they are written; otherwise None."""
     if not source.topic and (args.depth or args.camera_info):
         raise CommandError(f"--depth and --camera-info need a bag; {args.input} is not one")
-    if not source.topic or not (args.bag or args.rrd):
+    if not source.topic or not writes_3d(args):
         return nullcontext()
     topics = BagTopics(source.topic, args.camera_info, args.depth)
     up = np.append(camera_rotation(config).up, 0.0)

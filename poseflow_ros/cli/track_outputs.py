@@ -72,10 +72,15 @@ def check_formats(args: argparse.Namespace) -> None:
         MessageDefinitions()
     elif args.bag_images:
         raise CommandError("--bag-images needs --bag")
-    if (args.depth or args.camera_info) and not (args.bag or args.rrd):
-        raise CommandError("--depth and --camera-info need --bag or --rrd")
+    if (args.depth or args.camera_info) and not writes_3d(args):
+        raise CommandError("--depth and --camera-info need --bag, --rrd, --json or --table")
     if args.rrd:
         _check_package(args.rrd, "rerun", "rerun-sdk")
+
+
+def writes_3d(args: argparse.Namespace) -> bool:
+    """Return whether an output has 3D positions, or needs the calibration."""
+    return bool(args.bag or args.rrd or (args.depth and (args.json or args.table)))
 
 
 def open_outputs(
@@ -96,7 +101,7 @@ def open_outputs(
         "video": lambda path: AnnotatedVideoWriter(path, source.rate_hz, skeleton, config.markers),
         "mot": MotWriter,
         "json": lambda path: JsonWriter(path, skeleton, config.markers),
-        "table": lambda path: TableWriter(path, skeleton),
+        "table": lambda path: TableWriter(path, skeleton, in_3d=bool(args.depth)),
         "posetrack": lambda path: PoseTrackWriter(path, source, skeleton),
         "coco": lambda path: CocoWriter(path, source, skeleton),
         "rrd": lambda path: RerunWriter(path, skeleton, score, source.name),

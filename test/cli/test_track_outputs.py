@@ -85,7 +85,9 @@ def read_table(path):
         return parquet.read_table(path).to_pylist()
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [{k: v if k == "state" else float(v) for k, v in row.items()} for row in rows]
+    return [
+        {k: v if k in ("state", "frame_3d") else float(v) for k, v in row.items()} for row in rows
+    ]
 
 
 def test_coco_results_name_the_images_by_their_numbers(made, tmp_path):
@@ -243,23 +245,72 @@ def test_a_rerun_recording_has_images_people_and_lanes(made, tmp_path):
         assert entity in result.stdout
 
 
-def test_a_rerun_recording_of_a_bag_with_depth_has_positions(made, tmp_path):
-    pytest.importorskip("rerun", reason="rerun does not import: pip install rerun-sdk")
-    messages = []
+@pytest.fixture(scope="module")
+def with_depth(made, tmp_path_factory):
+    """A bag with the images, a calibration, and depth images: everybody is 2 m away."""
+    messages, depth = [], np.full((120, 160), 2000, np.uint16)
     for i in range(N_FRAMES):
         messages += [
             ("/c/camera_info", 1.0 + i, camera_info_message((120, 160), 150.0, 1.0 + i)),
-            ("/c/depth", 1.0 + i, image_message(np.full((120, 160), 2000, np.uint16), 1.0 + i,
-                                                "16UC1")),
+            ("/c/depth", 1.0 + i, image_message(depth, 1.0 + i, "16UC1")),
             ("/c/image", 1.0 + i, image_message(made_image(i), 1.0 + i)),
-        ]  # fmt: skip
-    make_bag(tmp_path / "bag", messages)
-    options = ["--detections", str(made / "poses.npz"), "--rrd", str(tmp_path / "out.rrd")]
-    options += ["--topic", "c/image", "--depth", "c/depth", "--association", "classic"]
-    assert main(["track", str(tmp_path / "bag"), *options]) == 0
+        ]
+    return make_bag(tmp_path_factory.mktemp("depth") / "bag", messages)
+
+
+def in_3d(made, bag, *options):
+    return track(made, bag, "--topic", "c/image", "--depth", "c/depth", *options)
+
+
+def test_a_rerun_recording_of_a_bag_with_depth_has_positions(made, with_depth, tmp_path):
+    pytest.importorskip("rerun", reason="rerun does not import: pip install rerun-sdk")
+    assert in_3d(made, with_depth, "--rrd", tmp_path / "out.rrd") == 0
     command = [sys.executable, "-m", "rerun", "rrd", "print", "-v", tmp_path / "out.rrd"]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "/positions" in result.stdout
+
+
+def nose_in_3d(who, frame):
+    """The nose of somebody 2 m away: a lens of 150 px with its centre in the image's."""
+    (x, y), (width, height) = corner(who, frame), SIZE
+    u, v = x + 0.1 * width - 79.5, y + 0.1 * height - 59.5
+    return [2.0 * u / 150.0, 2.0 * v / 150.0, 2.0]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_table_of_a_bag_with_depth_has_positions_in_metres(suffix, made, with_depth, tmp_path):
+    path = tmp_path / f"people{suffix}"
+    assert in_3d(made, with_depth, "--table", path) == 0
+    rows = read_table(path)
+    assert len(rows) == len(sightings())
+    for row, (frame, who) in zip(rows, sorted(sightings()), strict=True):
+        assert row["frame_3d"] == "camera"
+        assert row["position_z_m"] == pytest.approx(2.0, abs=1e-3)
+        nose = [row[f"nose_{axis}_m"] for axis in "xyz"]
+        assert nose == pytest.approx(nose_in_3d(who, frame), abs=0.01)
+        assert row["nose_stddev_m"] > 0
+
+
+def test_the_json_of_a_bag_with_depth_has_positions_in_metres(made, with_depth, tmp_path):
+    assert in_3d(made, with_depth, "--json", tmp_path / "out.json") == 0
+    frames = json.loads((tmp_path / "out.json").read_text())["frames"]
+    assert {frame["frame_3d"] for frame in frames} == {"camera"}
+    for frame in frames:
+        for person in frame["people"]:
+            x, y, z, stddev = person["keypoints_3d"][0]
+            expected = nose_in_3d(person["track_id"], frame["frame"])
+            assert [x, y, z] == pytest.approx(expected, abs=0.01)
+            assert stddev > 0
+            assert person["position"][2] == pytest.approx(2.0, abs=1e-3)
+    # A velocity needs two images.
+    assert [p["velocity_3d"] is None for p in frames[0]["people"]] == [True]
+
+
+def test_people_without_depth_have_no_positions(made, with_depth, tmp_path):
+    assert track(made, with_depth, "--topic", "c/image", "--json", tmp_path / "out.json") == 0
+    (frame, *_) = json.loads((tmp_path / "out.json").read_text())["frames"]
+    assert "frame_3d" not in frame
+    assert "position" not in frame["people"][0]
 
 
 @pytest.mark.parametrize(
@@ -300,7 +351,7 @@ def test_a_missing_package_is_one_line(option, missing, line, made, monkeypatch,
         ),
         pytest.param(
             ["--depth=/d"],
-            "--depth and --camera-info need --bag or --rrd",
+            "--depth and --camera-info need --bag, --rrd, --json or --table",
             id="depth without a bag",
         ),
         pytest.param(

@@ -1,7 +1,9 @@
 """Videos made with FFmpeg in any container and codec, with stamps of one's own."""
 
+import os
 import socket
 import struct
+from contextlib import contextmanager
 from fractions import Fraction
 
 import av
@@ -16,6 +18,20 @@ def made_image(index, size=(96, 128)):
     """Return an (H, W, 3) image of noise that moves with the index."""
     noise = np.random.default_rng(0).integers(0, 255, (size[0] // 2, size[1] // 2, 3), np.uint8)
     return np.roll(noise.repeat(2, 0).repeat(2, 1), 3 * index, axis=1)
+
+
+@contextmanager
+def same_scheduling():
+    """Restore the scheduling policy of the thread.
+
+    SVT-AV1 gives the encoding thread real-time priority if it may, as for root. Threads and
+    processes that it starts later would inherit that and starve all others.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def encode(container, stamps_s, codec="mpeg4", pixels="yuv420p", size=(96, 128), **options):
@@ -34,7 +50,8 @@ def encode(container, stamps_s, codec="mpeg4", pixels="yuv420p", size=(96, 128),
 
 def make_video(path, stamps_s, codec="mpeg4", *, container=None, options=None, **encoding):
     """Write a video; return its path."""
-    with av.open(str(path), "w", format=container, options=options or {}) as opened:
+    opened = av.open(str(path), "w", format=container, options=options or {})
+    with same_scheduling(), opened:
         encode(opened, stamps_s, codec, **encoding)
     return path
 

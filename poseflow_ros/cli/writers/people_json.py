@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from poseflow_ros.actions.frame import PoseFrame
 from poseflow_ros.cli.writers.annotator import behavior_recognizer
 from poseflow_ros.cli.writers.tracked_image import TrackedImage
 from poseflow_ros.config import MarkersConfig
-from poseflow_ros.poses import TrackState
+from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
+
+Person = dict[str, Any]
 
 
 class JsonWriter:
@@ -29,36 +34,59 @@ class JsonWriter:
 
     def __call__(self, result: TrackedImage) -> None:
         """Write the people of one image."""
-        tracked, poses = result.people, result.people.poses
         people = [
-            {
-                "track_id": int(tracked.track_ids[i]),
-                "state": TrackState(tracked.states[i]).name.lower(),
-                "score": round(float(poses.scores[i]), 4),
-                "box": poses.boxes[i].round(2).tolist(),
-                "keypoints": [
-                    [*point, score]
-                    for point, score in zip(
-                        poses.keypoints[i].round(2).tolist(),
-                        poses.keypoint_scores[i].round(4).tolist(),
-                        strict=True,
-                    )
-                ],
-            }
-            for i in range(len(tracked))
+            _person(result.people, i) | in_3d for i, in_3d in enumerate(_people_in_3d(result))
         ]
-        size = result.image.shape[:2]
-        if self._recognizer:
-            seen = PoseFrame.from_tracked(tracked, result.stamp_s, size)
-            behaviors = self._recognizer.update(seen)
-            track_ids = behaviors.track_ids.tolist()
-            names = {track_id: behaviors.names(row) for row, track_id in enumerate(track_ids)}
-            for person in people:  # of more than `behaviors.max_people` some have none
-                person["behaviors"] = names.get(person["track_id"], [])
+        self._add_behaviors(people, result)
         frame = {
             "frame": result.index,
             "stamp_s": round(result.stamp_s, 6),
-            "image_size": size,
+            "image_size": result.image.shape[:2],
             "people": people,
         }
+        if result.located is not None:
+            frame["frame_3d"] = result.located.frame
         self._file.write((",\n" if result.index else "\n") + json.dumps(frame))
+
+    def _add_behaviors(self, people: list[Person], result: TrackedImage) -> None:
+        if self._recognizer is None:
+            return
+        seen = PoseFrame.from_tracked(result.people, result.stamp_s, result.image.shape[:2])
+        behaviors = self._recognizer.update(seen)
+        track_ids = behaviors.track_ids.tolist()
+        names = {track_id: behaviors.names(row) for row, track_id in enumerate(track_ids)}
+        for person in people:  # of more than `behaviors.max_people` some have none
+            person["behaviors"] = names.get(person["track_id"], [])
+
+
+def _person(tracked: TrackedPoses, i: int) -> Person:
+    poses = tracked.poses
+    points, scores = poses.keypoints[i].round(2), poses.keypoint_scores[i].round(4)
+    return {
+        "track_id": int(tracked.track_ids[i]),
+        "state": TrackState(tracked.states[i]).name.lower(),
+        "score": round(float(poses.scores[i]), 4),
+        "box": poses.boxes[i].round(2).tolist(),
+        "keypoints": [
+            [*point, score] for point, score in zip(points.tolist(), scores.tolist(), strict=True)
+        ],
+    }
+
+
+def _people_in_3d(result: TrackedImage) -> list[Person]:
+    """Return what is added for each person where there is depth."""
+    if result.located is None:
+        return [{}] * len(result.people)
+    return [
+        {
+            "position": _known(values[:3]),
+            "velocity_3d": _known(values[3:6]),
+            "keypoints_3d": [_known(point) for point in values[6:].reshape(-1, 4)],
+        }
+        for values in result.in_3d()
+    ]
+
+
+def _known(values: FloatArray) -> list[float] | None:
+    """Return rounded values; None where they are unknown, since JSON has no NaN."""
+    return values.round(4).tolist() if np.isfinite(values).all() else None

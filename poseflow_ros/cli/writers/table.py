@@ -1,6 +1,7 @@
 """A table with one row for each person in each image, as CSV or Parquet."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,13 @@ _DECIMALS = 4
 _INTEGERS = ("frame", "stamp_ns", "epoch", "track_id")
 _POINT = ("x", "y", "score")
 _NUMBERS = ("score", "x1", "y1", "x2", "y2", "velocity_x", "velocity_y")
+_TEXTS = ("state", "frame_3d")
+_AXES = ("x", "y", "z")
+_NUMBERS_3D = (
+    *(f"position_{axis}_m" for axis in _AXES),
+    *(f"velocity_{axis}_m_s" for axis in _AXES),
+)
+_POINT_3D = ("x_m", "y_m", "z_m", "stddev_m")
 
 Row = list[Any]
 
@@ -23,13 +31,19 @@ Row = list[Any]
 class TableWriter:
     """Writes frame, stamp, epoch, track id, state, score, box, velocity and keypoints.
 
-    Lengths are pixels, velocities pixels per second, stamps nanoseconds.
+    Lengths are pixels, velocities pixels per second, stamps nanoseconds. 3D columns follow where
+    they are wanted: metres and metres per second in the frame `frame_3d`, NaN where unknown.
     """
 
-    def __init__(self, path: Path, skeleton: Skeleton) -> None:
+    def __init__(self, path: Path, skeleton: Skeleton, in_3d: bool = False) -> None:
         """Write to a path that ends in .csv or .parquet."""
-        points = [f"{name}_{field}" for name in skeleton.keypoint_names for field in _POINT]
-        names = (*_INTEGERS, "state", *_NUMBERS, *points)
+        keypoints = skeleton.keypoint_names
+        points = [f"{name}_{field}" for name in keypoints for field in _POINT]
+        names = [*_INTEGERS, "state", *_NUMBERS, *points]
+        if in_3d:
+            points_3d = [f"{name}_{field}" for name in keypoints for field in _POINT_3D]
+            names += ["frame_3d", *_NUMBERS_3D, *points_3d]
+        self._in_3d = in_3d
         make = _Csv if path.suffix.lower() == ".csv" else _Parquet
         self._file: _TableFile = make(path, names)
 
@@ -45,14 +59,17 @@ class TableWriter:
         points = np.concatenate([poses.keypoints, poses.keypoint_scores[:, :, None]], axis=2)
         flat = points.reshape(len(people), -1)
         numbers = np.hstack([poses.scores[:, None], poses.boxes, people.velocities, flat])
-        for track_id, state, row in zip(
+        frame = result.located.frame if result.located else ""
+        for track_id, state, row, row_3d in zip(
             people.track_ids.tolist(),
             people.states.tolist(),
             numbers.round(_DECIMALS).tolist(),
+            result.in_3d().round(_DECIMALS).tolist(),
             strict=True,
         ):
             integers = [result.index, result.stamp_ns, result.epoch, track_id]
-            self._file.add([*integers, TrackState(state).name.lower(), *row])
+            columns_3d = [frame, *row_3d] if self._in_3d else []
+            self._file.add([*integers, TrackState(state).name.lower(), *row, *columns_3d])
 
 
 class _TableFile(Protocol):
@@ -62,7 +79,7 @@ class _TableFile(Protocol):
 
 
 class _Csv:
-    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
         self._file = path.open("w", newline="")
         self._rows = csv.writer(self._file, lineterminator="\n")
         self._rows.writerow(names)
@@ -75,11 +92,11 @@ class _Csv:
 
 
 class _Parquet:
-    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
         import pyarrow
         import pyarrow.parquet
 
-        types = {"state": pyarrow.string()} | dict.fromkeys(_INTEGERS, pyarrow.int64())
+        types = dict.fromkeys(_TEXTS, pyarrow.string()) | dict.fromkeys(_INTEGERS, pyarrow.int64())
         fields = [(name, types.get(name, pyarrow.float32())) for name in names]
         self._arrow, self._schema = pyarrow, pyarrow.schema(fields)
         self._file = pyarrow.parquet.ParquetWriter(path, self._schema)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from poseflow_ros.imaging.source import ImageHeader
-from poseflow_ros.poses import Image, TrackedPoses
+from poseflow_ros.poses import FloatArray, Image, TrackedPoses
 from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.spatial.lens import Lens
 
@@ -41,6 +43,26 @@ class TrackedImage:
     def stamp_ns(self) -> int:
         """When it was taken, nanoseconds; exact for an image in a bag."""
         return self.header.stamp_ns if self.header else round(self.stamp_s * 1e9)
+
+    def in_3d(self) -> FloatArray:
+        """Return what is known of `people` in 3D, NaN where it is unknown.
+
+        (N, 6 + 4 K): position and velocity (x, y, z), then x, y, z and the standard deviation of
+        each keypoint; metres and metres per second in `located.frame`.
+        """
+        n, n_keypoints = self.people.poses.keypoint_scores.shape
+        values = np.full((n, 6 + 4 * n_keypoints), np.nan)
+        if self.located is not None:
+            points = self.located.points
+            keypoints = np.dstack([points.points, points.stddevs]).reshape(len(self.published), -1)
+            known = np.hstack([points.positions, self.located.velocities, keypoints])
+            # A tentative person in the last image is written, but not published.
+            ids = self.people.track_ids
+            _, rows, published_rows = np.intersect1d(
+                ids, self.published.track_ids, return_indices=True
+            )
+            values[rows] = known[published_rows]
+        return values
 
 
 ImageWriter = Callable[[TrackedImage], None]
