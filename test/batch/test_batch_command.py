@@ -68,6 +68,7 @@ def test_results_equal_those_of_track(folder, batch, tmp_path):
     assert (tmp_path / "out" / "a.mp4.json").read_text() == single.read_text()
 
 
+@pytest.mark.slow
 def test_remote_files_are_processed_and_failures_name_the_url(folder, batch, tmp_path, capfd):
     pytest.importorskip("fsspec", reason="fsspec does not import: pip install fsspec")
     urls = [f"file://{folder / name}" for name in ("a.mp4", "damaged.mp4")]
@@ -79,6 +80,7 @@ def test_remote_files_are_processed_and_failures_name_the_url(folder, batch, tmp
     assert "poseflow_ros_" not in out + err  # the copy's folder
 
 
+@pytest.mark.slow
 def test_a_batch_started_again_skips_what_is_done(folder, batch, tmp_path, capfd):
     assert batch(str(folder / "a.mp4")) == 0
     written = (tmp_path / "out" / "a.mp4.json").stat().st_mtime_ns
@@ -129,6 +131,7 @@ def test_invalid_arguments_are_one_line(arguments, line, tmp_path, capfd):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_bags_are_inputs_and_bad_ones_do_not_stop_the_others(batch, pedestrians, tmp_path, capfd):
     images = [image_message(image, 1.0 + i) for i, image in enumerate(pedestrians[:6])]
     good = [("/image", 1.0 + i, image) for i, image in enumerate(images)]

@@ -82,6 +82,7 @@ def test_the_script_continues_after_a_failure_and_prints_one_table(tmp_path):
     assert float32.endswith("| 4.00 |")
 
 
+@pytest.mark.slow
 def test_an_unknown_part_of_the_script_is_named(tmp_path):
     result = subprocess.run(
         [ROOT / "tools" / "bench_gpu.sh", "keypoint_rcnn", "speeed"],

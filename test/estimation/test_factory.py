@@ -150,6 +150,7 @@ def test_gpu_without_libraries_selects_movenet_and_names_both():
     ]
 
 
+@pytest.mark.slow
 @needs_torchvision
 def test_a_gpu_with_torchvision_alone_selects_keypoint_rcnn():
     code = FAKE_GPU + "spoil('detectron2', RuntimeError('built for another torch'))\n"

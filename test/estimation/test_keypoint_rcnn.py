@@ -182,6 +182,7 @@ class TestLikeTheLibrary:
         image.flags.writeable = False
         assert_as_expected(estimator.estimate(image), expected(library, image))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("sides", [(32, 32), (40, 1000), (60, 64)], ids=str)
     def test_image_sides_limit_the_input_size(self, sides, make, library):
         image = picture(90, 150)
@@ -198,6 +199,7 @@ class TestLikeTheLibrary:
         assert len(answer[0]) == max_people
         assert_as_expected(make(**sides | {"max_people": max_people}).estimate(image), answer)
 
+    @pytest.mark.slow
     def test_min_person_score_discards_people(self, make, library):
         image = picture(90, 150)
         some = float(np.mean(expected(library, image)[1][2:4]))
@@ -246,6 +248,7 @@ def test_image_scaled_to_zero_rows_gives_empty_poses(size, estimator):
     assert len(estimator.estimate(np.zeros((*size, 3), np.uint8))) == 0
 
 
+@pytest.mark.slow
 class TestBatch:
     @pytest.mark.parametrize(
         "sizes",
@@ -383,6 +386,7 @@ def test_other_thread_gives_the_same_result_with_the_same_threads(estimator):
     np.testing.assert_array_equal(poses.keypoints, estimator.estimate(image).keypoints)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "allowed"), [("float32", False), ("bfloat16", True)])
 def test_float32_means_no_tf32_in_convolutions(precision, allowed, make, monkeypatch):
     estimator, seen = make(precision=precision), []

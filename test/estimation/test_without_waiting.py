@@ -35,6 +35,7 @@ def as_on_gpu(monkeypatch):
         monkeypatch.setattr(module, "waits_for_free", lambda _: False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(97, 61), (60, 160), (1, 60)], ids=str)
 def test_the_people_are_torchvision_s(size, estimator, library, as_on_gpu):
     image, before = picture(*size), estimator.fallbacks
@@ -43,6 +44,7 @@ def test_the_people_are_torchvision_s(size, estimator, library, as_on_gpu):
     assert estimator.fallbacks == before
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_settle_is_found_as_by_torchvision_and_counted(
     estimator, library, as_on_gpu, monkeypatch
 ):

@@ -53,6 +53,7 @@ class Watch:
         self.driver.until(so, f"{level} and {words!r}")
 
 
+@pytest.mark.slow
 def test_dropping_all_images_is_an_error_with_the_reason(driver, active_node):
     watch = Watch(driver, active_node)
     watch.until(OK, "running", watch.show)

@@ -78,6 +78,7 @@ def accounted_for(arrays):
     return len(arrays) + sum(array.dropped_since_last for array in arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "profile",
     [

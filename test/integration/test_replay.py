@@ -78,6 +78,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.slow
 def test_messages_do_not_depend_on_the_order_of_topics(driver, start_node, pedestrians):
     runs = []
     for name, order in ORDERS.items():

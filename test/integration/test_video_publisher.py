@@ -100,6 +100,7 @@ class Sender:
         self.thread.join()
 
 
+@pytest.mark.slow
 def test_a_stream_that_comes_back_is_published_again(driver, publish):
     images = driver.listen(Image, "/image", 100)
     port = free_port()
