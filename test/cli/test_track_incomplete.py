@@ -105,6 +105,7 @@ def slowly(self, image):
     return estimate(self, image)
 RecordedPoses.estimate = slowly
 signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(sys.argv[2:]))
 """
 
@@ -112,7 +113,8 @@ sys.exit(main(sys.argv[2:]))
 def start(arguments, on_hangup="SIG_DFL"):
     """Start `track` at 20 images per second in a process of its own.
 
-    The tests themselves may run under `nohup`, which processes inherit.
+    The tests themselves may run under `nohup` or in the background of a script, where signals are
+    ignored; processes inherit that.
     """
     command = [sys.executable, "-c", SLOW, on_hangup, *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
