@@ -59,17 +59,22 @@ class TableWriter:
         points = np.concatenate([poses.keypoints, poses.keypoint_scores[:, :, None]], axis=2)
         flat = points.reshape(len(people), -1)
         numbers = np.hstack([poses.scores[:, None], poses.boxes, people.velocities, flat])
-        frame = result.located.frame if result.located else ""
         for track_id, state, row, row_3d in zip(
             people.track_ids.tolist(),
             people.states.tolist(),
             numbers.round(_DECIMALS).tolist(),
-            result.in_3d().round(_DECIMALS).tolist(),
+            self._columns_3d(result),
             strict=True,
         ):
             integers = [result.index, result.stamp_ns, result.epoch, track_id]
-            columns_3d = [frame, *row_3d] if self._in_3d else []
-            self._file.add([*integers, TrackState(state).name.lower(), *row, *columns_3d])
+            self._file.add([*integers, TrackState(state).name.lower(), *row, *row_3d])
+
+    def _columns_3d(self, result: TrackedImage) -> list[Row]:
+        """Return the 3D columns of each person, none where they are not wanted."""
+        if not self._in_3d:
+            return [[] for _ in range(len(result.people))]
+        frame = result.located.frame if result.located else ""
+        return [[frame, *row] for row in result.in_3d().round(_DECIMALS).tolist()]
 
 
 class _TableFile(Protocol):
