@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
@@ -22,6 +22,9 @@ from poseflow_ros.imaging.encoded_image import (
     is_webp,
 )  # fmt: skip
 from poseflow_ros.imaging.gray_range import FULL_RANGE, to_8_bits
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 # Encoding: bytes per pixel of a row, OpenCV's conversion to RGB (None: already RGB). OpenCV names
 # a Bayer pattern after its second row, starting at the second pixel. OpenCV 4.5.4 (Ubuntu 22.04)
@@ -92,7 +95,6 @@ class RawImage(Protocol):
         """The bytes of all rows; a buffer."""
 
 
-@runtime_checkable
 class EncodedImage(Protocol):
     """What is used of sensor_msgs/CompressedImage."""
 
@@ -103,6 +105,14 @@ class EncodedImage(Protocol):
     @property
     def data(self) -> Any:
         """The bytes of a file."""
+
+
+def is_encoded(message: RawImage | EncodedImage) -> "TypeIs[EncodedImage]":
+    """Return whether a message contains a file.
+
+    By a field that only such a message has: a check of all fields by the protocol takes 0.1 ms.
+    """
+    return hasattr(message, "format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +145,7 @@ def to_rgb(
     Raises:
         ImageError: the encoding or format is unknown, or the sizes do not match the data.
     """
-    if isinstance(message, EncodedImage):
+    if is_encoded(message):
         return _decode(message, gray_range)
     encoding = message.encoding
     if encoding in _DEEP:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from poseflow_ros.imaging.ros_image import EncodedImage, ImageError, RawImage
+from poseflow_ros.imaging.ros_image import EncodedImage, ImageError, RawImage, is_encoded
 from poseflow_ros.ros_data.compressed_depth import depth_pixels
 from poseflow_ros.spatial.depth import DepthImage, metres
 
@@ -17,7 +17,7 @@ _TYPES: dict[str, np.dtype[Any]] = {
 
 def depth_encoding(message: RawImage | EncodedImage) -> str:
     """Return the encoding of the depths, also of a compressed message."""
-    if isinstance(message, EncodedImage):
+    if is_encoded(message):
         return str(message.format).partition(";")[0].strip()
     return str(message.encoding)
 
@@ -28,7 +28,7 @@ def depth_image(message: RawImage | EncodedImage) -> DepthImage:
     Raises:
         ImageError: its encoding is not a depth encoding, or size and data disagree.
     """
-    if isinstance(message, EncodedImage):
+    if is_encoded(message):
         return metres(depth_pixels(message))
     kind: Any = _TYPES.get(message.encoding)
     if kind is None:

@@ -102,7 +102,8 @@ class CameraOutputs:
 
     def select(self, tracked: TrackedPoses, lost: bool = False) -> TrackedPoses:
         """Return the tracks that are published; with `lost`, all the lost ones too."""
-        return tracked[published(tracked, self._config.tracker, lost)]
+        chosen = published(tracked, self._config.tracker, lost)
+        return tracked if chosen.all() else tracked[chosen]
 
     def publish(
         self,
