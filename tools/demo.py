@@ -135,7 +135,8 @@ def record(video: str, tiles: str) -> Recorder:
 def summarize(recorder: Recorder) -> dict[str, Any]:
     """Return the figures of the run."""
     arrays = recorder.arrays
-    seen = [tracked.track_ids[tracked.visible] for tracked in map(tracked_poses, arrays)]
+    people = [tracked_poses(array, COCO_17) for array in arrays]
+    seen = [tracked.track_ids[tracked.visible] for tracked in people]
     ids = {
         (array.epoch, track_id)
         for array, track_ids in zip(arrays, seen, strict=True)
@@ -170,7 +171,7 @@ def by_frame(recorder: Recorder) -> dict[int, TrackedPoses]:
     missing = recorder.diagnostics.count(VIDEO_STATUS, "published") - len(recorder.stamps_s)
     numbers = {stamp_s: i + missing for i, stamp_s in enumerate(recorder.stamps_s)}
     return {
-        numbers[seconds(array.header.stamp)]: tracked_poses(array)
+        numbers[seconds(array.header.stamp)]: tracked_poses(array, COCO_17)
         for array in recorder.arrays
         if seconds(array.header.stamp) in numbers
     }

@@ -94,13 +94,20 @@ def _tracked_pose(
     )
 
 
-def tracked_poses(message: TrackedPoseArray) -> TrackedPoses:
-    """Return the contents of a message as arrays, for subscribers."""
+def tracked_poses(message: TrackedPoseArray, skeleton: Skeleton) -> TrackedPoses:
+    """Return the contents of a message as arrays, for subscribers.
+
+    Args:
+        message: of people with this skeleton; may be without people.
+        skeleton: see `SkeletonDefinition`.
+
+    Raises:
+        ValueError: the people have another number of keypoints.
+    """
     people = message.poses
-    n_keypoints = len(people[0].keypoints) if people else 0
     points = np.array(
         [[(k.x, k.y, k.score) for k in person.keypoints] for person in people], float
-    ).reshape(len(people), n_keypoints, 3)
+    ).reshape(len(people), skeleton.n_keypoints, 3)
     return TrackedPoses(
         poses=Poses(
             keypoints=points[:, :, :2],

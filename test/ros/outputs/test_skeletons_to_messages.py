@@ -78,7 +78,7 @@ def test_people_keep_their_ids_from_poses_to_messages_and_markers(skeleton, asso
         message = TrackedPoseArray(poses=tracked_pose_messages(people))
         assert [person.track_id for person in message.poses] == [1, 2][: len(poses)]
         assert {len(person.keypoints) for person in message.poses} == {skeleton.n_keypoints}
-        again = tracked_poses(message)
+        again = tracked_poses(message, skeleton)
         np.testing.assert_allclose(again.poses.keypoints, poses.keypoints, rtol=1e-5)
         assert (again.states == TrackState.CONFIRMED).all()
         shown = {
