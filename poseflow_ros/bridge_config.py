@@ -18,9 +18,9 @@ class OutputsConfig(Group):
 
     formats: tuple[str, ...] = param(
         ("hri",),
-        "hri: ROS4HRI (REP 155); vision: vision_msgs; people: people_msgs; image_marker and "
-        "foxglove: skeletons drawn on the raw image by Foxglove; follow: pose and TF frame of a "
-        "followed person for Nav2",
+        "what is published; hri: ROS4HRI (REP 155); vision: vision_msgs; people: people_msgs; "
+        "image_marker and foxglove: skeletons that Foxglove draws on the raw image; follow: pose "
+        "and TF frame of a followed person for Nav2",
         choices=FORMATS,
     )
     min_keypoint_score: float = param(
@@ -46,7 +46,7 @@ class FollowConfig(Group):
 
     select: str = param(
         "none",
-        "who is followed where the service ~/follow was not called: none; nearest: the person "
+        "who is followed unless the service ~/follow selects a person: none; nearest: the person "
         "closest to the camera; waving: the person who waves, the nearest if there are several",
         choices=("none", "nearest", "waving"),
     )
