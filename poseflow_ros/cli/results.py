@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow_ros.actions.behaviors import BehaviorFrame
 from poseflow_ros.cli.writers.tracked_image import TrackedImage
 from poseflow_ros.config import Config, TrackerConfig
 from poseflow_ros.imaging.rotation import Rotation
@@ -14,7 +15,9 @@ from poseflow_ros.imaging.source import ImageHeader
 from poseflow_ros.pipeline import Frame, as_received, published
 from poseflow_ros.poses import Image, TrackedPoses, TrackState
 from poseflow_ros.ros_data.bag_depth import BagDepth
+from poseflow_ros.ros_data.camera_behaviors import CameraBehaviors
 from poseflow_ros.ros_data.depth import DepthContext, People3D
+from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
 
@@ -34,17 +37,25 @@ class Origin:
 class Results:
     """Makes images upright for the pipeline, and makes what is written of its frames."""
 
-    def __init__(self, config: Config, rotation: Rotation, bag: BagDepth | None) -> None:
+    def __init__(
+        self, config: Config, skeleton: Skeleton, rotation: Rotation, bag: BagDepth | None
+    ) -> None:
         """Make results.
 
         Args:
             config: all parameters.
+            skeleton: of the people.
             rotation: of the images.
             bag: calibration and depth of the images; None for other sources.
+
+        Raises:
+            ConfigError: `markers.behaviors` is set and the skeleton has other keypoints.
         """
         self._config = config
         self._rotation = rotation
         self._bag = bag
+        up = np.append(rotation.up, 0.0)
+        self._behaviors = CameraBehaviors(skeleton, up) if config.markers.behaviors else None
         self._n_made = 0
 
     def upright(
@@ -66,6 +77,7 @@ class Results:
         received, config = as_received(frame, self._rotation), self._config.tracker
         tracked, header = received.tracked, frame.payload.header
         in_messages = tracked[published(tracked, config, lost=False)]
+        located, size = self._locate(in_messages, frame), received.image.shape[:2]
         self._n_made += 1
         return TrackedImage(
             image=received.image,
@@ -75,8 +87,9 @@ class Results:
             tracked=tracked,
             people=tracked[_written(tracked, config, is_last)],
             published=in_messages,
-            located=self._locate(in_messages, frame),
-            lens=self._lens(header, received.image.shape[:2]),
+            located=located,
+            behaviors=self._recognize(in_messages, located, frame, size),
+            lens=self._lens(header, size),
             header=header,
         )
 
@@ -84,6 +97,17 @@ class Results:
         if self._bag is None:
             return None
         return self._bag.locate(tracked, frame.payload.context, frame.epoch)
+
+    def _recognize(
+        self,
+        tracked: TrackedPoses,
+        located: People3D | None,
+        frame: Frame[Origin],
+        size: tuple[int, int],
+    ) -> BehaviorFrame | None:
+        if self._behaviors is None:
+            return None
+        return self._behaviors.recognize(tracked, located, frame.stamp_s, size, frame.epoch)
 
     def _lens(self, header: ImageHeader | None, size: tuple[int, int]) -> Lens:
         if self._bag is None or header is None:

@@ -245,9 +245,9 @@ def _track(
         pipeline: Pipeline[Origin] = Pipeline(
             config, estimator.skeleton, appearance.likelihood, log=bar.write, epoch=_FIRST_EPOCH
         )
-        writers = open_outputs(args, config, source, estimator.skeleton, files, stack)
         bag = stack.enter_context(_bag_depth(args, config, source, estimator.skeleton))
-        results = Results(config, camera_rotation(config), bag)
+        results = Results(config, estimator.skeleton, camera_rotation(config), bag)
+        writers = open_outputs(args, config, source, estimator.skeleton, files, stack)
         upright = results.upright(bar, source.headers)
         frames = _with_last(_frames(pipeline, estimator, appearance, upright, report))
         with images.until_window_closed():

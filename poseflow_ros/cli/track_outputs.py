@@ -98,9 +98,9 @@ def open_outputs(
     """
     score = config.markers.min_keypoint_score
     makers: dict[str, Any] = {
-        "video": lambda path: AnnotatedVideoWriter(path, source.rate_hz, skeleton, config.markers),
+        "video": lambda path: AnnotatedVideoWriter(path, source.rate_hz, skeleton, score),
         "mot": MotWriter,
-        "json": lambda path: JsonWriter(path, skeleton, config.markers),
+        "json": lambda path: JsonWriter(path, skeleton),
         "table": lambda path: TableWriter(path, skeleton, in_3d=bool(args.depth)),
         "posetrack": lambda path: PoseTrackWriter(path, source, skeleton),
         "coco": lambda path: CocoWriter(path, source, skeleton),
@@ -115,7 +115,7 @@ def open_outputs(
         if (path := getattr(args, name))
     ]
     if args.show:
-        writers.append(stack.enter_context(AnnotatedWindow(skeleton, config.markers)))
+        writers.append(stack.enter_context(AnnotatedWindow(skeleton, score)))
     return writers
 
 

@@ -19,11 +19,11 @@ def recording(tmp_path_factory):
     return record(tmp_path_factory.mktemp("recording"), PEOPLE)
 
 
-def record(folder, people):
+def record(folder, people, size=SIZE):
     """Write a gray video and the recorded poses of people who keep still: (body, x in metres)."""
     with VideoWriter(folder / "video.mp4", RATE_HZ) as writer:
         for _ in range(N_FRAMES):
-            writer.write(np.full((*SIZE, 3), 60, np.uint8))
+            writer.write(np.full((*size, 3), 60, np.uint8))
     poses = np.array([image_of(body, (x, 1.0, 4.0)) for body, x in people])
     boxes = np.hstack([poses[..., :2].min(axis=1), poses[..., :2].max(axis=1)])
     np.savez(
@@ -37,11 +37,12 @@ def record(folder, people):
     return folder
 
 
-def track(recording, out, behaviors):
+def track(recording, out, behaviors, rotate=0):
     """Return what the command writes: the JSON object and the images of the video."""
     out.mkdir()
     params = out / "params.yaml"
-    params.write_text(f"/**:\n  ros__parameters:\n    markers: {{behaviors: {behaviors}}}\n")
+    groups = f"markers: {{behaviors: {behaviors}}}, cameras: {{rotate: [{rotate}]}}"
+    params.write_text(f"/**:\n  ros__parameters: {{{groups}}}\n")
     command = ["track", str(recording / "video.mp4"), "--association", "classic"]
     command += ["--detections", str(recording / "poses.npz"), "--params", str(params)]
     command += ["--json", str(out / "people.json"), "--video", str(out / "annotated.mp4")]
@@ -62,6 +63,13 @@ def test_behaviors_are_written_and_drawn_where_the_parameter_is_set(recording, t
     # The labels differ, 18 pixels high, and nothing else.
     assert difference.sum() > 500
     assert np.flatnonzero(difference.any(axis=1)).size < 3 * 18
+
+
+def test_behaviors_of_a_rotated_camera_are_those_of_the_upright_image(tmp_path):
+    recording = record(tmp_path, PEOPLE, size=SIZE[::-1])
+    document, _ = track(recording, tmp_path / "out", "true", rotate=90)
+    postures = [person["behaviors"][0] for person in document["frames"][-1]["people"]]
+    assert sorted(postures) == ["sitting", "standing"]
 
 
 def test_people_beyond_the_maximum_have_no_behaviors(tmp_path):

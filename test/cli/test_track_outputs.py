@@ -248,14 +248,21 @@ def test_a_rerun_recording_has_images_people_and_lanes(made, tmp_path):
 @pytest.fixture(scope="module")
 def with_depth(made, tmp_path_factory):
     """A bag with the images, a calibration, and depth images: everybody is 2 m away."""
-    messages, depth = [], np.full((120, 160), 2000, np.uint16)
-    for i in range(N_FRAMES):
+    stamps_and_depths = [(1.0 + i, 2000) for i in range(N_FRAMES)]
+    return make_depth_bag(tmp_path_factory.mktemp("depth") / "bag", stamps_and_depths)
+
+
+def make_depth_bag(path, stamps_and_depths):
+    """Write a bag with an image at each stamp, in which everybody is at this depth (mm)."""
+    messages = []
+    for i, (stamp_s, depth_mm) in enumerate(stamps_and_depths):
+        depth = np.full((120, 160), depth_mm, np.uint16)
         messages += [
-            ("/c/camera_info", 1.0 + i, camera_info_message((120, 160), 150.0, 1.0 + i)),
-            ("/c/depth", 1.0 + i, image_message(depth, 1.0 + i, "16UC1")),
-            ("/c/image", 1.0 + i, image_message(made_image(i), 1.0 + i)),
+            ("/c/camera_info", stamp_s, camera_info_message((120, 160), 150.0, stamp_s)),
+            ("/c/depth", stamp_s, image_message(depth, stamp_s, "16UC1")),
+            ("/c/image", stamp_s, image_message(made_image(i), stamp_s)),
         ]
-    return make_bag(tmp_path_factory.mktemp("depth") / "bag", messages)
+    return make_bag(path, messages)
 
 
 def in_3d(made, bag, *options):
@@ -304,6 +311,21 @@ def test_the_json_of_a_bag_with_depth_has_positions_in_metres(made, with_depth, 
             assert person["position"][2] == pytest.approx(2.0, abs=1e-3)
     # A velocity needs two images.
     assert [p["velocity_3d"] is None for p in frames[0]["people"]] == [True]
+
+
+def test_behaviors_in_the_json_of_a_bag_use_the_depth(made, tmp_path):
+    stamps_and_depths = [(1.0 + i / RATE_HZ, 4000 - 100 * i) for i in range(N_FRAMES)]
+    bag = make_depth_bag(tmp_path / "bag", stamps_and_depths)
+    params, out = tmp_path / "params.yaml", tmp_path / "out.json"
+    params.write_text("/**: {ros__parameters: {markers: {behaviors: true}}}")
+    assert in_3d(made, bag, "--params", params, "--json", out) == 0
+    assert ["approaching" in person["behaviors"] for person in last_people(out)] == [True, True]
+    assert track(made, bag, "--topic", "c/image", "--params", params, "--json", out) == 0
+    assert ["approaching" in person["behaviors"] for person in last_people(out)] == [False, False]
+
+
+def last_people(path):
+    return json.loads(path.read_text())["frames"][-1]["people"]
 
 
 def test_people_without_depth_have_no_positions(made, with_depth, tmp_path):

@@ -2,9 +2,8 @@
 
 from tqdm import tqdm
 
-from poseflow_ros.cli.writers.annotator import Annotator
 from poseflow_ros.cli.writers.tracked_image import TrackedImage
-from poseflow_ros.config import MarkersConfig
+from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.imaging.window import Window
 from poseflow_ros.skeletons.skeleton import Skeleton
 
@@ -12,8 +11,9 @@ from poseflow_ros.skeletons.skeleton import Skeleton
 class AnnotatedWindow:
     """Shows images with their people in a window, until the user quits."""
 
-    def __init__(self, skeleton: Skeleton, config: MarkersConfig) -> None:
-        self._annotate = Annotator(skeleton, config)
+    def __init__(self, skeleton: Skeleton, min_keypoint_score: float) -> None:
+        self._skeleton = skeleton
+        self._min_keypoint_score = min_keypoint_score
         self._window = Window("poseflow_ros", tqdm.write)
 
     def __enter__(self) -> "AnnotatedWindow":
@@ -29,6 +29,7 @@ class AnnotatedWindow:
             WindowClosed: the user quits.
             WindowError: the image cannot be saved.
         """
-        self._window.show(
-            self._annotate(result.image, result.stamp_s, result.people), result.index
-        )
+        labels = result.labels(result.people.track_ids)
+        score = self._min_keypoint_score
+        image = draw(result.image, result.people, self._skeleton, score, labels)
+        self._window.show(image, result.index)

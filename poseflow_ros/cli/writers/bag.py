@@ -18,7 +18,6 @@ from poseflow_ros.imaging.encoded_image import encode_jpeg
 from poseflow_ros.pipeline import published
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.ros_data.depth import People3D
-from poseflow_ros.ros_data.label_maker import LabelMaker
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.marker_shapes import MarkerShapes
 
@@ -55,7 +54,6 @@ class BagWriter:
         self._messages = BagMessages(definitions, camera, skeleton)
         markers = config.markers
         self._shapes = MarkerShapes(skeleton, markers.min_keypoint_score, markers.depth_m, up)
-        self._label_maker = LabelMaker(skeleton, up) if markers.behaviors else None
         self._prefix = f"{_NODE}/{camera}" if camera else _NODE
         self._file = _McapFile(path, definitions)
         self._sequence = 0
@@ -76,7 +74,7 @@ class BagWriter:
             self._write_removed(last)
         n_dropped = result.header.n_dropped if result.header else 0
         self._write_poses(result.published, result.located, result, n_dropped)
-        labels = self._labels(result)
+        labels = result.labels(result.published.track_ids)
         self._write_markers(result, labels)
         if self._images:
             score = self._config.markers.min_keypoint_score
@@ -110,16 +108,6 @@ class BagWriter:
         )
         self._sequence += 1
         self._write(f"{self._prefix}/tracked_poses", message, result)
-
-    def _labels(self, result: TrackedImage) -> list[str]:
-        """Return the labels of the published people: track ids, and behaviors if wanted."""
-        tracked = result.published
-        if self._label_maker is None:
-            return [str(track_id) for track_id in tracked.track_ids.tolist()]
-        size = result.image.shape[:2]
-        return self._label_maker.labels(
-            tracked, result.located, result.stamp_s, size, result.epoch
-        )
 
     def _write_markers(self, result: TrackedImage, labels: list[str]) -> None:
         tracked, located, header = result.published, result.located, _header(result)

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from poseflow_ros.actions.frame import PoseFrame
-from poseflow_ros.cli.writers.annotator import behavior_recognizer
+from poseflow_ros.actions.behaviors import BehaviorFrame
 from poseflow_ros.cli.writers.tracked_image import TrackedImage
-from poseflow_ros.config import MarkersConfig
 from poseflow_ros.poses import FloatArray, TrackedPoses, TrackState
 from poseflow_ros.skeletons.skeleton import Skeleton
 
@@ -19,8 +17,7 @@ Person = dict[str, Any]
 class JsonWriter:
     """Writes one object: the skeleton and a list of frames, each with its people."""
 
-    def __init__(self, path: Path, skeleton: Skeleton, config: MarkersConfig) -> None:
-        self._recognizer = behavior_recognizer(skeleton, config)
+    def __init__(self, path: Path, skeleton: Skeleton) -> None:
         self._file = path.open("w")
         head = {"skeleton": skeleton.name, "keypoint_names": skeleton.keypoint_names}
         self._file.write(json.dumps(head)[:-1] + ', "frames": [')
@@ -37,7 +34,7 @@ class JsonWriter:
         people = [
             _person(result.people, i) | in_3d for i, in_3d in enumerate(_people_in_3d(result))
         ]
-        self._add_behaviors(people, result)
+        _add_behaviors(people, result.behaviors)
         frame = {
             "frame": result.index,
             "stamp_s": round(result.stamp_s, 6),
@@ -47,16 +44,6 @@ class JsonWriter:
         if result.located is not None:
             frame["frame_3d"] = result.located.frame
         self._file.write((",\n" if result.index else "\n") + json.dumps(frame))
-
-    def _add_behaviors(self, people: list[Person], result: TrackedImage) -> None:
-        if self._recognizer is None:
-            return
-        seen = PoseFrame.from_tracked(result.people, result.stamp_s, result.image.shape[:2])
-        behaviors = self._recognizer.update(seen)
-        track_ids = behaviors.track_ids.tolist()
-        names = {track_id: behaviors.names(row) for row, track_id in enumerate(track_ids)}
-        for person in people:  # of more than `behaviors.max_people` some have none
-            person["behaviors"] = names.get(person["track_id"], [])
 
 
 def _person(tracked: TrackedPoses, i: int) -> Person:
@@ -71,6 +58,15 @@ def _person(tracked: TrackedPoses, i: int) -> Person:
             [*point, score] for point, score in zip(points.tolist(), scores.tolist(), strict=True)
         ],
     }
+
+
+def _add_behaviors(people: list[Person], behaviors: BehaviorFrame | None) -> None:
+    if behaviors is None:
+        return
+    track_ids = behaviors.track_ids.tolist()
+    names = {track_id: behaviors.names(row) for row, track_id in enumerate(track_ids)}
+    for person in people:  # of more than `behaviors.max_people` some have none
+        person["behaviors"] = names.get(person["track_id"], [])
 
 
 def _people_in_3d(result: TrackedImage) -> list[Person]:

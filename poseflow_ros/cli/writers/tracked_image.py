@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poseflow_ros.actions.behavior_labels import track_labels
+from poseflow_ros.actions.behaviors import BehaviorFrame
 from poseflow_ros.imaging.source import ImageHeader
-from poseflow_ros.poses import FloatArray, Image, TrackedPoses
+from poseflow_ros.poses import FloatArray, Image, IntArray, TrackedPoses
 from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.spatial.lens import Lens
 
@@ -24,6 +26,7 @@ class TrackedImage:
         people: those who are visible, and tentative ones where they are written.
         published: those who are in the messages of the node.
         located: the 3D positions of those; None without depth.
+        behaviors: of those; None unless `markers.behaviors` is set.
         lens: of the camera, an assumed one without calibration.
         header: of an image in a bag, otherwise None.
     """
@@ -36,6 +39,7 @@ class TrackedImage:
     people: TrackedPoses
     published: TrackedPoses
     located: People3D | None
+    behaviors: BehaviorFrame | None
     lens: Lens
     header: ImageHeader | None
 
@@ -43,6 +47,10 @@ class TrackedImage:
     def stamp_ns(self) -> int:
         """When it was taken, nanoseconds; exact for an image in a bag."""
         return self.header.stamp_ns if self.header else round(self.stamp_s * 1e9)
+
+    def labels(self, track_ids: IntArray) -> list[str]:
+        """Return the label of each track: its id, and its behaviors where they are recognized."""
+        return track_labels(track_ids, self.behaviors or BehaviorFrame.empty())
 
     def in_3d(self) -> FloatArray:
         """Return what is known of `people` in 3D, NaN where it is unknown.

@@ -14,6 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
+from poseflow_ros.actions.behavior_labels import track_labels
 from poseflow_ros.config import Config, MarkersConfig
 from poseflow_ros.imaging.annotate import draw
 from poseflow_ros.pipeline import Frame, published
@@ -23,8 +24,8 @@ from poseflow_ros.ros.inputs.images import to_jpeg, to_message
 from poseflow_ros.ros.outputs.markers import MarkerMaker, set_label_texts
 from poseflow_ros.ros.outputs.pose_messages import set_positions_3d, tracked_pose_messages
 from poseflow_ros.ros.publisher import RELIABLE, create_publisher
+from poseflow_ros.ros_data.camera_behaviors import CameraBehaviors
 from poseflow_ros.ros_data.depth import People3D
-from poseflow_ros.ros_data.label_maker import LabelMaker
 from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
@@ -70,7 +71,7 @@ class CameraOutputs:
             ConfigError: `markers.behaviors` is set and the skeleton has other keypoints.
             InvalidQosOverridesError: a parameter overrides a QoS with an invalid one.
         """
-        self._label_maker = LabelMaker(skeleton, up) if config.markers.behaviors else None
+        self._behaviors = CameraBehaviors(skeleton, up) if config.markers.behaviors else None
         self._node = node
         self._camera = camera
         self._skeleton = skeleton
@@ -181,10 +182,11 @@ class CameraOutputs:
     ) -> list[str] | None:
         """Return the labels with behaviors; None where track ids do or nobody subscribes."""
         publishers = (self._marker_publisher, self._image_publisher, self._jpeg_publisher)
-        if self._label_maker is None or not any(p.get_subscription_count() for p in publishers):
+        if self._behaviors is None or not any(p.get_subscription_count() for p in publishers):
             return None
         size = frame.image.shape[:2]
-        return self._label_maker.labels(tracked, people, frame.stamp_s, size, frame.epoch)
+        found = self._behaviors.recognize(tracked, people, frame.stamp_s, size, frame.epoch)
+        return track_labels(tracked.track_ids, found)
 
     def _publish_annotated(
         self,

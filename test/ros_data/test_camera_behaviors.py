@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("rclpy", reason="rclpy does not import: no ROS 2 environment")
-
 from bodies import RIGHT, image_of, sitting, standing, with_arm
 
+from poseflow_ros.actions.behavior_labels import track_labels
 from poseflow_ros.imaging.rotation import Rotation
 from poseflow_ros.pipeline import Frame
 from poseflow_ros.poses import Poses, TrackedPoses, TrackState
+from poseflow_ros.ros_data.camera_behaviors import CameraBehaviors
 from poseflow_ros.ros_data.depth import People3D
-from poseflow_ros.ros_data.label_maker import LabelMaker
 from poseflow_ros.skeletons.coco17 import COCO_17
 from poseflow_ros.spatial.projection import Points
 
@@ -33,15 +31,15 @@ def tracked(*bodies):
 def labels_of(people, people_3d=None, degrees=0):
     """Return the labels after a second of images that a rotated camera sends."""
     rotation = Rotation(degrees)
-    maker = LabelMaker(COCO_17, np.array([*rotation.up, 0.0]))
+    camera = CameraBehaviors(COCO_17, np.array([*rotation.up, 0.0]))
     for i in range(11):
         image = rotation.received(np.zeros((*SIZE, 3), np.uint8))
         frame = Frame(image, 5.0 + i / 10, 0, people, None)
-        labels = maker.labels(
+        behaviors = camera.recognize(
             rotation.received_people(people, SIZE), people_3d,
             frame.stamp_s, frame.image.shape[:2], frame.epoch,
         )  # fmt: skip
-    return labels
+    return track_labels(people.track_ids, behaviors)
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])

@@ -1,22 +1,22 @@
-"""The labels of the people in one camera's markers and annotated images."""
+"""The behaviors of the people of one camera, from their 2D poses and 3D positions."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from poseflow_ros.actions.behavior_labels import check_skeleton, track_labels
-from poseflow_ros.actions.behaviors import BehaviorRecognizer
+from poseflow_ros.actions.behavior_labels import check_skeleton
+from poseflow_ros.actions.behaviors import BehaviorFrame, BehaviorRecognizer
 from poseflow_ros.actions.frame import UP_OPTICAL, PoseFrame
 from poseflow_ros.poses import FloatArray, TrackedPoses
 from poseflow_ros.ros_data.depth import People3D
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 
-class LabelMaker:
-    """Makes labels of track ids and behaviors; called for the images of one camera in order."""
+class CameraBehaviors:
+    """Recognizes behaviors for markers, annotated images and files."""
 
     def __init__(self, skeleton: Skeleton, up: FloatArray) -> None:
-        """Make a maker.
+        """Make a recognizer.
 
         Args:
             skeleton: of the people.
@@ -31,15 +31,15 @@ class LabelMaker:
         # From the image as received to the upright one, in which y points down.
         self._upright = np.array([[-y, x], [-x, -y]])
 
-    def labels(
+    def recognize(
         self,
         tracked: TrackedPoses,
         people: People3D | None,
         stamp_s: float,
         size: tuple[int, int],
         epoch: int,
-    ) -> list[str]:
-        """Return the N labels of the people published in an image.
+    ) -> BehaviorFrame:
+        """Return the behaviors of the people published in an image; call in order of the images.
 
         Args:
             tracked: N people.
@@ -59,4 +59,4 @@ class LabelMaker:
             velocities=people.velocities if people else None,
             up=people.up if people else UP_OPTICAL,
         )
-        return track_labels(tracked.track_ids, self._recognizer.update(seen))
+        return self._recognizer.update(seen)
