@@ -1,6 +1,7 @@
 """A video file as source: its own stamps, and whether it is complete."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,13 @@ def open_video(path: Path, rate_hz: float, gray_range: GrayRange | None) -> Sour
         file = path.open("rb")
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}") from error
-    container = open_container(file, str(path))
-    stream = video_stream(container, str(path))
-    stream.thread_type = "AUTO"
-    own_rate_hz = mean_rate_hz(stream)
-    reader = _Reader(path, container, stream)
+    with ExitStack() as opened:
+        opened.enter_context(file)
+        container = opened.enter_context(open_container(file, str(path)))
+        stream = video_stream(container, str(path))
+        stream.thread_type = "AUTO"
+        own_rate_hz = mean_rate_hz(stream)
+        reader = _Reader(path, container, stream, opened.pop_all())
     frames = reader.frames()
     first = next(frames, None)
     if first is None:
@@ -125,8 +128,10 @@ def _stamped(
 class _Reader:
     """Decodes a video file and compares what was read with what it should hold."""
 
-    def __init__(self, path: Path, container: Any, stream: Any) -> None:
+    def __init__(self, path: Path, container: Any, stream: Any, opened: ExitStack) -> None:
+        """Make a reader, which closes what was opened after the last frame."""
         self._path, self._container, self._stream = path, container, stream
+        self._opened = opened
         self._n_packets = self._n_decoded = self._n_damaged = 0
         self._error = ""
         self.n_frames = self._expected() or stream.frames or self._estimate()
@@ -147,7 +152,7 @@ class _Reader:
             IncompleteVideoError: after the last frame, if some are missing or damaged.
         """
         av = import_av()
-        with self._container:
+        with self._opened:
             for packet in self._packets():
                 try:
                     decoded = packet.decode()

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from poseflow_ros.imaging.video import VideoError, VideoWriter, open_source
@@ -138,6 +139,7 @@ def test_invalid_source_is_rejected_by_name(make, tmp_path):
         open_source(str(path))
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+    assert str(path) not in [file.path for file in psutil.Process().open_files()]
 
 
 def test_unreadable_image_is_reported_when_it_is_reached(tmp_path):
