@@ -24,7 +24,7 @@ def track_labels(track_ids: IntArray, behaviors: BehaviorFrame) -> list[str]:
         track_ids: (N,).
         behaviors: of the people observed; the others have only their track id.
     """
-    rows = {track_id: row for row, track_id in enumerate(behaviors.track_ids.tolist())}
+    rows = behaviors.rows()
     return [
         f"{track_id} {_words(behaviors, rows[track_id]) if track_id in rows else ''}".rstrip()
         for track_id in track_ids.tolist()

@@ -44,6 +44,10 @@ class BehaviorFrame:
     def __len__(self) -> int:
         return len(self.track_ids)
 
+    def rows(self) -> dict[int, int]:
+        """Return the row of each person by track id."""
+        return {track_id: row for row, track_id in enumerate(self.track_ids.tolist())}
+
     @classmethod
     def empty(cls) -> "BehaviorFrame":
         """Return the behaviors of nobody."""

@@ -17,7 +17,6 @@ from poseflow_ros.poses import Image, TrackedPoses, TrackState
 from poseflow_ros.ros_data.bag_depth import BagDepth
 from poseflow_ros.ros_data.camera_behaviors import CameraBehaviors
 from poseflow_ros.ros_data.depth import DepthContext, People3D
-from poseflow_ros.skeletons.skeleton import Skeleton
 from poseflow_ros.spatial.lens import Lens
 
 
@@ -38,24 +37,24 @@ class Results:
     """Makes images upright for the pipeline, and makes what is written of its frames."""
 
     def __init__(
-        self, config: Config, skeleton: Skeleton, rotation: Rotation, bag: BagDepth | None
+        self,
+        config: Config,
+        rotation: Rotation,
+        bag: BagDepth | None,
+        behaviors: CameraBehaviors | None,
     ) -> None:
         """Make results.
 
         Args:
             config: all parameters.
-            skeleton: of the people.
             rotation: of the images.
             bag: calibration and depth of the images; None for other sources.
-
-        Raises:
-            ConfigError: `markers.behaviors` is set and the skeleton has other keypoints.
+            behaviors: recognizes them; None where they are not written.
         """
         self._config = config
         self._rotation = rotation
         self._bag = bag
-        up = np.append(rotation.up, 0.0)
-        self._behaviors = CameraBehaviors(skeleton, up) if config.markers.behaviors else None
+        self._behaviors = behaviors
         self._n_made = 0
 
     def upright(

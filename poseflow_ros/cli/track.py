@@ -10,7 +10,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from poseflow_ros.cli.bag_cameras import camera_runs
@@ -26,6 +25,7 @@ from poseflow_ros.cli.track_outputs import (
     check_formats,
     open_outputs,
     output_paths,
+    shows_behaviors,
     writes_3d,
 )
 from poseflow_ros.config import Config, choices
@@ -47,6 +47,7 @@ from poseflow_ros.imaging.window import WindowClosed, check_display
 from poseflow_ros.pipeline import Frame, Pipeline
 from poseflow_ros.poses import Image, TrackedPoses
 from poseflow_ros.ros_data.bag_depth import BagDepth, BagTopics
+from poseflow_ros.ros_data.camera_behaviors import CameraBehaviors
 from poseflow_ros.skeletons.skeleton import Skeleton
 
 # What ends a run after it has begun.
@@ -246,7 +247,8 @@ def _track(
             config, estimator.skeleton, appearance.likelihood, log=bar.write, epoch=_FIRST_EPOCH
         )
         bag = stack.enter_context(_bag_depth(args, config, source, estimator.skeleton))
-        results = Results(config, estimator.skeleton, camera_rotation(config), bag)
+        behaviors = _behaviors(args, config, estimator.skeleton)
+        results = Results(config, camera_rotation(config), bag, behaviors)
         writers = open_outputs(args, config, source, estimator.skeleton, files, stack)
         upright = results.upright(bar, source.headers)
         frames = _with_last(_frames(pipeline, estimator, appearance, upright, report))
@@ -305,8 +307,21 @@ def _bag_depth(
     if not source.topic or not writes_3d(args):
         return nullcontext()
     topics = BagTopics(source.topic, args.camera_info, args.depth)
-    up = np.append(camera_rotation(config).up, 0.0)
+    up = camera_rotation(config).up_optical
     return BagDepth(Path(args.input), topics, config, skeleton, up)
+
+
+def _behaviors(
+    args: argparse.Namespace, config: Config, skeleton: Skeleton
+) -> CameraBehaviors | None:
+    """Return what recognizes behaviors, where they are written; otherwise None.
+
+    Raises:
+        ConfigError: the skeleton has other keypoints than the behaviors need.
+    """
+    if not shows_behaviors(args, config):
+        return None
+    return CameraBehaviors(skeleton, camera_rotation(config).up_optical)
 
 
 def _frames(

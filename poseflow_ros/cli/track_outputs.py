@@ -6,8 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from poseflow_ros.cli.errors import CommandError
 from poseflow_ros.cli.outputs import OutputFiles
 from poseflow_ros.cli.writers.annotated_video import AnnotatedVideoWriter
@@ -106,7 +104,7 @@ def open_outputs(
         "coco": lambda path: CocoWriter(path, source, skeleton),
         "rrd": lambda path: RerunWriter(path, skeleton, score, source.name),
         "bag": lambda path: BagWriter(
-            path, config, skeleton, np.append(camera_rotation(config).up, 0.0), args.bag_images
+            path, config, skeleton, camera_rotation(config).up_optical, args.bag_images
         ),
     }
     writers = [
@@ -117,6 +115,11 @@ def open_outputs(
     if args.show:
         writers.append(stack.enter_context(AnnotatedWindow(skeleton, score)))
     return writers
+
+
+def shows_behaviors(args: argparse.Namespace, config: Config) -> bool:
+    """Return whether an output has behaviors."""
+    return config.markers.behaviors and bool(args.video or args.json or args.bag or args.show)
 
 
 def camera_rotation(config: Config) -> Rotation:

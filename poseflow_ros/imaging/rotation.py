@@ -34,6 +34,11 @@ class Rotation:
         """(2,) the upward direction in the image as received, pixels (x, y)."""
         return self._matrix @ (0.0, -1.0)
 
+    @property
+    def up_optical(self) -> FloatArray:
+        """(3,) the same direction in the camera's optical frame (REP 103)."""
+        return np.append(self.up, 0.0)
+
     def upright(self, image: Image) -> Image:
         """Return the (H, W, 3) image rotated; itself without rotation."""
         if not self.degrees:

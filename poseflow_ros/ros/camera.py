@@ -88,7 +88,7 @@ class Camera:
         )
         self.rotation = Rotation(config.cameras.of(name, config.cameras.rotate))
         self._gray_range = GrayRange(config.cameras.mono16_range)
-        up = np.append(self.rotation.up, 0.0)
+        up = self.rotation.up_optical
         self.projector = DepthProjector(skeleton, target, keep_all=config.cameras.replay, up=up)
         self.statistics = FrameStatistics()
         self._resets = ResetLog()

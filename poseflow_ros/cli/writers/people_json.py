@@ -63,10 +63,10 @@ def _person(tracked: TrackedPoses, i: int) -> Person:
 def _add_behaviors(people: list[Person], behaviors: BehaviorFrame | None) -> None:
     if behaviors is None:
         return
-    track_ids = behaviors.track_ids.tolist()
-    names = {track_id: behaviors.names(row) for row, track_id in enumerate(track_ids)}
+    rows = behaviors.rows()
     for person in people:  # of more than `behaviors.max_people` some have none
-        person["behaviors"] = names.get(person["track_id"], [])
+        row = rows.get(person["track_id"])
+        person["behaviors"] = [] if row is None else behaviors.names(row)
 
 
 def _people_in_3d(result: TrackedImage) -> list[Person]:

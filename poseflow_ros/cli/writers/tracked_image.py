@@ -26,7 +26,7 @@ class TrackedImage:
         people: those who are visible, and tentative ones where they are written.
         published: those who are in the messages of the node.
         located: the 3D positions of those; None without depth.
-        behaviors: of those; None unless `markers.behaviors` is set.
+        behaviors: of those; None unless `markers.behaviors` is set and an output shows them.
         lens: of the camera, an assumed one without calibration.
         header: of an image in a bag, otherwise None.
     """

@@ -42,7 +42,7 @@ class ReceivedPoses:
     @cached_property
     def behavior_rows(self) -> dict[int, int]:
         """Track id -> row of `behaviors`."""
-        return {int(track_id): row for row, track_id in enumerate(self.behaviors.track_ids)}
+        return self.behaviors.rows()
 
     @property
     def frame_3d(self) -> str:

@@ -103,8 +103,7 @@ class CameraOutputs:
 
     def select(self, tracked: TrackedPoses, lost: bool = False) -> TrackedPoses:
         """Return the tracks that are published; with `lost`, all the lost ones too."""
-        chosen = published(tracked, self._config.tracker, lost)
-        return tracked if chosen.all() else tracked[chosen]
+        return tracked[published(tracked, self._config.tracker, lost)]
 
     def publish(
         self,
