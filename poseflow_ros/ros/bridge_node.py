@@ -78,9 +78,8 @@ class BridgeNode(ManagedNode[BridgeConfig]):
         self._subscriptions_of_poses = None
         self._received_s.clear()
         self._latest.clear()
-        if self.context.ok():  # after SIGINT nothing can be published
-            for bridge in self._bridges:
-                bridge.close()
+        for bridge in self._bridges:
+            bridge.close()
 
     def tear_down(self, wait_s: float) -> None:
         """Forget the formats; their publishers are destroyed with the node's resources."""

@@ -160,8 +160,7 @@ class Camera:
         if inputs:
             inputs.destroy()
         self.projector.notify()
-        # After SIGINT nothing can be published, and the markers expire by their lifetime.
-        if inputs and self._node.context.ok():
+        if inputs:
             self.outputs.clear(removed=False)
 
     def reset(self) -> None:
@@ -217,7 +216,7 @@ class Camera:
         elif isinstance(error, OutOfMemoryError):
             self.statistics.drop("out of memory")
             self._logger.warning(f"image dropped: {error}", once=True)
-        elif self._node.context.ok():  # otherwise a signal shut ROS down under the publishers
+        else:
             self.statistics.drop("failed")
             if not isinstance(error, DeviceLostError):
                 self._log_dropped("".join(traceback.format_exception(error)))

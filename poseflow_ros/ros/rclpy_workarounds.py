@@ -2,7 +2,6 @@
 
 import functools
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -10,12 +9,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from poseflow_ros.estimation.weights import expand_home
+from poseflow_ros.ros import stop_signals
 
 _MAX_WAIT_S = 0.5
 _FOREVER_S = 365 * 86400.0
@@ -66,6 +67,8 @@ def refuse_illegal_transitions(node: LifecycleNode) -> None:
 def init(args: list[str] | None) -> None:
     """Initialize rclpy; where that is impossible, end the process with one line and code 2.
 
+    - rclpy's signal handlers shut ROS down in another thread, while callbacks still publish or
+      create publishers: they raise RCLError (ros2/rclpy#1166). `spin` handles signals instead.
     - rcl writes logs below $HOME and fails where that is not set, as in containers that run with
       an unknown user id. No upstream issue was found.
     - rclpy reports a parameter file that is missing or is not YAML by a traceback.
@@ -73,7 +76,7 @@ def init(args: list[str] | None) -> None:
     if not any(os.environ.get(name) for name in ("HOME", "ROS_HOME", "ROS_LOG_DIR")):
         os.environ["ROS_LOG_DIR"] = str(expand_home(Path("~/.ros/log")))
     try:
-        rclpy.init(args=args)
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except (rclpy_implementation.RCLError, UnicodeError) as error:
         # rcl appends the places in its source.
         text = " ".join(str(error).split()).partition(", at /")[0]
@@ -93,51 +96,32 @@ def override_names(node: Node) -> list[str]:
 def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
     """Spin the node until `done` returns true, or SIGINT or SIGTERM is received.
 
-    SIGINT is ignored afterwards, during cleanup.
-
-    - About 2 % of signals do not wake the executor, which would wait for the next message. Waits
-      are therefore limited to 0.5 s. No upstream issue was found.
-    - A signal between two steps of the executor invalidates the context, which raises RCLError
-      instead of ExternalShutdownException: ros2/rclpy#1166.
-    - `ros2 launch` forwards a Ctrl-C that the process has already received from the terminal:
-      ros2/launch#830.
+    ROS keeps running: the node can publish its end. Waits are limited to 0.5 s because a signal
+    does not end them.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    try:
-        while rclpy.ok() and not done():
-            executor.spin_once(timeout_sec=_MAX_WAIT_S)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # the regular end of a node
-    except rclpy_implementation.RCLError:
-        if rclpy.ok():
-            raise
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        executor.shutdown()
+    with stop_signals.noted():
+        try:
+            while not (done() or stop_signals.received()):
+                executor.spin_once(timeout_sec=_MAX_WAIT_S)
+        except KeyboardInterrupt:
+            pass  # of a callback that waited
+        finally:
+            executor.shutdown()
 
 
 def make_bond(node: Node, topic: str, bond_id: str) -> Any:
-    """Return a bond whose thread does not raise after a signal has shut down ROS.
+    """Return a bond that ignores missing heartbeats of the other end.
 
-    bondpy publishes its heartbeat without checking that the context is valid. It has no option
-    to ignore missing heartbeats of the other end, so the timeout is set to a year. No upstream
-    issue was found for either.
+    bondpy has no option for that, so the timeout is set to a year. No upstream issue was found.
 
     Raises:
         ImportError: bondpy is not installed.
     """
     from bondpy.bondpy import Bond
 
-    class QuietBond(Bond):
-        def _publish(self, active: bool) -> None:
-            try:
-                super()._publish(active)
-            except rclpy_implementation.RCLError:
-                if self.node.context.ok():
-                    raise
-
-    bond = QuietBond(node, topic, bond_id)
+    bond = Bond(node, topic, bond_id)
     bond.heartbeat_timeout = _FOREVER_S
     return bond
 

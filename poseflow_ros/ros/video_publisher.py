@@ -188,9 +188,6 @@ class VideoPublisher(Node):
                         return
         except VideoError as error:
             self.failure = error
-        except Exception:
-            if self.context.ok():  # otherwise a signal shut ROS down under the publishers
-                raise
 
     def _sources(self) -> Iterator[Source]:
         """Yield the source, again and again where it loops or is live.

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from poseflow_ros.ros import stop_signals
+
+_POLL_S = 0.1
+
 T = TypeVar("T")
 
 
@@ -24,8 +28,10 @@ class _Call:
             self._error = error
         self._done.set()
 
-    def wait(self) -> Any:
-        self._done.wait()
+    def result(self) -> Any:
+        while not self._done.wait(_POLL_S):
+            if stop_signals.received():
+                raise KeyboardInterrupt
         if self._error is not None:
             raise self._error
         return self._result
@@ -49,10 +55,14 @@ class Worker:
         return self._thread.is_alive()
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call a function in the thread; return its result or raise its exception."""
+        """Call a function in the thread; return its result or raise its exception.
+
+        Raises:
+            KeyboardInterrupt: the process must end; making a network can take minutes.
+        """
         call = _Call(function)
         self._calls.put(call.run)
-        result: T = call.wait()
+        result: T = call.result()
         return result
 
     def start(self, function: Callable[[], None]) -> None:

@@ -1,5 +1,7 @@
 """The worker: one thread for all calls, their results and exceptions, and its end."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -38,3 +40,29 @@ def test_stop_lets_earlier_calls_finish_and_reports_a_thread_that_is_still_busy(
     assert worker.stop(10)
     assert (worker.alive, done) == (False, [True])
     assert worker.stop(0)
+
+
+SIGNALLED = """
+import os, signal, threading
+from poseflow_ros.ros import stop_signals
+from poseflow_ros.ros.worker import Worker
+
+def ask_to_end():
+    os.kill(os.getpid(), signal.{})
+
+with stop_signals.noted():
+    threading.Timer(0.2, ask_to_end).start()
+    try:
+        Worker("test").call(threading.Event().wait)
+    except KeyboardInterrupt:
+        print("interrupted")
+ask_to_end()
+print("ends")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_wait_for_a_call_and_later_ones_change_nothing(name):
+    command = [sys.executable, "-c", SIGNALLED.format(name)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "interrupted\nends\n", "")
