@@ -157,10 +157,9 @@ class Camera:
     def deactivate(self) -> None:
         """Unsubscribe and delete the markers; the queue's generation must have ended."""
         inputs, self._inputs = self._inputs, None
-        if inputs:
-            inputs.destroy()
         self.projector.notify()
         if inputs:
+            inputs.destroy()
             self.outputs.clear(removed=False)
 
     def reset(self) -> None:

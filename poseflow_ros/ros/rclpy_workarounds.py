@@ -96,17 +96,17 @@ def override_names(node: Node) -> list[str]:
 def spin(node: Node, done: Callable[[], bool] = lambda: False) -> None:
     """Spin the node until `done` returns true, or SIGINT or SIGTERM is received.
 
-    ROS keeps running: the node can publish its end. Waits are limited to 0.5 s because a signal
-    does not end them.
+    ROS stays initialized, so that the node can publish during cleanup. A signal does not wake the
+    executor, therefore its waits are limited to 0.5 s.
     """
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    with stop_signals.noted():
+    with stop_signals.recorded():
         try:
             while not (done() or stop_signals.received()):
                 executor.spin_once(timeout_sec=_MAX_WAIT_S)
         except KeyboardInterrupt:
-            pass  # of a callback that waited
+            pass  # from `Worker.call`
         finally:
             executor.shutdown()
 

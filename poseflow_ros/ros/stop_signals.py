@@ -10,15 +10,15 @@ _received: list[int] = []
 
 
 @contextmanager
-def noted() -> Iterator[None]:
-    """Note both signals during a block of the main thread; ignore them afterwards, during cleanup.
+def recorded() -> Iterator[None]:
+    """Record both signals during a block of the main thread; ignore them afterwards.
 
-    - They do not raise: an exception in the middle of rclpy is lost, or becomes another one.
-    - Later ones change nothing: `ros2 launch` forwards a Ctrl-C that the process has already
-      received from the terminal (ros2/launch#830).
+    - They do not raise: pybind11 can turn an exception inside rclpy into another one, or lose it.
+    - Repeated signals have no effect, as `ros2 launch` forwards a Ctrl-C that the process has
+      already received from the terminal: ros2/launch#830.
     """
     for number in _SIGNALS:
-        signal.signal(number, _receive)
+        signal.signal(number, _record)
     try:
         yield
     finally:
@@ -31,5 +31,5 @@ def received() -> bool:
     return bool(_received)
 
 
-def _receive(number: int, _: FrameType | None) -> None:
+def _record(number: int, _: FrameType | None) -> None:
     _received.append(number)

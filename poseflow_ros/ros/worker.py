@@ -58,7 +58,7 @@ class Worker:
         """Call a function in the thread; return its result or raise its exception.
 
         Raises:
-            KeyboardInterrupt: the process must end; making a network can take minutes.
+            KeyboardInterrupt: SIGINT or SIGTERM was received before the function returned.
         """
         call = _Call(function)
         self._calls.put(call.run)

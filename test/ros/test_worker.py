@@ -47,22 +47,22 @@ import os, signal, threading
 from poseflow_ros.ros import stop_signals
 from poseflow_ros.ros.worker import Worker
 
-def ask_to_end():
+def send_signal():
     os.kill(os.getpid(), signal.{})
 
-with stop_signals.noted():
-    threading.Timer(0.2, ask_to_end).start()
+with stop_signals.recorded():
+    threading.Timer(0.2, send_signal).start()
     try:
         Worker("test").call(threading.Event().wait)
     except KeyboardInterrupt:
         print("interrupted")
-ask_to_end()
-print("ends")
+send_signal()
+print("finished")
 """
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_ends_the_wait_for_a_call_and_later_ones_change_nothing(name):
+def test_a_signal_interrupts_a_call_and_later_signals_are_ignored(name):
     command = [sys.executable, "-c", SIGNALLED.format(name)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "interrupted\nends\n", "")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "interrupted\nfinished\n", "")
