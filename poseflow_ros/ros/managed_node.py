@@ -23,6 +23,7 @@ from poseflow_ros.ros.rclpy_workarounds import (
     init,
     log_exceptions,
     refuse_illegal_transitions,
+    release_state_machine,
     spin,
 )
 
@@ -152,9 +153,10 @@ class ManagedNode(LifecycleNode, Generic[ConfigT]):
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
-        """Release all resources, in any state."""
+        """Release all resources, in any state, and leave the ROS graph."""
         self._release(_EXIT_WAIT_S)
         super().destroy_node()
+        release_state_machine(self)
 
     # Resources
 

@@ -64,6 +64,16 @@ def refuse_illegal_transitions(node: LifecycleNode) -> None:
     service.callback = refusing
 
 
+def release_state_machine(node: LifecycleNode) -> None:
+    """Make a destroyed node leave the ROS graph.
+
+    The state machine keeps rcl's node, and rclpy does not destroy it: the node stays in the graph,
+    without topics and services, until Python collects it as garbage. No upstream issue was found;
+    ros2/rclpy#1710 is the same defect of another part of a node.
+    """
+    node._state_machine = None
+
+
 def init(args: list[str] | None) -> None:
     """Initialize rclpy; where that is impossible, end the process with one line and code 2.
 

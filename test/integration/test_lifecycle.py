@@ -20,6 +20,9 @@ from ros_driver import PATIENCE_S, TRANSITIONS, stamped
 from visualization_msgs.msg import Marker, MarkerArray
 
 from poseflow_ros.config import Config
+from poseflow_ros.ros.action_node import ActionNode
+from poseflow_ros.ros.bridge_node import BridgeNode
+from poseflow_ros.ros.node import PoseFlowNode
 
 BLANK = np.zeros((120, 160, 3), np.uint8)
 
@@ -49,6 +52,14 @@ def test_node_passes_through_every_lifecycle_state(driver, start_node):
     ):
         assert driver.change(transition), transition
         assert driver.state() == state
+
+
+@pytest.mark.parametrize("node_class", [PoseFlowNode, ActionNode, BridgeNode])
+def test_a_destroyed_node_leaves_the_graph(driver, node_class):
+    node = node_class(context=driver.context)
+    assert node.get_name() in driver.node.get_node_names()
+    node.destroy_node()
+    assert driver.node.get_node_names() == ["driver"]
 
 
 @pytest.mark.parametrize(
