@@ -57,9 +57,10 @@ def test_node_passes_through_every_lifecycle_state(driver, start_node):
 @pytest.mark.parametrize("node_class", [PoseFlowNode, ActionNode, BridgeNode])
 def test_a_destroyed_node_leaves_the_graph(driver, node_class):
     node = node_class(context=driver.context)
-    assert node.get_name() in driver.node.get_node_names()
+    name = node.get_name()
+    assert name in driver.node.get_node_names()
     node.destroy_node()
-    assert node.get_name() not in driver.node.get_node_names()
+    assert name not in driver.node.get_node_names()
 
 
 @pytest.mark.parametrize(
