@@ -1,14 +1,17 @@
 """The lifecycle, parameters and diagnostics that all nodes of this package share."""
 
 import sys
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, ClassVar, Generic
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -154,6 +157,8 @@ class ManagedNode(LifecycleNode, Generic[ConfigT]):
 
     def destroy_node(self) -> None:
         """Release all resources, in any state, and leave the ROS graph."""
+        self._stop()
+        self._wait_for_acknowledgments()
         self._release(_EXIT_WAIT_S)
         super().destroy_node()
         release_state_machine(self)
@@ -177,6 +182,17 @@ class ManagedNode(LifecycleNode, Generic[ConfigT]):
         clock = Clock(clock_type=ClockType.STEADY_TIME)
         timer = self.create_timer(_DIAGNOSTICS_PERIOD_S, self._on_timer, clock=clock)
         self.resources.callback(self.destroy_timer, timer)
+
+    def _wait_for_acknowledgments(self) -> None:
+        """Wait until subscribers have the last messages, such as deleted markers, or a timeout.
+
+        What is not acknowledged can be lost when the process ends.
+        """
+        end_s = time.monotonic() + _EXIT_WAIT_S
+        # ROS was shut down, or the middleware cannot wait.
+        with suppress(rclpy_implementation.RCLError):
+            for publisher in self.publishers:
+                publisher.wait_for_all_acked(Duration(seconds=max(0.0, end_s - time.monotonic())))
 
     def _stop(self) -> None:
         self._bond.stop()
