@@ -184,12 +184,13 @@ class ManagedNode(LifecycleNode, Generic[ConfigT]):
         self.resources.callback(self.destroy_timer, timer)
 
     def _wait_for_acknowledgments(self) -> None:
-        """Wait until subscribers have the last messages, such as deleted markers, or a timeout.
+        """Wait until subscribers have acknowledged the last messages, at most 0.5 s in all.
 
-        What is not acknowledged can be lost when the process ends.
+        Messages without acknowledgment, such as the deletion of the markers, can be lost when the
+        process ends.
         """
         end_s = time.monotonic() + _EXIT_WAIT_S
-        # ROS was shut down, or the middleware cannot wait.
+        # Raised where ROS has been shut down, or the middleware cannot wait.
         with suppress(rclpy_implementation.RCLError):
             for publisher in self.publishers:
                 publisher.wait_for_all_acked(Duration(seconds=max(0.0, end_s - time.monotonic())))
